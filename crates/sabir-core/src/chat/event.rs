@@ -1,0 +1,68 @@
+use std::pin::Pin;
+
+use futures_core::Stream;
+
+use super::{ChatResponse, Meta, Part, ToolCall, Usage};
+use crate::Result;
+
+/// What happens while an answer streams.
+///
+/// A stream yields any number of these and ends with exactly one terminal item, always last: `Ok(Event::Done)`
+/// with the whole answer, or `Err` with what had arrived ([`Error::partial`](crate::Error::partial)).
+/// [`Fold`](super::Fold) turns the events back into the answer that the unary call would have given.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The answer begins. Either string may be empty where the provider has not said.
+    Start {
+        /// The provider's id of the answer.
+        id: String,
+        /// The model that answers, as the provider names it.
+        model: String,
+    },
+    /// More of a text.
+    Text(String),
+    /// More of a thought.
+    Reasoning(String),
+    /// The text or thought that was open is complete; a following delta begins a new part.
+    PartEnd {
+        /// The signature of a thought.
+        signature: Option<String>,
+        /// What the dialect says of the part.
+        meta: Meta,
+    },
+    /// The model begins to ask for a tool.
+    ToolStart {
+        /// Number of the call in this answer, from 0.
+        index: usize,
+        /// The call's id.
+        id: String,
+        /// The function's name.
+        name: String,
+    },
+    /// More of a call's arguments: a fragment of JSON text.
+    ToolArguments {
+        /// Number of the call.
+        index: usize,
+        /// The fragment.
+        fragment: String,
+    },
+    /// A call is complete.
+    ToolEnd {
+        /// Number of the call.
+        index: usize,
+        /// The whole call.
+        call: ToolCall,
+        /// What the dialect says of it.
+        meta: Meta,
+    },
+    /// A part that came whole.
+    Part(Part),
+    /// What was used so far; each replaces the one before.
+    Usage(Usage),
+    /// The end, with the whole answer. Always last.
+    Done(Box<ChatResponse>),
+}
+
+/// A stream of events with exactly one terminal item. Dropping it cancels the call.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event>> + Send>>;

@@ -1,0 +1,174 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Content, Cost, Finish, FinishReason, Message, Meta, Part, Role, ToolCall, Usage};
+use crate::{ErrorKind, Loss};
+
+/// A whole answer, and all that is known of how it came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ChatResponse {
+    /// The provider's id of the answer; empty where it gives none.
+    pub id: String,
+    /// The model that answered, as the provider names it.
+    pub model: String,
+    /// The provider that answered.
+    pub provider: String,
+    /// What was answered, in order.
+    pub parts: Vec<Part>,
+    /// Why it ended.
+    pub finish: Finish,
+    /// What it used.
+    pub usage: Usage,
+    /// What it cost, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// What could not be carried between the dialects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Loss>,
+    /// The attempts before this one, and why they failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// How long it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+    /// The provider's id of the request, to quote to its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What the provider's headers say of its limits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rate_limits: Vec<RateLimit>,
+    /// What one dialect alone says of the answer.
+    #[serde(skip_serializing_if = "Meta::is_empty")]
+    pub meta: Meta,
+    /// The body as it came, when asked for.
+    #[serde(skip)]
+    pub raw: Option<Bytes>,
+}
+
+/// An attempt that failed before another one was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Where it went.
+    pub provider: String,
+    /// The model asked for.
+    pub model: String,
+    /// How it failed.
+    pub kind: ErrorKind,
+    /// The error in one line.
+    pub message: String,
+}
+
+/// How long an answer took, from the call to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// To the first event of content; `None` for a unary call.
+    pub first: Option<Duration>,
+    /// To the end.
+    pub total: Duration,
+}
+
+/// One limit of a provider's, as its response headers tell it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// What is limited, in the header's words: `requests`, `tokens`, `input-tokens`.
+    pub name: String,
+    /// How many in a window.
+    pub limit: Option<u64>,
+    /// How many are left.
+    pub remaining: Option<u64>,
+    /// When the window is full again, in the header's own form (`6m0s`, a date, seconds).
+    pub reset: Option<String>,
+}
+
+impl ChatResponse {
+    /// All text of the answer, joined in order.
+    pub fn text(&self) -> String {
+        self.parts.iter().filter_map(Part::as_text).collect()
+    }
+
+    /// All open thoughts of the answer, joined in order; `None` where there are none.
+    pub fn reasoning(&self) -> Option<String> {
+        let mut thoughts = self.parts.iter().filter_map(|p| match &p.content {
+            Content::Reasoning(r) if !r.text.is_empty() => Some(r.text.as_str()),
+            _ => None,
+        });
+        let first = thoughts.next()?.to_owned();
+        Some(thoughts.fold(first, |all, t| all + t))
+    }
+
+    /// The refusal's words, where the dialect tells a refusal from text.
+    pub fn refusal(&self) -> Option<&str> {
+        self.parts.iter().find_map(|p| match &p.content {
+            Content::Refusal { text } => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The calls that the model asks for, in order.
+    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.parts.iter().filter_map(|p| match &p.content {
+            Content::ToolCall(call) => Some(call),
+            _ => None,
+        })
+    }
+
+    /// The answer as a message, to continue the conversation with.
+    pub fn to_message(&self) -> Message {
+        Message::new(Role::Assistant, self.parts.clone())
+    }
+
+    /// A stop of an answer that asks for tools is a stop for tools, whatever the provider calls it; a cut or
+    /// refused answer stays what it is.
+    pub fn settle_finish(&mut self) {
+        if self.finish.reason == FinishReason::Stop && self.tool_calls().next().is_some() {
+            self.finish.reason = FinishReason::ToolCalls;
+        }
+    }
+}
+
+/// Takes over what an answer's headers say: the request id and the limits.
+pub(crate) fn response_headers(response: &mut ChatResponse, headers: &http::HeaderMap) {
+    if response.request_id.is_none() {
+        response.request_id = crate::error::request_id(headers).map(str::to_owned);
+    }
+    response.rate_limits = rate_limits(headers);
+}
+
+/// Reads rate-limit headers: `x-ratelimit-{limit,remaining,reset}-NAME` and
+/// `anthropic-ratelimit-NAME-{limit,remaining,reset}`.
+fn rate_limits(headers: &http::HeaderMap) -> Vec<RateLimit> {
+    let mut found: BTreeMap<&str, RateLimit> = BTreeMap::new();
+    for (header, value) in headers {
+        let header = header.as_str();
+        let Ok(value) = value.to_str() else { continue };
+        let (name, field) = if let Some(rest) = header.strip_prefix("x-ratelimit-") {
+            let Some((field, name)) = rest.split_once('-') else {
+                continue;
+            };
+            (name, field)
+        } else if let Some(rest) = header.strip_prefix("anthropic-ratelimit-") {
+            let Some((name, field)) = rest.rsplit_once('-') else {
+                continue;
+            };
+            (name, field)
+        } else {
+            continue;
+        };
+        let limit = found.entry(name).or_insert_with(|| RateLimit {
+            name: name.to_owned(),
+            ..RateLimit::default()
+        });
+        match field {
+            "limit" => limit.limit = value.parse().ok(),
+            "remaining" => limit.remaining = value.parse().ok(),
+            "reset" => limit.reset = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+    found.into_values().collect()
+}

@@ -1,0 +1,142 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a call used, in tokens, in buckets that do not overlap. **Unknown is not zero**: a counter the provider
+/// did not give is `None`.
+///
+/// Each dialect counts in its own way (some include cached tokens in the input, some reasoning in the output);
+/// its room takes them apart, so that the sum of the buckets is always the whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Input that was neither read from a cache nor written to one.
+    pub input: Option<u64>,
+    /// Input read from the provider's cache.
+    pub cache_read: Option<u64>,
+    /// Input written to the cache for its default lifetime (5 minutes at Anthropic).
+    pub cache_write: Option<u64>,
+    /// Input written to the cache for an hour.
+    pub cache_write_1h: Option<u64>,
+    /// Input that was sound, not in `input`.
+    pub audio_input: Option<u64>,
+    /// Input that was images, not in `input`, where the provider counts them apart.
+    pub image_input: Option<u64>,
+    /// Output without reasoning.
+    pub output: Option<u64>,
+    /// Output spent on reasoning.
+    pub reasoning: Option<u64>,
+    /// Output that was sound, not in `output`.
+    pub audio_output: Option<u64>,
+    /// Output that was images, not in `output`.
+    pub image_output: Option<u64>,
+    /// Uses of the provider's own tools that are charged by the piece, by the provider's name for them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<String, u64>,
+    /// Whether any counter is our estimate and not the provider's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
+}
+
+impl Usage {
+    /// All input, cached input included; `None` while the provider has not said.
+    pub fn input_total(&self) -> Option<u64> {
+        let more = [
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.audio_input,
+            self.image_input,
+        ];
+        total(self.input, &more)
+    }
+
+    /// All output, reasoning included; `None` while the provider has not said.
+    pub fn output_total(&self) -> Option<u64> {
+        total(self.output, &[self.reasoning, self.audio_output, self.image_output])
+    }
+
+    /// Everything; `None` while either side is unknown.
+    pub fn total(&self) -> Option<u64> {
+        Some(self.input_total()?.saturating_add(self.output_total()?))
+    }
+
+    /// Whether nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Sets `input` to what is left of a total that includes the other input buckets.
+    pub fn input_from_total(&mut self, total: Option<u64>) {
+        let rest = [
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.audio_input,
+            self.image_input,
+        ];
+        self.input = total.map(|t| rest.iter().flatten().fold(t, |t, n| t.saturating_sub(*n)));
+    }
+
+    /// Sets `output` to what is left of a total that includes the other output buckets.
+    pub fn output_from_total(&mut self, total: Option<u64>) {
+        let rest = [self.reasoning, self.audio_output, self.image_output];
+        self.output = total.map(|t| rest.iter().flatten().fold(t, |t, n| t.saturating_sub(*n)));
+    }
+
+    /// Takes over what a later report of the same call knows. Reports are cumulative: a later counter replaces
+    /// an earlier one and is never added to it; what the later one does not say stays.
+    pub fn update(&mut self, later: Self) {
+        let pairs = [
+            (&mut self.input, later.input),
+            (&mut self.cache_read, later.cache_read),
+            (&mut self.cache_write, later.cache_write),
+            (&mut self.cache_write_1h, later.cache_write_1h),
+            (&mut self.audio_input, later.audio_input),
+            (&mut self.image_input, later.image_input),
+            (&mut self.output, later.output),
+            (&mut self.reasoning, later.reasoning),
+            (&mut self.audio_output, later.audio_output),
+            (&mut self.image_output, later.image_output),
+        ];
+        for (mine, theirs) in pairs {
+            *mine = theirs.or(*mine);
+        }
+        self.tools.extend(later.tools);
+        self.estimated = later.estimated;
+    }
+}
+
+/// The main bucket must be known; the others count where they are.
+fn total(main: Option<u64>, more: &[Option<u64>]) -> Option<u64> {
+    more.iter().flatten().try_fold(main?, |sum, n| sum.checked_add(*n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_need_their_main_bucket_and_updates_do_not_add() {
+        let mut usage = Usage {
+            cache_read: Some(5),
+            ..Usage::default()
+        };
+        assert_eq!((usage.input_total(), usage.total()), (None, None));
+        usage.input_from_total(Some(12));
+        usage.reasoning = Some(3);
+        usage.output_from_total(Some(10));
+        assert_eq!((usage.input, usage.output, usage.total()), (Some(7), Some(7), Some(22)));
+        usage.update(Usage {
+            output: Some(9),
+            ..Usage::default()
+        });
+        assert_eq!(
+            (usage.input, usage.output, usage.reasoning),
+            (Some(7), Some(9), Some(3))
+        );
+        usage.input = Some(u64::MAX);
+        assert_eq!(usage.input_total(), None, "a hostile counter does not overflow");
+    }
+}

@@ -1,0 +1,152 @@
+//! We are the server: a request comes up as bytes, an answer goes down as bytes, in the client's own dialect.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+
+use crate::chat::{Event, EventStream};
+use crate::dialect::{Asked, Dialect, Encoder};
+use crate::service::{Call, Reply, Request, Service, Shared};
+use crate::transport::{Body, whole};
+use crate::{Error, ErrorKind, Loss, Result};
+
+/// What could not be carried into the client's dialect, in the response's extensions. For a stream: what was known
+/// when it began.
+#[derive(Clone, Debug, Default)]
+pub struct Losses(pub Vec<Loss>);
+
+/// The most that is gathered into one piece of a streamed answer while events are ready.
+const GATHER: usize = 16 * 1024;
+
+/// Answers one HTTP request in a dialect, from a service. Never fails: an error is an answer in the dialect's shape.
+pub async fn serve(
+    dialect: &dyn Dialect,
+    service: &Shared,
+    call: &Call,
+    request: http::Request<Bytes>,
+) -> http::Response<Body> {
+    match try_serve(dialect, service, call, &request).await {
+        Ok(response) => response,
+        Err(error) => refuse(dialect, &error),
+    }
+}
+
+async fn try_serve(
+    dialect: &dyn Dialect,
+    service: &Shared,
+    call: &Call,
+    request: &http::Request<Bytes>,
+) -> Result<http::Response<Body>> {
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    let asked = Asked {
+        method: request.method(),
+        path,
+        headers: request.headers(),
+        body: request.body(),
+    };
+    let wanted = Request::Chat(dialect.accept(asked)?);
+    let reply = service.call(call, &wanted).await?;
+    let Request::Chat(wanted) = wanted else {
+        unreachable!("made as a chat request above")
+    };
+    match reply {
+        Reply::Whole(answer) => {
+            let answered = dialect.respond(&answer, &wanted);
+            let mut response = http::Response::new(whole(answered.body));
+            *response.headers_mut() = answered.headers;
+            response
+                .headers_mut()
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("application/json"));
+            let mut losses = answer.losses;
+            losses.extend(answered.losses);
+            response.extensions_mut().insert(Losses(losses));
+            Ok(response)
+        }
+        Reply::Stream(mut events) => {
+            // An error before the first event can still have its own status.
+            let first = match std::future::poll_fn(|cx| events.as_mut().poll_next(cx)).await {
+                Some(first) => first?,
+                None => return Err(Error::new(ErrorKind::Truncated, "the service's stream was empty")),
+            };
+            let mut encoder = dialect.encoder(&wanted);
+            let content_type = HeaderValue::from_static(encoder.content_type());
+            let mut out = Vec::new();
+            encoder.event(&first, &mut out);
+            let losses = Losses(encoder.losses());
+            let over = matches!(first, Event::Done(_));
+            let body: Body = Box::pin(Encoding {
+                events,
+                encoder,
+                out,
+                over,
+            });
+            let mut response = http::Response::new(body);
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response.extensions_mut().insert(losses);
+            Ok(response)
+        }
+        _ => Err(Error::new(
+            ErrorKind::Provider,
+            "a service answered a chat request with something else",
+        )),
+    }
+}
+
+/// An error as this dialect's answer, with its status and `Retry-After`.
+pub fn refuse(dialect: &dyn Dialect, error: &Error) -> http::Response<Body> {
+    let (status, body) = dialect.refuse(error);
+    let mut response = http::Response::new(whole(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(wait) = error.retry_after() {
+        // Whole seconds, rounded up (RFC 9110 §10.2.3): never earlier than asked.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// A streamed answer being written. Dropping it drops the events, and with them the call.
+struct Encoding {
+    events: EventStream,
+    encoder: Box<dyn Encoder>,
+    out: Vec<u8>,
+    over: bool,
+}
+
+impl Stream for Encoding {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while !this.over && this.out.len() < GATHER {
+            match this.events.as_mut().poll_next(cx) {
+                Poll::Ready(Some(Ok(event))) => {
+                    this.over = matches!(event, Event::Done(_));
+                    this.encoder.event(&event, &mut this.out);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    this.over = true;
+                    this.encoder.error(&error, &mut this.out);
+                }
+                Poll::Ready(None) => {
+                    this.over = true;
+                    let error = Error::new(ErrorKind::Truncated, "the answer stopped before its end");
+                    this.encoder.error(&error, &mut this.out);
+                }
+                Poll::Pending if this.out.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        if this.out.is_empty() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(Ok(Bytes::from(std::mem::take(&mut this.out)))))
+    }
+}

@@ -1,0 +1,31 @@
+//! The vocabulary and the seams of [Sabir](https://docs.rs/sabir): everything that has to be agreed on, and nothing
+//! that touches the world. No IO, no clock, no environment, no runtime.
+//!
+//! * [`chat`], [`embed`], [`rerank`]: the words.
+//! * [`dialect`]: a wire format, both ways; [`frame`] cuts streams into frames; a [`Sink`] is where decoders tell.
+//! * [`service`]: the one method that clients, layers and providers share; [`transport`]: where bytes move.
+//! * [`drive`]: the two mirrors that put a dialect to work, as client and as server.
+//! * [`Error`], [`Loss`], [`Secret`]: what went wrong, what could not be carried, what must not be shown.
+
+pub mod chat;
+pub mod dialect;
+pub mod drive;
+pub mod embed;
+mod endpoint;
+pub mod error;
+pub mod frame;
+mod loss;
+pub mod rerank;
+pub mod secret;
+pub mod service;
+mod sink;
+pub mod transport;
+
+pub use dialect::Dialect;
+pub use endpoint::{Auth, Endpoint, Quirks};
+pub use error::{Error, ErrorKind, Result, Stage};
+pub use loss::{Feature, Loss};
+pub use secret::Secret;
+pub use service::{Call, Layer, Reply, Request, Service, Shared};
+pub use sink::{MAX_TOOL_CALLS, Sink};
+pub use transport::Transport;

@@ -1,0 +1,167 @@
+//! The one seam between a client and the wire: a service takes a request and gives a reply; a layer wraps a service.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::chat::{ChatRequest, ChatResponse, EventStream};
+use crate::embed::{EmbedRequest, EmbedResponse};
+use crate::rerank::{RerankRequest, RerankResponse};
+use crate::transport::{BoxFuture, Timeouts};
+use crate::{Error, ErrorKind, Result};
+
+/// What is asked of a service.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "chat is the common case; boxing it would cost every call an allocation"
+)]
+pub enum Request {
+    /// An answer to a conversation; a stream where the request says so.
+    Chat(ChatRequest),
+    /// Vectors.
+    Embed(EmbedRequest),
+    /// An order of documents.
+    Rerank(RerankRequest),
+}
+
+impl Request {
+    /// The model asked for.
+    pub fn model(&self) -> &str {
+        match self {
+            Self::Chat(r) => &r.model,
+            Self::Embed(r) => &r.model,
+            Self::Rerank(r) => &r.model,
+        }
+    }
+
+    /// The model asked for, to be rewritten.
+    pub fn model_mut(&mut self) -> &mut String {
+        match self {
+            Self::Chat(r) => &mut r.model,
+            Self::Embed(r) => &mut r.model,
+            Self::Rerank(r) => &mut r.model,
+        }
+    }
+}
+
+/// What a service gives.
+#[non_exhaustive]
+pub enum Reply {
+    /// A whole answer.
+    Whole(Box<ChatResponse>),
+    /// An answer that streams.
+    Stream(EventStream),
+    /// Vectors.
+    Embed(EmbedResponse),
+    /// An order of documents.
+    Rerank(RerankResponse),
+}
+
+impl Reply {
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// `Provider` where the service gave something else: a fault of the service.
+    pub fn whole(self) -> Result<ChatResponse> {
+        match self {
+            Self::Whole(response) => Ok(*response),
+            _ => Err(Error::new(
+                ErrorKind::Provider,
+                "a service answered a unary call with something else; this is a fault of the service",
+            )),
+        }
+    }
+
+    /// The stream.
+    ///
+    /// # Errors
+    /// `Provider` where the service gave something else: a fault of the service.
+    pub fn stream(self) -> Result<EventStream> {
+        match self {
+            Self::Stream(stream) => Ok(stream),
+            _ => Err(Error::new(
+                ErrorKind::Provider,
+                "a service answered a stream with something else; this is a fault of the service",
+            )),
+        }
+    }
+}
+
+impl Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Whole(_) => "Reply::Whole",
+            Self::Stream(_) => "Reply::Stream",
+            Self::Embed(_) => "Reply::Embed",
+            Self::Rerank(_) => "Reply::Rerank",
+        })
+    }
+}
+
+/// What goes with a request through the layers and is no part of it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Call {
+    /// The provider that is to answer, by its id; settled before the first layer.
+    pub provider: String,
+    /// Which try this is, from 0. Layers that try again count it up.
+    pub attempt: u32,
+    /// Time limits of this call.
+    pub timeouts: Timeouts,
+    /// Whether to keep the body as it came on the response.
+    pub keep_raw: bool,
+    /// The caller's labels, for metering and budgets.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Call {
+    /// A call of a provider.
+    pub fn to(provider: impl Into<String>) -> Self {
+        Self {
+            provider: provider.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Answers requests. One method, so that a layer that passes through forwards one.
+pub trait Service: Debug + Send + Sync + 'static {
+    /// Answers a request. Dropping the future, or the stream in the reply, cancels.
+    fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> impl Future<Output = Result<Reply>> + Send + 'a;
+}
+
+/// The object-safe twin of [`Service`]; implemented for every service.
+trait Served: Debug + Send + Sync {
+    fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> BoxFuture<'a, Result<Reply>>;
+}
+
+impl<S: Service> Served for S {
+    fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(Service::call(self, call, request))
+    }
+}
+
+/// Any service, shared: what layers wrap and clients hold. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Shared(Arc<dyn Served>);
+
+impl Shared {
+    /// Shares a service.
+    pub fn new(service: impl Service) -> Self {
+        Self(Arc::new(service))
+    }
+}
+
+impl Service for Shared {
+    async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
+        self.0.call(call, request).await
+    }
+}
+
+/// Wraps a service in a policy. State lives in the layer's value, so that refolding a client's layers keeps it.
+pub trait Layer: Debug + Send + Sync + 'static {
+    /// The service with the policy around it.
+    fn apply(&self, inner: Shared) -> Shared;
+}
