@@ -25,6 +25,9 @@ pub struct EmbedRequest {
     /// What one dialect alone has.
     #[serde(skip_serializing_if = "Meta::is_empty")]
     pub options: Meta,
+    /// Whether something that cannot be carried is an error, before anything is sent, and not a loss.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 /// One thing to embed.

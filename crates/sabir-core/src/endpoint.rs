@@ -1,9 +1,11 @@
 //! Where a provider is and how it is to be spoken to: data, made of a row and of the caller's settings.
 
+use std::sync::Arc;
+
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::{HeaderMap, Uri};
 
-use crate::{Error, ErrorKind, Result, Secret};
+use crate::{Error, ErrorKind, Result, Secret, Signer};
 
 /// One provider as it is to be called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Auth {
     Header(HeaderName),
     /// In the query, under this name.
     Query(String),
+    /// By a signature of the whole request, or a token that has to be fetched: after all else, just before it is sent.
+    Signed(Arc<dyn Signer>),
     /// It wants none.
     None,
 }
@@ -72,23 +76,18 @@ impl Endpoint {
     /// The base URL with a path after it.
     pub fn url(&self, path: &str) -> Result<Uri> {
         let base = self.base_url.trim_end_matches('/');
-        format!("{base}{path}")
-            .parse()
-            .ok()
-            .filter(|uri: &Uri| uri.host().is_some())
-            .ok_or_else(|| {
-                let message = format!(
-                    "the base URL {base:?} of {} is not a URL; write one like https://host/v1",
-                    self.provider
-                );
-                Error::new(ErrorKind::Configuration, message)
-            })
+        format!("{base}{path}").parse().ok().filter(|uri: &Uri| uri.host().is_some()).ok_or_else(|| {
+            let message =
+                format!("the base URL {base:?} of {} is not a URL; write one like https://host/v1", self.provider);
+            Error::new(ErrorKind::Configuration, message)
+        })
     }
 
-    /// Puts the endpoint's headers and its key into a request.
+    /// Puts the endpoint's headers and its key into a request. A header that the dialect has set stays: it has seen
+    /// the endpoint's.
     pub fn authorize(&self, uri: &mut Uri, headers: &mut HeaderMap) -> Result<()> {
         for (name, value) in &self.headers {
-            headers.insert(name, value.clone());
+            headers.entry(name).or_insert_with(|| value.clone());
         }
         let Some(key) = &self.key else { return Ok(()) };
         match &self.auth {
@@ -100,11 +99,9 @@ impl Endpoint {
             }
             Auth::Query(name) => {
                 let joint = if uri.query().is_some() { '&' } else { '?' };
-                *uri = format!("{uri}{joint}{name}={}", key.expose())
-                    .parse()
-                    .map_err(|_| unsendable())?;
+                *uri = format!("{uri}{joint}{name}={}", key.expose()).parse().map_err(|_| unsendable())?;
             }
-            Auth::None => {}
+            Auth::Signed(_) | Auth::None => {}
         }
         Ok(())
     }
@@ -129,12 +126,8 @@ mod tests {
     use super::*;
 
     fn authorized(auth: Auth, key: &str) -> Result<(Uri, HeaderMap)> {
-        let endpoint = Endpoint {
-            auth,
-            key: Some(key.into()),
-            base_url: "https://x.test/v1/".into(),
-            ..Endpoint::default()
-        };
+        let endpoint =
+            Endpoint { auth, key: Some(key.into()), base_url: "https://x.test/v1/".into(), ..Endpoint::default() };
         let (mut uri, mut headers) = (endpoint.url("/chat")?, HeaderMap::new());
         endpoint.authorize(&mut uri, &mut headers)?;
         Ok((uri, headers))
@@ -158,13 +151,28 @@ mod tests {
     }
 
     #[test]
+    fn a_signer_is_equal_to_itself_alone() {
+        #[derive(Debug)]
+        struct Never(u8);
+        impl Signer for Never {
+            fn sign<'a>(
+                &'a self,
+                _: &'a mut http::Request<bytes::Bytes>,
+            ) -> crate::transport::BoxFuture<'a, Result<()>> {
+                Box::pin(std::future::ready(Err(Error::new(ErrorKind::Authentication, self.0.to_string()))))
+            }
+        }
+        let (one, other): (Arc<dyn Signer>, Arc<dyn Signer>) = (Arc::new(Never(1)), Arc::new(Never(1)));
+        assert_eq!(Auth::Signed(one.clone()), Auth::Signed(one.clone()));
+        assert_ne!(Auth::Signed(one.clone()), Auth::Signed(other));
+        let (uri, headers) = authorized(Auth::Signed(one), "k4").expect("valid");
+        assert!(headers.is_empty() && uri.query().is_none(), "a signer has its turn later");
+    }
+
+    #[test]
     fn a_base_that_is_no_url_is_said() {
         for base in ["", "localhost", "/v1", "http://"] {
-            let endpoint = Endpoint {
-                provider: "custom".into(),
-                base_url: base.into(),
-                ..Endpoint::default()
-            };
+            let endpoint = Endpoint { provider: "custom".into(), base_url: base.into(), ..Endpoint::default() };
             let error = endpoint.url("/chat/completions");
             if base == "localhost" {
                 // `localhost/chat` parses as a path or authority only with a scheme.

@@ -3,29 +3,38 @@
 //!
 //! * [`chat`], [`embed`], [`rerank`]: the words.
 //! * [`dialect`]: a wire format, both ways; [`frame`] cuts streams into frames; a [`Sink`] is where decoders tell.
-//! * [`service`]: the one method that clients, layers and providers share; [`transport`]: where bytes move.
+//! * [`service`]: the one method that clients, layers and providers share; [`transport`]: where bytes move;
+//!   [`Clock`]: where time passes.
 //! * [`drive`]: the two mirrors that put a dialect to work, as client and as server.
 //! * [`Error`], [`Loss`], [`Secret`]: what went wrong, what could not be carried, what must not be shown.
 
 pub mod chat;
+mod clock;
 pub mod dialect;
 pub mod drive;
 pub mod embed;
 mod endpoint;
 pub mod error;
+pub mod exchange;
 pub mod frame;
+pub mod json;
 mod loss;
+pub mod models;
 pub mod rerank;
 pub mod secret;
 pub mod service;
+mod signer;
 mod sink;
 pub mod transport;
 
+pub use clock::Clock;
 pub use dialect::Dialect;
 pub use endpoint::{Auth, Endpoint, Quirks};
 pub use error::{Error, ErrorKind, Result, Stage};
+pub use exchange::Exchange;
 pub use loss::{Feature, Loss};
 pub use secret::Secret;
 pub use service::{Call, Layer, Reply, Request, Service, Shared};
+pub use signer::Signer;
 pub use sink::{MAX_TOOL_CALLS, Sink};
 pub use transport::Transport;

@@ -84,12 +84,20 @@ open_words! {
         Options = "options",
         /// A part or tool of one dialect's own.
         Opaque = "opaque",
+        /// The order of the parts of an answer.
+        Order = "order",
         /// More than one answer to a request.
         Choices = "choices",
         /// Streaming.
         Streaming = "streaming",
         /// A counter of the usage.
         Usage = "usage",
+        /// What vectors are for can be said.
+        EmbedPurpose = "embed_purpose",
+        /// The length of vectors can be said.
+        Dimensions = "dimensions",
+        /// What is known of a model.
+        ModelFacts = "model_facts",
     }
 }
 
@@ -107,11 +115,7 @@ pub struct Loss {
 impl Loss {
     /// A loss.
     pub fn new(feature: Feature, path: impl Into<String>, note: impl Into<String>) -> Self {
-        Self {
-            feature,
-            path: path.into(),
-            note: note.into(),
-        }
+        Self { feature, path: path.into(), note: note.into() }
     }
 }
 

@@ -149,13 +149,8 @@ mod tests {
         let masked = mask(said);
         assert!(!masked.contains("Zk3x9QpL7vNb2Wc4"), "{masked}");
         assert!(masked.ends_with("https://example.com/keys."));
-        for untouched in [
-            "Incorrect API key provided: sk-XXXXXXXXXXXXXXXX.",
-            "é–ü",
-            "",
-            "sk-short",
-            "the task-force",
-        ] {
+        for untouched in ["Incorrect API key provided: sk-XXXXXXXXXXXXXXXX.", "é–ü", "", "sk-short", "the task-force"]
+        {
             assert_eq!(mask(untouched), untouched);
         }
     }

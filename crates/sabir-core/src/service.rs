@@ -13,10 +13,7 @@ use crate::{Error, ErrorKind, Result};
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "chat is the common case; boxing it would cost every call an allocation"
-)]
+#[expect(clippy::large_enum_variant, reason = "chat is the common case; boxing it would cost every call an allocation")]
 pub enum Request {
     /// An answer to a conversation; a stream where the request says so.
     Chat(ChatRequest),
@@ -87,6 +84,34 @@ impl Reply {
             )),
         }
     }
+
+    /// The vectors.
+    ///
+    /// # Errors
+    /// `Provider` where the service gave something else: a fault of the service.
+    pub fn embed(self) -> Result<EmbedResponse> {
+        match self {
+            Self::Embed(response) => Ok(response),
+            _ => Err(Error::new(
+                ErrorKind::Provider,
+                "a service answered a call for vectors with something else; this is a fault of the service",
+            )),
+        }
+    }
+
+    /// The order of documents.
+    ///
+    /// # Errors
+    /// `Provider` where the service gave something else: a fault of the service.
+    pub fn rerank(self) -> Result<RerankResponse> {
+        match self {
+            Self::Rerank(response) => Ok(response),
+            _ => Err(Error::new(
+                ErrorKind::Provider,
+                "a service answered a call for an order of documents with something else; this is a fault of the service",
+            )),
+        }
+    }
 }
 
 impl Debug for Reply {
@@ -119,10 +144,7 @@ pub struct Call {
 impl Call {
     /// A call of a provider.
     pub fn to(provider: impl Into<String>) -> Self {
-        Self {
-            provider: provider.into(),
-            ..Self::default()
-        }
+        Self { provider: provider.into(), ..Self::default() }
     }
 }
 

@@ -29,10 +29,7 @@ impl Sink {
 
     /// A sink for a streamed answer.
     pub fn streaming() -> Self {
-        Self {
-            streaming: true,
-            ..Self::default()
-        }
+        Self { streaming: true, ..Self::default() }
     }
 
     /// Tells who answers, as soon and as often as the dialect says it; what is known stays.
@@ -68,29 +65,19 @@ impl Sink {
     pub fn part_end(&mut self, signature: Option<&str>, meta: Meta) {
         if self.fold.has_open_part() || signature.is_some() {
             self.fold.part_end(signature, meta.clone());
-            self.queue(|| Event::PartEnd {
-                signature: signature.map(str::to_owned),
-                meta,
-            });
+            self.queue(|| Event::PartEnd { signature: signature.map(str::to_owned), meta });
         }
     }
 
     /// A call begins. Returns its number.
     pub fn tool_start(&mut self, id: &str, name: &str) -> Result<usize> {
         if self.fold.calls() >= MAX_TOOL_CALLS {
-            return Err(Error::new(
-                ErrorKind::Decode,
-                format!("the answer has more than {MAX_TOOL_CALLS} tool calls"),
-            ));
+            return Err(Error::new(ErrorKind::Decode, format!("the answer has more than {MAX_TOOL_CALLS} tool calls")));
         }
         self.part_end(None, Meta::default());
         let index = self.fold.tool_start(id, name);
         self.running.push(index);
-        self.queue(|| Event::ToolStart {
-            index,
-            id: id.to_owned(),
-            name: name.to_owned(),
-        });
+        self.queue(|| Event::ToolStart { index, id: id.to_owned(), name: name.to_owned() });
         Ok(index)
     }
 
@@ -101,10 +88,7 @@ impl Sink {
         }
         if let Some(call) = self.fold.call_mut(index) {
             call.arguments.push_str(fragment);
-            self.queue(|| Event::ToolArguments {
-                index,
-                fragment: fragment.to_owned(),
-            });
+            self.queue(|| Event::ToolArguments { index, fragment: fragment.to_owned() });
         }
     }
 
@@ -142,10 +126,7 @@ impl Sink {
         if self.streaming {
             let call = call.clone();
             if was_empty {
-                self.queue(|| Event::ToolArguments {
-                    index,
-                    fragment: "{}".to_owned(),
-                });
+                self.queue(|| Event::ToolArguments { index, fragment: "{}".to_owned() });
             }
             self.queue(|| Event::ToolEnd { index, call, meta });
         }
@@ -252,10 +233,7 @@ impl Sink {
         if !self.started {
             self.started = true;
             let response = self.fold.response();
-            let start = Event::Start {
-                id: response.id.clone(),
-                model: response.model.clone(),
-            };
+            let start = Event::Start { id: response.id.clone(), model: response.model.clone() };
             self.queue.push_back(start);
         }
     }

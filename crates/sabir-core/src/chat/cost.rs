@@ -47,9 +47,6 @@ impl Cost {
         } else {
             value / 10u128.checked_pow(scale.unsigned_abs()).unwrap_or(u128::MAX)
         };
-        Some(Self {
-            nano_usd: u64::try_from(nano).ok()?,
-            basis: CostBasis::Reported,
-        })
+        Some(Self { nano_usd: u64::try_from(nano).ok()?, basis: CostBasis::Reported })
     }
 }

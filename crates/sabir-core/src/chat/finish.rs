@@ -36,11 +36,7 @@ pub struct Finish {
 impl Finish {
     /// A finish in Sabir's words alone.
     pub fn new(reason: FinishReason) -> Self {
-        Self {
-            reason,
-            raw: None,
-            stop_sequence: None,
-        }
+        Self { reason, raw: None, stop_sequence: None }
     }
 
     /// A finish read from a provider's word. The words of all dialects are disjoint enough for one table;
@@ -86,11 +82,7 @@ impl Finish {
             | "malformed_tool_use" => FinishReason::Error,
             other => FinishReason::Other(other.to_owned()),
         };
-        Self {
-            reason,
-            raw: Some(raw.to_owned()),
-            stop_sequence: None,
-        }
+        Self { reason, raw: Some(raw.to_owned()), stop_sequence: None }
     }
 }
 

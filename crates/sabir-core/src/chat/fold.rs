@@ -57,11 +57,7 @@ impl Fold {
     }
 
     pub(crate) fn text(&mut self, delta: &str) {
-        if let Some(Part {
-            content: Content::Text { text },
-            ..
-        }) = self.open_part()
-        {
+        if let Some(Part { content: Content::Text { text }, .. }) = self.open_part() {
             text.push_str(delta);
         } else {
             self.push(Part::text(delta), true);
@@ -69,11 +65,7 @@ impl Fold {
     }
 
     pub(crate) fn reasoning(&mut self, delta: &str) {
-        if let Some(Part {
-            content: Content::Reasoning(reasoning),
-            ..
-        }) = self.open_part()
-        {
+        if let Some(Part { content: Content::Reasoning(reasoning), .. }) = self.open_part() {
             reasoning.text.push_str(delta);
         } else {
             self.push(Part::reasoning(delta), true);
@@ -83,13 +75,7 @@ impl Fold {
     /// Closes the open part. A signature with no thought open makes a thought of its own: some providers
     /// send the signature alone.
     pub(crate) fn part_end(&mut self, signature: Option<&str>, meta: super::Meta) {
-        let thought_is_open = matches!(
-            self.open_part(),
-            Some(Part {
-                content: Content::Reasoning(_),
-                ..
-            })
-        );
+        let thought_is_open = matches!(self.open_part(), Some(Part { content: Content::Reasoning(_), .. }));
         if signature.is_some() && !thought_is_open {
             self.push(Content::Reasoning(Reasoning::default()).into(), true);
         }
@@ -136,11 +122,7 @@ impl Fold {
 
     /// The text or thought that may still grow.
     fn open_part(&mut self) -> Option<&mut Part> {
-        if self.open {
-            self.response.parts.last_mut()
-        } else {
-            None
-        }
+        if self.open { self.response.parts.last_mut() } else { None }
     }
 
     fn push(&mut self, part: Part, open: bool) {

@@ -32,34 +32,22 @@ pub enum Source {
 impl Media {
     /// A medium at an address.
     pub fn url(url: impl Into<String>) -> Self {
-        Self {
-            source: Source::Url(url.into()),
-            mime: None,
-        }
+        Self { source: Source::Url(url.into()), mime: None }
     }
 
     /// A medium that is here.
     pub fn bytes(bytes: impl Into<Bytes>, mime: impl Into<String>) -> Self {
-        Self {
-            source: Source::Bytes(bytes.into()),
-            mime: Some(mime.into()),
-        }
+        Self { source: Source::Bytes(bytes.into()), mime: Some(mime.into()) }
     }
 
     /// A file that the provider holds.
     pub fn file_id(id: impl Into<String>) -> Self {
-        Self {
-            source: Source::FileId(id.into()),
-            mime: None,
-        }
+        Self { source: Source::FileId(id.into()), mime: None }
     }
 
     /// A medium from base64 text, as wire formats carry it. Padding and the URL-safe alphabet are accepted.
     pub fn base64(text: &str, mime: Option<&str>) -> Result<Self> {
-        Ok(Self {
-            source: Source::Bytes(from_base64(text)?),
-            mime: mime.map(str::to_owned),
-        })
+        Ok(Self { source: Source::Bytes(from_base64(text)?), mime: mime.map(str::to_owned) })
     }
 
     /// A medium from a URL in which the medium itself may be contained (`data:image/png;base64,…`, RFC 2397).
@@ -67,15 +55,12 @@ impl Media {
         let Some(data) = url.strip_prefix("data:") else {
             return Ok(Self::url(url));
         };
-        let (head, body) = data
-            .split_once(',')
-            .ok_or_else(|| invalid("a data: URL has no comma"))?;
+        let (head, body) = data.split_once(',').ok_or_else(|| invalid("a data: URL has no comma"))?;
         match head.strip_suffix(";base64") {
             Some(mime) => Self::base64(body, Some(mime).filter(|m| !m.is_empty())),
-            None => Ok(Self {
-                source: Source::Url(url.to_owned()),
-                mime: Some(head.to_owned()).filter(|m| !m.is_empty()),
-            }),
+            None => {
+                Ok(Self { source: Source::Url(url.to_owned()), mime: Some(head.to_owned()).filter(|m| !m.is_empty()) })
+            }
         }
     }
 
@@ -112,9 +97,7 @@ pub fn from_base64(text: &str) -> Result<Bytes> {
     } else {
         STANDARD.decode(text)
     };
-    decoded
-        .map(Bytes::from)
-        .map_err(|e| invalid(&format!("media is not base64: {e}")))
+    decoded.map(Bytes::from).map_err(|e| invalid(&format!("media is not base64: {e}")))
 }
 
 fn invalid(message: &str) -> Error {
@@ -144,10 +127,7 @@ mod tests {
         let media = Media::from_url("data:image/png;base64,iVBORw0=").expect("valid");
         assert_eq!(media, Media::bytes(&b"\x89PNG\r"[..], "image/png"));
         assert_eq!(media.to_url().expect("bytes"), "data:image/png;base64,iVBORw0=");
-        assert_eq!(
-            Media::from_url("https://x.test/a.png").expect("valid"),
-            Media::url("https://x.test/a.png")
-        );
+        assert_eq!(Media::from_url("https://x.test/a.png").expect("valid"), Media::url("https://x.test/a.png"));
         assert!(Media::from_url("data:image/png;base64").is_err());
         assert!(Media::from_url("data:image/png;base64,***").is_err());
         assert_eq!(from_base64("a-_ ").ok(), None);

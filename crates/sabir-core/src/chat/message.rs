@@ -36,12 +36,7 @@ pub struct Message {
 impl Message {
     /// A message of any role.
     pub fn new(role: Role, parts: impl Into<Vec<Part>>) -> Self {
-        Self {
-            role,
-            parts: parts.into(),
-            name: None,
-            meta: Meta::default(),
-        }
+        Self { role, parts: parts.into(), name: None, meta: Meta::default() }
     }
 
     /// A message from the operator.

@@ -41,8 +41,7 @@ impl Meta {
         if let Some(fields) = self.0.get_mut(dialect) {
             fields.insert(field.into(), value);
         } else {
-            self.0
-                .insert(dialect.to_owned(), Map::from_iter([(field.into(), value)]));
+            self.0.insert(dialect.to_owned(), Map::from_iter([(field.into(), value)]));
         }
     }
 

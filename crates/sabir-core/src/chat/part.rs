@@ -151,32 +151,18 @@ impl Part {
 
     /// A call.
     pub fn tool_call(id: impl Into<String>, name: impl Into<String>, arguments: impl Into<String>) -> Self {
-        Content::ToolCall(ToolCall {
-            id: id.into(),
-            name: name.into(),
-            arguments: arguments.into(),
-        })
-        .into()
+        Content::ToolCall(ToolCall { id: id.into(), name: name.into(), arguments: arguments.into() }).into()
     }
 
     /// The answer to a call, as text.
     pub fn tool_result(call_id: impl Into<String>, text: impl Into<String>) -> Self {
         let parts = vec![Self::text(text)];
-        Content::ToolResult(ToolResult {
-            call_id: call_id.into(),
-            parts,
-            ..ToolResult::default()
-        })
-        .into()
+        Content::ToolResult(ToolResult { call_id: call_id.into(), parts, ..ToolResult::default() }).into()
     }
 
     /// A thought in the open.
     pub fn reasoning(text: impl Into<String>) -> Self {
-        Content::Reasoning(Reasoning {
-            text: text.into(),
-            ..Reasoning::default()
-        })
-        .into()
+        Content::Reasoning(Reasoning { text: text.into(), ..Reasoning::default() }).into()
     }
 
     /// The text, if this is text.
@@ -204,11 +190,7 @@ impl Part {
 
 impl From<Content> for Part {
     fn from(content: Content) -> Self {
-        Self {
-            content,
-            cache: None,
-            meta: Meta::default(),
-        }
+        Self { content, cache: None, meta: Meta::default() }
     }
 }
 

@@ -92,7 +92,8 @@ pub enum ResponseFormat {
     Json,
     /// JSON by a schema.
     JsonSchema {
-        /// Name of the schema, for the model.
+        /// Name of the schema, for the model; empty for none.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         name: String,
         /// The JSON Schema.
         schema: Value,
@@ -143,10 +144,7 @@ open_words! {
 impl ChatRequest {
     /// A request to a model, still without messages.
     pub fn new(model: impl Into<String>) -> Self {
-        Self {
-            model: model.into(),
-            ..Self::default()
-        }
+        Self { model: model.into(), ..Self::default() }
     }
 
     /// Adds a message.
@@ -232,11 +230,28 @@ impl ChatRequest {
 
     /// The operator's leading messages, and the conversation after them: for dialects that keep the two apart.
     pub fn split_system(&self) -> (&[Message], &[Message]) {
-        let lead = self
-            .messages
-            .iter()
-            .take_while(|m| matches!(m.role, Role::System | Role::Developer))
-            .count();
+        let lead = self.messages.iter().take_while(|m| matches!(m.role, Role::System | Role::Developer)).count();
         self.messages.split_at(lead)
+    }
+}
+
+/// One message of the person's, to whatever model the client is set to.
+impl From<&str> for ChatRequest {
+    fn from(text: &str) -> Self {
+        Self::default().user(text)
+    }
+}
+
+/// One message of the person's, to whatever model the client is set to.
+impl From<String> for ChatRequest {
+    fn from(text: String) -> Self {
+        Self::default().user(text)
+    }
+}
+
+/// A conversation, to whatever model the client is set to.
+impl From<Vec<Message>> for ChatRequest {
+    fn from(messages: Vec<Message>) -> Self {
+        Self { messages, ..Self::default() }
     }
 }

@@ -159,10 +159,7 @@ fn rate_limits(headers: &http::HeaderMap) -> Vec<RateLimit> {
         } else {
             continue;
         };
-        let limit = found.entry(name).or_insert_with(|| RateLimit {
-            name: name.to_owned(),
-            ..RateLimit::default()
-        });
+        let limit = found.entry(name).or_insert_with(|| RateLimit { name: name.to_owned(), ..RateLimit::default() });
         match field {
             "limit" => limit.limit = value.parse().ok(),
             "remaining" => limit.remaining = value.parse().ok(),

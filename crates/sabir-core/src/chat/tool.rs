@@ -91,10 +91,7 @@ impl ToolCall {
     /// The arguments, parsed; an error says where they stop being JSON.
     pub fn parse<T: serde::de::DeserializeOwned>(&self) -> crate::Result<T> {
         serde_json::from_str(&self.arguments).map_err(|e| {
-            let message = format!(
-                "the arguments of the call to {} are not what was asked for: {e}",
-                self.name
-            );
+            let message = format!("the arguments of the call to {} are not what was asked for: {e}", self.name);
             crate::Error::new(crate::ErrorKind::Decode, message)
         })
     }

@@ -31,6 +31,14 @@ pub struct Usage {
     pub audio_output: Option<u64>,
     /// Output that was images, not in `output`.
     pub image_output: Option<u64>,
+    /// The provider's own total of the input, where its parts add up to more: some report more cached input than
+    /// input. The total is what is billed, so it wins in [`Usage::input_total`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_stated: Option<u64>,
+    /// The provider's own total of the output, where its parts add up to more: some report more reasoning than
+    /// output. It wins in [`Usage::output_total`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_stated: Option<u64>,
     /// Uses of the provider's own tools that are charged by the piece, by the provider's name for them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, u64>,
@@ -42,19 +50,13 @@ pub struct Usage {
 impl Usage {
     /// All input, cached input included; `None` while the provider has not said.
     pub fn input_total(&self) -> Option<u64> {
-        let more = [
-            self.cache_read,
-            self.cache_write,
-            self.cache_write_1h,
-            self.audio_input,
-            self.image_input,
-        ];
-        total(self.input, &more)
+        let more = [self.cache_read, self.cache_write, self.cache_write_1h, self.audio_input, self.image_input];
+        self.input_stated.or_else(|| total(self.input, &more))
     }
 
     /// All output, reasoning included; `None` while the provider has not said.
     pub fn output_total(&self) -> Option<u64> {
-        total(self.output, &[self.reasoning, self.audio_output, self.image_output])
+        self.output_stated.or_else(|| total(self.output, &[self.reasoning, self.audio_output, self.image_output]))
     }
 
     /// Everything; `None` while either side is unknown.
@@ -67,22 +69,17 @@ impl Usage {
         *self == Self::default()
     }
 
-    /// Sets `input` to what is left of a total that includes the other input buckets.
+    /// Sets `input` to what is left of a total that includes the other input buckets. A total that is less than they
+    /// are together is kept as [`Usage::input_stated`].
     pub fn input_from_total(&mut self, total: Option<u64>) {
-        let rest = [
-            self.cache_read,
-            self.cache_write,
-            self.cache_write_1h,
-            self.audio_input,
-            self.image_input,
-        ];
-        self.input = total.map(|t| rest.iter().flatten().fold(t, |t, n| t.saturating_sub(*n)));
+        let rest = [self.cache_read, self.cache_write, self.cache_write_1h, self.audio_input, self.image_input];
+        (self.input, self.input_stated) = left_of(total, &rest);
     }
 
-    /// Sets `output` to what is left of a total that includes the other output buckets.
+    /// Sets `output` to what is left of a total that includes the other output buckets. A total that is less than
+    /// they are together is kept as [`Usage::output_stated`].
     pub fn output_from_total(&mut self, total: Option<u64>) {
-        let rest = [self.reasoning, self.audio_output, self.image_output];
-        self.output = total.map(|t| rest.iter().flatten().fold(t, |t, n| t.saturating_sub(*n)));
+        (self.output, self.output_stated) = left_of(total, &[self.reasoning, self.audio_output, self.image_output]);
     }
 
     /// Takes over what a later report of the same call knows. Reports are cumulative: a later counter replaces
@@ -100,11 +97,27 @@ impl Usage {
             (&mut self.audio_output, later.audio_output),
             (&mut self.image_output, later.image_output),
         ];
+        if later.input.is_some() {
+            self.input_stated = later.input_stated;
+        }
+        if later.output.is_some() {
+            self.output_stated = later.output_stated;
+        }
         for (mine, theirs) in pairs {
             *mine = theirs.or(*mine);
         }
         self.tools.extend(later.tools);
         self.estimated = later.estimated;
+    }
+}
+
+/// What is left of a total, and the total itself where the parts are more than it.
+fn left_of(total: Option<u64>, parts: &[Option<u64>]) -> (Option<u64>, Option<u64>) {
+    let sum = parts.iter().flatten().fold(0, |sum: u64, part| sum.saturating_add(*part));
+    match total {
+        Some(total) if sum > total => (Some(0), Some(total)),
+        Some(total) => (Some(total - sum), None),
+        None => (None, None),
     }
 }
 
@@ -119,23 +132,17 @@ mod tests {
 
     #[test]
     fn totals_need_their_main_bucket_and_updates_do_not_add() {
-        let mut usage = Usage {
-            cache_read: Some(5),
-            ..Usage::default()
-        };
+        let mut usage = Usage { cache_read: Some(5), ..Usage::default() };
         assert_eq!((usage.input_total(), usage.total()), (None, None));
         usage.input_from_total(Some(12));
         usage.reasoning = Some(3);
         usage.output_from_total(Some(10));
         assert_eq!((usage.input, usage.output, usage.total()), (Some(7), Some(7), Some(22)));
-        usage.update(Usage {
-            output: Some(9),
-            ..Usage::default()
-        });
-        assert_eq!(
-            (usage.input, usage.output, usage.reasoning),
-            (Some(7), Some(9), Some(3))
-        );
+        usage.update(Usage { output: Some(9), ..Usage::default() });
+        assert_eq!((usage.input, usage.output, usage.reasoning), (Some(7), Some(9), Some(3)));
+        usage.reasoning = Some(61);
+        usage.output_from_total(Some(9));
+        assert_eq!((usage.output, usage.reasoning, usage.output_total()), (Some(0), Some(61), Some(9)));
         usage.input = Some(u64::MAX);
         assert_eq!(usage.input_total(), None, "a hostile counter does not overflow");
     }

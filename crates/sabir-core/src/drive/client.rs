@@ -8,12 +8,14 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 
+use super::common::{collect, enrich, refuse_losses, send};
+use super::exchange::ask;
 use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, response_headers};
-use crate::dialect::{Answer, Decoder, Dialect};
+use crate::dialect::{Answer, Decoder, Dialect, truncated};
+use crate::exchange::{Embedding, Reranking};
 use crate::frame::Framer;
-use crate::secret::Secret;
 use crate::service::{Call, Reply, Request, Service};
-use crate::transport::{Body, Timeouts, Transport};
+use crate::transport::{Body, Transport};
 use crate::{Endpoint, Error, ErrorKind, Loss, Result, Sink, Stage};
 
 /// How much an answer may take. Both bounds hold for what a server sends, after decompression.
@@ -28,10 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 32 MiB a frame, 256 MiB a body.
     fn default() -> Self {
-        Self {
-            frame: 32 << 20,
-            body: 256 << 20,
-        }
+        Self { frame: 32 << 20, body: 256 << 20 }
     }
 }
 
@@ -39,6 +38,8 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub struct Origin {
     dialect: &'static dyn Dialect,
+    embedding: Option<&'static Embedding>,
+    reranking: Option<&'static Reranking>,
     endpoint: Arc<Endpoint>,
     transport: Arc<dyn Transport>,
     limits: Limits,
@@ -49,10 +50,26 @@ impl Origin {
     pub fn new(dialect: &'static dyn Dialect, endpoint: Endpoint, transport: Arc<dyn Transport>) -> Self {
         Self {
             dialect,
+            embedding: None,
+            reranking: None,
             endpoint: Arc::new(endpoint),
             transport,
             limits: Limits::default(),
         }
+    }
+
+    /// Sets the format in which it is asked for vectors. Without one it gives none.
+    #[must_use]
+    pub fn with_embedding(mut self, embedding: &'static Embedding) -> Self {
+        self.embedding = Some(embedding);
+        self
+    }
+
+    /// Sets the format in which it is asked to order documents. Without one it does not.
+    #[must_use]
+    pub fn with_reranking(mut self, reranking: &'static Reranking) -> Self {
+        self.reranking = Some(reranking);
+        self
     }
 
     /// Sets how much an answer may take.
@@ -68,30 +85,14 @@ impl Origin {
     }
 
     async fn chat(&self, call: &Call, request: &ChatRequest) -> Result<Reply> {
-        let encoded = self.dialect.encode(request, &self.endpoint)?;
+        let mut encoded = self.dialect.encode(request, &self.endpoint)?;
         if request.strict {
             refuse_losses(&encoded.losses)?;
         }
-        let (mut uri, mut headers) = (encoded.uri, encoded.headers);
-        self.endpoint.authorize(&mut uri, &mut headers)?;
-        let mut wire = http::Request::new(encoded.body);
-        *wire.method_mut() = encoded.method;
-        *wire.uri_mut() = uri;
-        *wire.headers_mut() = headers;
-        if call.timeouts != Timeouts::default() {
-            wire.extensions_mut().insert(call.timeouts);
-        }
-
-        let (head, body) = self.transport.send(wire).await?.into_parts();
-        let about = About {
-            losses: encoded.losses,
-            headers: head.headers,
-            keep_raw: call.keep_raw,
-        };
-        let framing = self
-            .dialect
-            .framing(&about.headers)
-            .filter(|_| request.stream && head.status.is_success());
+        let losses = std::mem::take(&mut encoded.losses);
+        let (head, body) = send(encoded, &self.endpoint, &*self.transport, call).await?;
+        let about = About { losses, headers: head.headers, keep_raw: call.keep_raw };
+        let framing = self.dialect.framing(&about.headers).filter(|_| request.stream && head.status.is_success());
         if let Some(framing) = framing {
             let framer = Framer::new(framing).with_limit(self.limits.frame);
             let stream = Streaming {
@@ -103,39 +104,61 @@ impl Origin {
                 about,
                 endpoint: self.endpoint.clone(),
                 model: request.model.clone(),
+                room: self.limits.body,
                 failed: None,
                 over: false,
             };
-            return Ok(Reply::Stream(Box::pin(stream)));
+            return if request.stream { Ok(Reply::Stream(Box::pin(stream))) } else { fold(stream).await };
         }
         let body = collect(body, self.limits.body).await?;
-        let mut response = self.dialect.decode(Answer {
-            status: head.status,
-            headers: &about.headers,
-            body: &body,
-        })?;
+        let mut response = self.dialect.decode(Answer { status: head.status, headers: &about.headers, body: &body })?;
         about.complete(&mut response, &self.endpoint.provider, Some(body));
-        Ok(if request.stream {
-            Reply::Stream(replay(response))
-        } else {
-            Reply::Whole(Box::new(response))
-        })
+        Ok(if request.stream { Reply::Stream(replay(response)) } else { Reply::Whole(Box::new(response)) })
     }
 }
 
 impl Service for Origin {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        if let Request::Chat(chat) = request {
-            self.chat(call, chat)
+        let (endpoint, transport) = (&*self.endpoint, &*self.transport);
+        match (request, self.embedding, self.reranking) {
+            (Request::Chat(chat), ..) => self
+                .chat(call, chat)
                 .await
-                .map_err(|e| enrich(e, &self.endpoint.provider, &chat.model, self.endpoint.key.as_ref()))
-        } else {
-            let message = format!("the dialect {} answers chat requests only", self.dialect.name());
-            Err(Error::new(ErrorKind::Unsupported, message)
-                .with_provider(&self.endpoint.provider)
-                .with_model(request.model()))
+                .map_err(|e| enrich(e, &endpoint.provider, Some(&chat.model), endpoint.key.as_ref())),
+            (Request::Embed(embed), Some(format), _) => {
+                ask(format, endpoint, transport, call, embed, self.limits).await.map(Reply::Embed)
+            }
+            (Request::Rerank(rerank), _, Some(format)) => {
+                ask(format, endpoint, transport, call, rerank, self.limits).await.map(Reply::Rerank)
+            }
+            _ => {
+                let what = match request {
+                    Request::Embed(_) => "embeds nothing",
+                    _ => "orders no documents",
+                };
+                let message = format!("{} {what}, as far as is known here; ask another provider", endpoint.provider);
+                Err(Error::new(ErrorKind::Unsupported, message)
+                    .with_provider(&endpoint.provider)
+                    .with_model(request.model()))
+            }
         }
     }
+}
+
+/// Some servers stream whether they are asked to or not, and say so.
+fn says_stream(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// An answer that streams where a whole one was asked for.
+async fn fold(stream: Streaming) -> Result<Reply> {
+    let mut stream = Box::pin(stream);
+    while let Some(event) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+        if let Event::Done(response) = event? {
+            return Ok(Reply::Whole(response));
+        }
+    }
+    Err(truncated())
 }
 
 /// Decodes an answer that is all here, streamed or not: what the stack does, without a socket.
@@ -146,7 +169,7 @@ pub fn decode_whole(
     body: &[u8],
     streamed: bool,
 ) -> Result<ChatResponse> {
-    let framing = dialect.framing(headers).filter(|_| streamed && status.is_success());
+    let framing = dialect.framing(headers).filter(|_| status.is_success() && (streamed || says_stream(headers)));
     let Some(framing) = framing else {
         return dialect.decode(Answer { status, headers, body });
     };
@@ -161,14 +184,23 @@ fn decode_frames(dialect: &dyn Dialect, framing: crate::frame::Framing, body: &[
     let mut framer = Framer::new(framing);
     let mut decoder = dialect.decoder();
     framer.push(Bytes::copy_from_slice(body));
-    framer.finish();
-    while let Some(frame) = framer.next()? {
-        decoder.frame(frame, sink)?;
-        if sink.has_ended() {
-            return Ok(());
+    for body_is_over in [false, true] {
+        if body_is_over {
+            framer.finish();
+        }
+        while let Some(frame) = framer.next()? {
+            decoder.frame(frame, sink).map_err(|e| cut_short(e, body_is_over))?;
+            if sink.has_ended() {
+                return Ok(());
+            }
         }
     }
     decoder.finish(sink)
+}
+
+/// What cannot be read after the body's end is the half of a frame: the answer was cut, not garbled.
+fn cut_short(error: Error, body_is_over: bool) -> Error {
+    if body_is_over && error.kind() == ErrorKind::Decode { truncated() } else { error }
 }
 
 /// An answer that came whole where a stream was asked for, told as one.
@@ -177,11 +209,11 @@ pub fn replay(response: ChatResponse) -> EventStream {
     sink.identify(Some(&response.id), Some(&response.model));
     for part in &response.parts {
         match &part.content {
-            Content::Text { text } if part.cache.is_none() => {
+            Content::Text { text } if part.cache.is_none() && !text.is_empty() => {
                 sink.text(text);
                 sink.part_end(None, part.meta.clone());
             }
-            Content::Reasoning(r) if r.encrypted.is_none() && part.cache.is_none() => {
+            Content::Reasoning(r) if r.encrypted.is_none() && part.cache.is_none() && !r.text.is_empty() => {
                 sink.reasoning(&r.text);
                 sink.part_end(r.signature.as_deref(), part.meta.clone());
             }
@@ -242,6 +274,8 @@ struct Streaming {
     about: About,
     endpoint: Arc<Endpoint>,
     model: String,
+    /// How many more bytes the body may have.
+    room: usize,
     /// The terminal error, to be given once the events before it are.
     failed: Option<Error>,
     over: bool,
@@ -266,17 +300,19 @@ impl Stream for Streaming {
                 Ok(Some(frame)) => match this.decoder.frame(frame, &mut this.sink) {
                     Ok(()) if this.sink.has_ended() => this.end(cx),
                     Ok(()) => {}
-                    Err(error) => this.fail(error),
+                    Err(error) => this.fail(cut_short(error, this.body.is_none())),
                 },
                 Ok(None) => match this.body.as_mut() {
                     Some(body) => match ready!(body.as_mut().poll_next(cx)) {
+                        Some(Ok(chunk)) if chunk.len() > this.room => this.fail(too_long()),
                         Some(Ok(chunk)) => {
+                            this.room -= chunk.len();
                             if let Some(raw) = &mut this.raw {
                                 raw.extend_from_slice(&chunk);
                             }
                             this.framer.push(chunk);
                         }
-                        Some(Err(error)) => this.fail(error.with_stage(Stage::Answered)),
+                        Some(Err(error)) => this.fail(error),
                         None => {
                             this.body = None;
                             this.framer.finish();
@@ -299,7 +335,11 @@ impl Streaming {
         // What the provider sends after its end marker is usually here already; reading it frees the connection
         // for the next call.
         if let Some(mut body) = self.body.take() {
-            while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_next(cx) {}
+            for _ in 0..4 {
+                let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_next(cx) else {
+                    break;
+                };
+            }
         }
         let raw = self.raw.take().map(BytesMut::freeze);
         let (about, provider) = (&self.about, &self.endpoint.provider);
@@ -311,7 +351,12 @@ impl Streaming {
         self.body = None;
         let mut partial = self.sink.take_partial();
         self.about.complete(&mut partial, &self.endpoint.provider, None);
-        let error = enrich(error, &self.endpoint.provider, &self.model, self.endpoint.key.as_ref());
+        let error = enrich(
+            error.with_stage(Stage::Answered),
+            &self.endpoint.provider,
+            Some(&self.model),
+            self.endpoint.key.as_ref(),
+        );
         let error = match &partial.request_id {
             Some(id) if error.request_id().is_none() => error.with_request_id(id.clone()),
             _ => error,
@@ -320,51 +365,6 @@ impl Streaming {
     }
 }
 
-fn enrich(error: Error, provider: &str, model: &str, key: Option<&Secret>) -> Error {
-    let error = error.with_provider(provider).with_model(model);
-    match key {
-        Some(key) => error.scrubbed_of(key),
-        None => error,
-    }
-}
-
-fn refuse_losses(losses: &[Loss]) -> Result<()> {
-    if losses.is_empty() {
-        return Ok(());
-    }
-    let list = losses.iter().map(Loss::to_string).collect::<Vec<_>>().join("; ");
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        format!("strict: this cannot be carried: {list}"),
-    ))
-}
-
-/// Reads a body to its end, within a bound.
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
-    let mut next = async || std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await.transpose();
-    let Some(first) = next().await? else {
-        return Ok(Bytes::new());
-    };
-    let Some(second) = next().await? else {
-        return within(first, limit);
-    };
-    let mut all = BytesMut::from(first);
-    all.extend_from_slice(&second);
-    while let Some(more) = next().await? {
-        all.extend_from_slice(&more);
-        if all.len() > limit {
-            break;
-        }
-    }
-    within(all.freeze(), limit)
-}
-
-fn within(body: Bytes, limit: usize) -> Result<Bytes> {
-    if body.len() > limit {
-        return Err(Error::new(
-            ErrorKind::Decode,
-            format!("the answer is longer than {limit} bytes; raise the limit if that is right"),
-        ));
-    }
-    Ok(body)
+fn too_long() -> Error {
+    Error::new(ErrorKind::Decode, "the answer is longer than the limit for a body; raise the limit if that is right")
 }

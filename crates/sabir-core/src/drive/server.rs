@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use crate::chat::{Event, EventStream};
@@ -41,26 +42,16 @@ async fn try_serve(
     request: &http::Request<Bytes>,
 ) -> Result<http::Response<Body>> {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
-    let asked = Asked {
-        method: request.method(),
-        path,
-        headers: request.headers(),
-        body: request.body(),
-    };
+    let asked = Asked { method: request.method(), path, headers: request.headers(), body: request.body() };
     let wanted = Request::Chat(dialect.accept(asked)?);
     let reply = service.call(call, &wanted).await?;
-    let Request::Chat(wanted) = wanted else {
-        unreachable!("made as a chat request above")
-    };
+    let Request::Chat(wanted) = wanted else { unreachable!("made as a chat request above") };
     match reply {
         Reply::Whole(answer) => {
             let answered = dialect.respond(&answer, &wanted);
             let mut response = http::Response::new(whole(answered.body));
             *response.headers_mut() = answered.headers;
-            response
-                .headers_mut()
-                .entry(CONTENT_TYPE)
-                .or_insert(HeaderValue::from_static("application/json"));
+            response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
             let mut losses = answer.losses;
             losses.extend(answered.losses);
             response.extensions_mut().insert(Losses(losses));
@@ -78,32 +69,27 @@ async fn try_serve(
             encoder.event(&first, &mut out);
             let losses = Losses(encoder.losses());
             let over = matches!(first, Event::Done(_));
-            let body: Body = Box::pin(Encoding {
-                events,
-                encoder,
-                out,
-                over,
-            });
+            let body: Body = Box::pin(Encoding { events, encoder, out, over });
             let mut response = http::Response::new(body);
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response.extensions_mut().insert(losses);
             Ok(response)
         }
-        _ => Err(Error::new(
-            ErrorKind::Provider,
-            "a service answered a chat request with something else",
-        )),
+        _ => Err(Error::new(ErrorKind::Provider, "a service answered a chat request with something else")),
     }
 }
 
 /// An error as this dialect's answer, with its status and `Retry-After`.
 pub fn refuse(dialect: &dyn Dialect, error: &Error) -> http::Response<Body> {
     let (status, body) = dialect.refuse(error);
+    refused(status, body, error)
+}
+
+/// An error that is written already, with its status and `Retry-After`.
+pub(super) fn refused(status: StatusCode, body: Bytes, error: &Error) -> http::Response<Body> {
     let mut response = http::Response::new(whole(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(wait) = error.retry_after() {
         // Whole seconds, rounded up (RFC 9110 §10.2.3): never earlier than asked.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use super::http_date::seconds_since_epoch;
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, Stage};
 
 /// Words by which providers say that the prompt is too long for the model, in lower case.
 const CONTEXT_WORDS: &[&str] = &[
@@ -51,21 +51,11 @@ const QUOTA_WORDS: &[&str] = &[
     "more credits",
 ];
 
-const FILTER_WORDS: &[&str] = &[
-    "content_filter",
-    "content management policy",
-    "content_policy",
-    "responsibleai",
-    "safety_violation",
-];
+const FILTER_WORDS: &[&str] =
+    &["content_filter", "content management policy", "content_policy", "responsibleai", "safety_violation"];
 
-const MODEL_WORDS: &[&str] = &[
-    "model_not_found",
-    "does not exist",
-    "no such model",
-    "unknown model",
-    "model not found",
-];
+const MODEL_WORDS: &[&str] =
+    &["model_not_found", "does not exist", "no such model", "unknown model", "model not found"];
 
 /// The kind of an error, from its HTTP status (0 where there was none, as for an error inside a stream),
 /// the provider's code or type, and its message.
@@ -133,7 +123,8 @@ fn kind_for_code(code: &str, text: &str) -> ErrorKind {
 /// word on retrying. Every room makes its errors through this.
 pub fn said(status: StatusCode, headers: &HeaderMap, code: Option<&str>, message: &str) -> Error {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    let mut error = Error::new(kind_for(status.as_u16(), code, message), message).with_status(status);
+    let mut error =
+        Error::new(kind_for(status.as_u16(), code, message), message).with_stage(Stage::Answered).with_status(status);
     if let Some(code) = code.filter(|c| !c.is_empty()) {
         error = error.with_code(code);
     }
@@ -152,13 +143,7 @@ pub fn said(status: StatusCode, headers: &HeaderMap, code: Option<&str>, message
 
 /// The provider's id of a request, from the headers that carry one.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let names = [
-        "x-request-id",
-        "request-id",
-        "x-amzn-requestid",
-        "apim-request-id",
-        "cf-ray",
-    ];
+    let names = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray"];
     names.iter().find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
@@ -184,16 +169,13 @@ pub fn retry_hint(headers: &HeaderMap, message: &str) -> Option<Duration> {
 /// "Please try again in 1m2.5s", "try again in 20ms", "retry in 7 seconds".
 fn wait_in_words(message: &str) -> Option<Duration> {
     let lower = message.to_ascii_lowercase();
-    let start = ["try again in ", "retry in ", "retry after "]
-        .iter()
-        .find_map(|w| lower.find(w).map(|at| at + w.len()))?;
+    let start =
+        ["try again in ", "retry in ", "retry after "].iter().find_map(|w| lower.find(w).map(|at| at + w.len()))?;
     let mut rest = &lower[start..];
     let mut total = Duration::ZERO;
     let mut found = false;
     loop {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let Ok(number) = rest[..digits].trim_end_matches('.').parse::<f64>() else {
             break;
         };
@@ -222,26 +204,11 @@ mod tests {
         let cases: &[(u16, Option<&str>, &str, ErrorKind)] = &[
             (401, None, "", ErrorKind::Authentication),
             (400, Some("invalid_api_key"), "", ErrorKind::Authentication),
-            (
-                429,
-                Some("insufficient_quota"),
-                "You exceeded your current quota",
-                ErrorKind::Quota,
-            ),
+            (429, Some("insufficient_quota"), "You exceeded your current quota", ErrorKind::Quota),
             (429, Some("rate_limit_exceeded"), "tokens per min", ErrorKind::RateLimit),
-            (
-                429,
-                None,
-                "Too many tokens, please wait. maximum context length",
-                ErrorKind::RateLimit,
-            ),
+            (429, None, "Too many tokens, please wait. maximum context length", ErrorKind::RateLimit),
             (400, Some("context_length_exceeded"), "", ErrorKind::ContextTooLong),
-            (
-                400,
-                None,
-                "prompt is too long: 2000 tokens > 1000",
-                ErrorKind::ContextTooLong,
-            ),
+            (400, None, "prompt is too long: 2000 tokens > 1000", ErrorKind::ContextTooLong),
             (400, Some("content_filter"), "", ErrorKind::ContentFiltered),
             (400, None, "your credit balance is too low", ErrorKind::Quota),
             (404, None, "nope", ErrorKind::NotFound),
@@ -260,24 +227,16 @@ mod tests {
     #[test]
     fn waits_come_from_headers_then_from_words() {
         let wait = |pairs: &[(&'static str, &'static str)], message: &str| {
-            let headers = pairs
-                .iter()
-                .map(|(k, v)| ((*k).parse().expect("name"), http::HeaderValue::from_static(v)))
-                .collect();
+            let headers =
+                pairs.iter().map(|(k, v)| ((*k).parse().expect("name"), http::HeaderValue::from_static(v))).collect();
             retry_hint(&headers, message).map(|d| d.as_millis())
         };
         assert_eq!(wait(&[("retry-after", "7")], ""), Some(7_000));
         assert_eq!(wait(&[("retry-after", "0.5")], ""), Some(500));
         assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "7")], ""), Some(250));
         let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(
-            wait(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], ""),
-            Some(30_000)
-        );
-        assert_eq!(
-            wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:00 GMT"), date], ""),
-            Some(0)
-        );
+        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], ""), Some(30_000));
+        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:00 GMT"), date], ""), Some(0));
         assert_eq!(wait(&[], "Please try again in 1m2.5s. Visit"), Some(62_500));
         assert_eq!(wait(&[], "Please try again in 20ms."), Some(20));
         assert_eq!(wait(&[], "please retry in 7 seconds"), Some(7_000));

@@ -249,10 +249,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0
-            .source
-            .as_ref()
-            .map(|s| &**s as &(dyn std::error::Error + 'static))
+        self.0.source.as_ref().map(|s| &**s as &(dyn std::error::Error + 'static))
     }
 }
 

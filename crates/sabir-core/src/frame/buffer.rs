@@ -48,10 +48,6 @@ impl Buffer {
     }
 
     fn whole(&self) -> &[u8] {
-        if self.owned.is_empty() {
-            &self.shared
-        } else {
-            &self.owned
-        }
+        if self.owned.is_empty() { &self.shared } else { &self.owned }
     }
 }

@@ -12,23 +12,15 @@ const CHECKSUM: usize = 4;
 pub(super) fn step(bytes: &[u8], limit: usize, ended: bool) -> Result<Step> {
     let unfinished = || {
         if ended && !bytes.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Truncated,
-                "the event stream ended inside a message",
-            ));
+            return Err(Error::new(ErrorKind::Truncated, "the event stream ended inside a message"));
         }
-        Ok(Step {
-            consumed: 0,
-            found: None,
-        })
+        Ok(Step { consumed: 0, found: None })
     };
     let Some(prelude) = bytes.get(..PRELUDE) else {
         return unfinished();
     };
     if crc32(&prelude[..8]) != number(prelude, 8) {
-        return Err(damaged(
-            "the checksum of a message's head is wrong: it is damaged or not an event stream",
-        ));
+        return Err(damaged("the checksum of a message's head is wrong: it is damaged or not an event stream"));
     }
     let (total, headers_len) = (number(prelude, 0) as usize, number(prelude, 4) as usize);
     if total > limit {
@@ -44,19 +36,9 @@ pub(super) fn step(bytes: &[u8], limit: usize, ended: bool) -> Result<Step> {
     if crc32(content) != number(checksum, 0) {
         return Err(damaged("the checksum of a message is wrong"));
     }
-    let payload = Span {
-        start: PRELUDE + headers_len,
-        end: total - CHECKSUM,
-    };
-    let found = Headers {
-        bytes: &content[..payload.start],
-        at: PRELUDE,
-    }
-    .found(payload)?;
-    Ok(Step {
-        consumed: total,
-        found: Some(found),
-    })
+    let payload = Span { start: PRELUDE + headers_len, end: total - CHECKSUM };
+    let found = Headers { bytes: &content[..payload.start], at: PRELUDE }.found(payload)?;
+    Ok(Step { consumed: total, found: Some(found) })
 }
 
 /// The big-endian number at `at`, which the caller knows to lie inside.
@@ -101,11 +83,7 @@ impl Headers<'_> {
         }
         // A message of type `error` says what it has to say in its headers.
         let data = text.filter(|_| error && payload.is_empty()).unwrap_or(payload);
-        Ok(Found {
-            event,
-            data: Some(data),
-            exception,
-        })
+        Ok(Found { event, data: Some(data), exception })
     }
 
     /// A header's name and, if it is a string, its value. `None` if it does not fit or its type is unknown.
@@ -135,10 +113,7 @@ impl Headers<'_> {
     }
 
     fn skip(&mut self, len: usize) -> Option<Span> {
-        let span = Span {
-            start: self.at,
-            end: self.at.checked_add(len).filter(|end| *end <= self.bytes.len())?,
-        };
+        let span = Span { start: self.at, end: self.at.checked_add(len).filter(|end| *end <= self.bytes.len())? };
         self.at = span.end;
         Some(span)
     }

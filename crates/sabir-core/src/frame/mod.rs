@@ -6,6 +6,7 @@
 mod buffer;
 mod crc32;
 pub mod event_stream;
+pub mod json_array;
 pub mod ndjson;
 pub mod sse;
 
@@ -29,6 +30,8 @@ pub enum Framing {
     Ndjson,
     /// Amazon's binary messages, `application/vnd.amazon.eventstream`.
     EventStream,
+    /// The elements of one JSON array, `application/json`.
+    JsonArray,
 }
 
 /// One frame, borrowed from the framer's buffer until the next call.
@@ -73,6 +76,7 @@ enum Parser {
     Sse(sse::Parser),
     Ndjson(ndjson::Parser),
     EventStream,
+    JsonArray(json_array::Parser),
 }
 
 /// What a parser made of the unread bytes: how many are done with, and where in those a frame lies.
@@ -112,15 +116,9 @@ impl Framer {
             Framing::Sse => Parser::Sse(sse::Parser::default()),
             Framing::Ndjson => Parser::Ndjson(ndjson::Parser::default()),
             Framing::EventStream => Parser::EventStream,
+            Framing::JsonArray => Parser::JsonArray(json_array::Parser::default()),
         };
-        Self {
-            framing,
-            limit: DEFAULT_LIMIT,
-            buffer: Buffer::default(),
-            parser,
-            ended: false,
-            failed: None,
-        }
+        Self { framing, limit: DEFAULT_LIMIT, buffer: Buffer::default(), parser, ended: false, failed: None }
     }
 
     /// Sets the longest frame to accept, in bytes of the wire. A longer one is an error of kind `Decode`.
@@ -139,7 +137,8 @@ impl Framer {
     }
 
     /// Says that the body has ended: what is left counts as the last line or event, as some providers leave out
-    /// the line end there. Half a message of an event stream becomes an error of kind `Truncated`.
+    /// the line end there. Half a message of an event stream, or an array that was not closed, becomes an error of kind
+    /// `Truncated`.
     pub fn finish(&mut self) {
         self.ended = true;
     }
@@ -160,6 +159,7 @@ impl Framer {
             Parser::Sse(parser) => parser.step(unread, self.limit, self.ended),
             Parser::Ndjson(parser) => parser.step(unread, self.limit, self.ended),
             Parser::EventStream => event_stream::step(unread, self.limit, self.ended),
+            Parser::JsonArray(parser) => parser.step(unread, self.limit, self.ended),
         };
         let Step { consumed, found } = step.inspect_err(|error| {
             self.failed = Some(error.clone());

@@ -21,10 +21,7 @@ impl Parser {
                 None if bytes.len() - start > limit => return Err(too_long("a line", limit)),
                 None => {
                     self.scanned = bytes.len() - start;
-                    return Ok(Step {
-                        consumed: start,
-                        found: None,
-                    });
+                    return Ok(Step { consumed: start, found: None });
                 }
             };
             if end - start > limit {
@@ -34,25 +31,15 @@ impl Parser {
             let line = &bytes[start..end];
             if !line.trim_ascii_start().is_empty() {
                 self.scanned = 0;
-                let data = Some(Span {
-                    start,
-                    end: end - usize::from(line.ends_with(b"\r")),
-                });
+                let data = Some(Span { start, end: end - usize::from(line.ends_with(b"\r")) });
                 return Ok(Step {
                     consumed: next,
-                    found: Some(Found {
-                        event: Span::default(),
-                        data,
-                        exception: false,
-                    }),
+                    found: Some(Found { event: Span::default(), data, exception: false }),
                 });
             }
             if end == bytes.len() {
                 self.scanned = 0;
-                return Ok(Step {
-                    consumed: end,
-                    found: None,
-                });
+                return Ok(Step { consumed: end, found: None });
             }
             start = next;
             self.scanned = next;

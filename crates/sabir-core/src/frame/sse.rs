@@ -58,10 +58,7 @@ impl Parser {
                 None => {
                     self.scanned = bytes.len();
                     self.rebase(start);
-                    return Ok(Step {
-                        consumed: start,
-                        found: None,
-                    });
+                    return Ok(Step { consumed: start, found: None });
                 }
             };
             if end - start > limit {
@@ -93,35 +90,22 @@ impl Parser {
             Data::None if end < bytes.len() => return None,
             Data::None => {
                 (self.line, self.scanned) = (0, 0);
-                return Some(Step {
-                    consumed: end,
-                    found: None,
-                });
+                return Some(Step { consumed: end, found: None });
             }
             Data::Line(span) => Some(span),
             Data::Joined => None,
         };
         (self.line, self.scanned) = (0, 0);
         self.after_cr = bytes.get(end) == Some(&b'\r');
-        let found = Some(Found {
-            event,
-            data,
-            exception: false,
-        });
-        Some(Step {
-            consumed: bytes.len().min(end + 1),
-            found,
-        })
+        let found = Some(Found { event, data, exception: false });
+        Some(Step { consumed: bytes.len().min(end + 1), found })
     }
 
     /// A line that is not blank.
     fn field(&mut self, bytes: &[u8], end: usize) {
         let line = &bytes[self.line..end];
         if let Some(from) = value(line, b"data") {
-            let span = Span {
-                start: self.line + from,
-                end,
-            };
+            let span = Span { start: self.line + from, end };
             match self.data {
                 Data::None => self.data = Data::Line(span),
                 Data::Line(first) => {
@@ -132,10 +116,7 @@ impl Parser {
                 Data::Joined => self.join(span.of(bytes)),
             }
         } else if let Some(from) = value(line, b"event") {
-            self.event = Span {
-                start: self.line + from,
-                end,
-            };
+            self.event = Span { start: self.line + from, end };
         }
     }
 
@@ -147,10 +128,7 @@ impl Parser {
 
     /// The first `count` bytes are done with: counts positions from behind them.
     fn rebase(&mut self, count: usize) {
-        let shift = |span: Span| Span {
-            start: span.start.saturating_sub(count),
-            end: span.end.saturating_sub(count),
-        };
+        let shift = |span: Span| Span { start: span.start.saturating_sub(count), end: span.end.saturating_sub(count) };
         self.line -= count;
         self.scanned -= count;
         self.event = shift(self.event);

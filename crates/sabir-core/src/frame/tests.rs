@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
-use super::{Framer, Framing, event_stream, ndjson, sse};
+use super::{Framer, Framing, event_stream, json_array, ndjson, sse};
 use crate::error::{ErrorKind, Result};
 
 type Owned = (String, String, bool);
@@ -14,11 +14,7 @@ type Owned = (String, String, bool);
 fn drain(framer: &mut Framer, out: &mut Vec<Result<Owned, ErrorKind>>) {
     loop {
         match framer.next() {
-            Ok(Some(f)) => out.push(Ok((
-                f.event.into(),
-                String::from_utf8_lossy(f.data).into(),
-                f.exception,
-            ))),
+            Ok(Some(f)) => out.push(Ok((f.event.into(), String::from_utf8_lossy(f.data).into(), f.exception))),
             Ok(None) => return,
             Err(error) => {
                 if !matches!(out.last(), Some(Err(_))) {
@@ -71,10 +67,7 @@ fn ok(event: &str, data: &str) -> Result<Owned, ErrorKind> {
 }
 
 fn sse_frames(body: &str) -> Vec<(String, String)> {
-    read(Framing::Sse, body.as_bytes())
-        .into_iter()
-        .map(|f| f.map(|(e, d, _)| (e, d)).expect("no error"))
-        .collect()
+    read(Framing::Sse, body.as_bytes()).into_iter().map(|f| f.map(|(e, d, _)| (e, d)).expect("no error")).collect()
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -88,10 +81,7 @@ fn sse_by_the_standard() {
         ("data: a\n\ndata: b\n\n", &[("", "a"), ("", "b")]),
         ("data: a\r\n\r\ndata: b\r\n\r\n", &[("", "a"), ("", "b")]),
         ("data: a\r\rdata: b\r\r", &[("", "a"), ("", "b")]),
-        (
-            "data: a\r\n\ndata: b\n\r\n\r\rdata: c\r\n\r",
-            &[("", "a"), ("", "b"), ("", "c")],
-        ),
+        ("data: a\r\n\ndata: b\n\r\n\r\rdata: c\r\n\r", &[("", "a"), ("", "b"), ("", "c")]),
         ("\u{feff}data: a\n\n\u{feff}data: b\n\n", &[("", "a")]),
         ("\u{feff}\u{feff}data: a\n\n", &[]),
         ("\u{feff}", &[]),
@@ -99,27 +89,15 @@ fn sse_by_the_standard() {
         ("data:{\"a\":1}\n\n", &[("", "{\"a\":1}")]),
         ("data:  two spaces \n\n", &[("", " two spaces ")]),
         ("data: YHOO\ndata: +2\ndata: 10\n\n", &[("", "YHOO\n+2\n10")]),
-        (
-            "data: a\nevent: late\n: between\nid: 3\ndata: b\n\n",
-            &[("late", "a\nb")],
-        ),
+        ("data: a\nevent: late\n: between\nid: 3\ndata: b\n\n", &[("late", "a\nb")]),
         ("data\n\ndata\ndata\n\ndata:", &[("", ""), ("", "\n"), ("", "")]),
         ("event: a\ndata: 1\n\ndata: 2\n\n", &[("a", "1"), ("", "2")]),
         ("event: nodata\n\ndata: 1\n\n", &[("", "1")]),
         ("event: a\nevent: b\ndata: 1\n\n", &[("b", "1")]),
         ("event: a\nevent:\ndata: 1\n\n", &[("", "1")]),
-        (
-            ": comment\n:\n\n\n\n: PROCESSING\n\ndata: x\n\n\n\n\ndata: y\n\n",
-            &[("", "x"), ("", "y")],
-        ),
-        (
-            "id: 7\nretry: 10\nnope\nnope: x\ndatas: x\ndat: x\ndata : x\n data: x\ndata: y\n\n",
-            &[("", "y")],
-        ),
-        (
-            "data: é 漢 🦀\n\nevent: naïve\ndata: ñ\n\n",
-            &[("", "é 漢 🦀"), ("naïve", "ñ")],
-        ),
+        (": comment\n:\n\n\n\n: PROCESSING\n\ndata: x\n\n\n\n\ndata: y\n\n", &[("", "x"), ("", "y")]),
+        ("id: 7\nretry: 10\nnope\nnope: x\ndatas: x\ndat: x\ndata : x\n data: x\ndata: y\n\n", &[("", "y")]),
+        ("data: é 漢 🦀\n\nevent: naïve\ndata: ñ\n\n", &[("", "é 漢 🦀"), ("naïve", "ñ")]),
         ("data: [DONE]", &[("", "[DONE]")]),
         ("data: a\n\nevent: end\ndata: b\r\n", &[("", "a"), ("end", "b")]),
         ("data: a\n\nevent: no data", &[("", "a")]),
@@ -135,27 +113,15 @@ fn sse_from_providers() {
     // Recorded from Anthropic, Gemini, Hugging Face and OpenRouter, shortened.
     let body =
         "event: message_start\ndata: {\"type\":\"message_start\"}\n\nevent: ping\ndata: {\"type\": \"ping\"}\n\n";
-    let expected = [
-        ("message_start", "{\"type\":\"message_start\"}"),
-        ("ping", "{\"type\": \"ping\"}"),
-    ];
+    let expected = [("message_start", "{\"type\":\"message_start\"}"), ("ping", "{\"type\": \"ping\"}")];
     assert_eq!(sse_frames(body), pairs(&expected));
     let body = "data: {\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"Hi\"}]}}]}\r\n\r\ndata: {}\r\n\r\n";
-    let expected = [
-        (
-            "",
-            "{\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"Hi\"}]}}]}",
-        ),
-        ("", "{}"),
-    ];
+    let expected = [("", "{\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"Hi\"}]}}]}"), ("", "{}")];
     assert_eq!(sse_frames(body), pairs(&expected));
     let body = "data:{\"index\":1,\"token\":{\"id\":25,\"text\":\":\"}}\n\ndata:{\"index\":2}\n\n";
     assert_eq!(
         sse_frames(body),
-        pairs(&[
-            ("", "{\"index\":1,\"token\":{\"id\":25,\"text\":\":\"}}"),
-            ("", "{\"index\":2}")
-        ])
+        pairs(&[("", "{\"index\":1,\"token\":{\"id\":25,\"text\":\":\"}}"), ("", "{\"index\":2}")])
     );
     let body = ": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\ndata: {}\n\ndata: [DONE]\n\n";
     assert_eq!(sse_frames(body), pairs(&[("", "{}"), ("", "[DONE]")]));
@@ -175,10 +141,7 @@ fn sse_round_trip() {
     }
     let mut body = Vec::new();
     sse::write(&mut body, "a\ndata: forged\n\n", b"1\r\n2\r3");
-    assert_eq!(
-        String::from_utf8_lossy(&body),
-        "event: a\ndata: 1\ndata: 2\ndata: 3\n\n"
-    );
+    assert_eq!(String::from_utf8_lossy(&body), "event: a\ndata: 1\ndata: 2\ndata: 3\n\n");
 }
 
 #[test]
@@ -218,21 +181,8 @@ fn recorded() -> Vec<u8> {
 #[test]
 fn event_stream_from_bedrock() {
     let frames = read(Framing::EventStream, &recorded());
-    let names: Vec<_> = frames
-        .iter()
-        .map(|f| f.as_ref().map(|(event, ..)| event.as_str()))
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "messageStart",
-            "contentBlockDelta",
-            "contentBlockStop",
-            "messageStop",
-            "metadata"
-        ]
-        .map(Ok)
-    );
+    let names: Vec<_> = frames.iter().map(|f| f.as_ref().map(|(event, ..)| event.as_str())).collect();
+    assert_eq!(names, ["messageStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"].map(Ok));
     for frame in frames {
         let (_, data, exception) = frame.expect("checked above");
         assert!(!exception);
@@ -243,27 +193,16 @@ fn event_stream_from_bedrock() {
 #[test]
 fn event_stream_round_trip() {
     let mut body = Vec::new();
-    event_stream::write(
-        &mut body,
-        &[(":message-type", "event"), (":event-type", "chunk")],
-        b"{\"a\":1}",
-    );
+    event_stream::write(&mut body, &[(":message-type", "event"), (":event-type", "chunk")], b"{\"a\":1}");
     event_stream::write(&mut body, &[], b"");
     event_stream::write(
         &mut body,
-        &[
-            (":exception-type", "throttlingException"),
-            (":message-type", "exception"),
-        ],
+        &[(":exception-type", "throttlingException"), (":message-type", "exception")],
         b"{}",
     );
     event_stream::write(
         &mut body,
-        &[
-            (":message-type", "error"),
-            (":error-code", "internal"),
-            (":error-message", "it broke"),
-        ],
+        &[(":message-type", "error"), (":error-code", "internal"), (":error-message", "it broke")],
         b"",
     );
     let expected = [
@@ -276,20 +215,13 @@ fn event_stream_round_trip() {
 
     let mut long = Vec::new();
     event_stream::write(&mut long, &[(&"é".repeat(200), &"x".repeat(70_000))], b"{}");
-    assert_eq!(
-        read_pieces(Framer::new(Framing::EventStream), [&long[..]]),
-        [ok("", "{}")]
-    );
+    assert_eq!(read_pieces(Framer::new(Framing::EventStream), [&long[..]]), [ok("", "{}")]);
 }
 
 /// A message with these raw headers and right checksums.
 fn message(headers: &[u8], payload: &[u8]) -> Vec<u8> {
     let total = u32::try_from(headers.len() + payload.len() + 16).expect("small");
-    with_lengths(
-        total,
-        u32::try_from(headers.len()).expect("small"),
-        &[headers, payload].concat(),
-    )
+    with_lengths(total, u32::try_from(headers.len()).expect("small"), &[headers, payload].concat())
 }
 
 fn with_lengths(total: u32, headers: u32, rest: &[u8]) -> Vec<u8> {
@@ -311,19 +243,8 @@ fn event_stream_headers_of_every_type() {
     headers.extend_from_slice(b"\x0B:event-type\x07\x00\x02ok");
     let body = message(&headers, b"{}");
     assert_eq!(read(Framing::EventStream, &body), [ok("ok", "{}")]);
-    for bad in [
-        &b"\x01x\x0A"[..],
-        b"\x05x",
-        b"\x01x",
-        b"\x01x\x07\x00",
-        b"\x01x\x07\xFF\xFFa",
-        b"\x01x\x09abc",
-    ] {
-        assert_eq!(
-            read(Framing::EventStream, &message(bad, b"{}")),
-            [Err(ErrorKind::Decode)],
-            "{bad:?}"
-        );
+    for bad in [&b"\x01x\x0A"[..], b"\x05x", b"\x01x", b"\x01x\x07\x00", b"\x01x\x07\xFF\xFFa", b"\x01x\x09abc"] {
+        assert_eq!(read(Framing::EventStream, &message(bad, b"{}")), [Err(ErrorKind::Decode)], "{bad:?}");
     }
 }
 
@@ -340,49 +261,27 @@ fn event_stream_damage_is_seen() {
         let frames = read_pieces(Framer::new(Framing::EventStream), [&good[..cut]]);
         assert_eq!(frames, [Err(ErrorKind::Truncated)], "cut at {cut}");
     }
-    for (total, headers) in [
-        (u32::MAX, 0),
-        (u32::MAX, u32::MAX),
-        (15, 0),
-        (0, 0),
-        (16, 1),
-        (20, 5),
-        (40, u32::MAX),
-    ] {
+    for (total, headers) in [(u32::MAX, 0), (u32::MAX, u32::MAX), (15, 0), (0, 0), (16, 1), (20, 5), (40, u32::MAX)] {
         let head = with_lengths(total, headers, b"");
         let mut framer = Framer::new(Framing::EventStream);
         framer.push(Bytes::from(head));
         let kind = framer.next().map(|_| ()).map_err(|e| e.kind());
-        assert_eq!(
-            kind,
-            Err(ErrorKind::Decode),
-            "{total} {headers}: at once, with nothing allocated"
-        );
+        assert_eq!(kind, Err(ErrorKind::Decode), "{total} {headers}: at once, with nothing allocated");
     }
-    assert_eq!(
-        read(Framing::EventStream, b"<html><body>502 Bad Gateway</body>"),
-        [Err(ErrorKind::Decode)]
-    );
+    assert_eq!(read(Framing::EventStream, b"<html><body>502 Bad Gateway</body>"), [Err(ErrorKind::Decode)]);
 }
 
 #[test]
 fn limits_hold_at_every_cut() {
     for (framing, body, fits) in [
         (Framing::Sse, &b"data: 1\n\nevent: a\ndata: 123\n\ndata: 4\n\n"[..], 19),
-        (
-            Framing::Sse,
-            b"data: 1\r\n\r\ndata: 12\r\ndata: 3\r\n\r\ndata: 4\r\n\r\n",
-            19,
-        ),
+        (Framing::Sse, b"data: 1\r\n\r\ndata: 12\r\ndata: 3\r\n\r\ndata: 4\r\n\r\n", 19),
         (Framing::Sse, b": a long comment\n\ndata: 1\n\n", 16),
         (Framing::Sse, b"data: 1\n\ndata: 4567890", 13),
         (Framing::Ndjson, b"{}\n{\"a\":1}\n{}\n", 7),
         (Framing::EventStream, &recorded(), 219),
     ] {
-        assert!(
-            read_limited(framing, body, fits).iter().all(Result::is_ok),
-            "{framing:?} {fits}"
-        );
+        assert!(read_limited(framing, body, fits).iter().all(Result::is_ok), "{framing:?} {fits}");
         let frames = read_limited(framing, body, fits - 1);
         assert_eq!(frames.last(), Some(&Err(ErrorKind::Decode)), "{framing:?} {fits}");
     }
@@ -434,10 +333,7 @@ fn a_long_line_in_small_pieces_arrives_whole() {
         }
         framer.push(Bytes::from_static(b"\n\n"));
         let prefix = if framing == Framing::Sse { 0 } else { 6 };
-        assert_eq!(
-            framer.next().expect("fits").expect("whole").data.len(),
-            prefix + 8 * 1024 * 1024
-        );
+        assert_eq!(framer.next().expect("fits").expect("whole").data.len(), prefix + 8 * 1024 * 1024);
     }
 }
 
@@ -445,9 +341,7 @@ fn a_long_line_in_small_pieces_arrives_whole() {
 fn many_tiny_data_lines_are_one_event() {
     let body = "data: a\n".repeat(100_000) + "\n";
     let frames = read_pieces(Framer::new(Framing::Sse), body.as_bytes().chunks(1000));
-    let [Ok((_, data, _))] = &frames[..] else {
-        panic!("one event")
-    };
+    let [Ok((_, data, _))] = &frames[..] else { panic!("one event") };
     assert_eq!(data.len(), 199_999);
 }
 
@@ -469,23 +363,69 @@ fn noise_is_cut_the_same_everywhere() {
         b"data: 1\n",
         b"\n\n",
         b"\0",
+        b"[",
+        b"{\"a\":[",
+        b"\\",
+        b"\"",
+        b"]}",
+        b"]",
+        b",",
     ];
     let mut state = 1_u64;
     for round in 0..120 {
         let mut body = Vec::new();
         for _ in 0..round % 30 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let at = usize::try_from(state >> 40).expect("24 bits") % WORDS.len();
             body.extend_from_slice(WORDS[at]);
         }
-        for framing in [Framing::Sse, Framing::Ndjson, Framing::EventStream] {
+        for framing in [Framing::Sse, Framing::Ndjson, Framing::EventStream, Framing::JsonArray] {
             for limit in [4, 9, 1000] {
                 read_limited(framing, &body, limit);
             }
         }
     }
+}
+
+#[test]
+fn an_array_is_cut_into_its_elements() {
+    let cut = ErrorKind::Truncated;
+    let array = |body: &str| read(Framing::JsonArray, body.as_bytes());
+    let ok = |data: &str| ok("", data);
+    let cases: &[(&str, Vec<Result<Owned, ErrorKind>>)] = &[
+        ("", vec![]),
+        (" \r\n", vec![]),
+        ("[]", vec![]),
+        ("[ {\"a\": 1}\n,\r\n{\"b\": [{}, \"]\"]}\n]\n ", vec![ok("{\"a\": 1}"), ok("{\"b\": [{}, \"]\"]}")]),
+        (r#"[{"a":"}]\"\\"},[1,[2]]]"#, vec![ok(r#"{"a":"}]\"\\"}"#), ok("[1,[2]]")]),
+        ("\u{feff}[{\"é\": \"漢\"}]", vec![ok("{\"é\": \"漢\"}")]),
+        ("{\"error\": {}}", vec![ok("{\"error\": {}}")]),
+        ("{}\n{}\n", vec![ok("{}"), ok("{}")]),
+        ("[{}", vec![ok("{}"), Err(cut)]),
+        ("[{},", vec![ok("{}"), Err(cut)]),
+        ("[{}, {\"a\": \"b", vec![ok("{}"), Err(cut)]),
+        ("[", vec![Err(cut)]),
+        ("{\"a\": [", vec![Err(cut)]),
+        ("[{}] x", vec![ok("{}"), Err(ErrorKind::Decode)]),
+        ("[{}][{}]", vec![ok("{}"), Err(ErrorKind::Decode)]),
+        ("[1]", vec![Err(ErrorKind::Decode)]),
+        ("\"a\"", vec![Err(ErrorKind::Decode)]),
+        ("<html>", vec![Err(ErrorKind::Decode)]),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(&array(body), expected, "{body:?}");
+    }
+    let long = read_limited(Framing::JsonArray, b"[{}, {\"a\": 1}]", 7);
+    assert_eq!(long, [ok("{}"), Err(ErrorKind::Decode)]);
+    let mut written = Vec::new();
+    for (at, json) in ["{\"a\": 1}", "{}"].iter().enumerate() {
+        json_array::write(&mut written, at == 0, json.as_bytes());
+    }
+    json_array::write_end(&mut written, false);
+    assert_eq!(read(Framing::JsonArray, &written), [ok("{\"a\": 1}"), ok("{}")]);
+    written.clear();
+    json_array::write_end(&mut written, true);
+    assert_eq!(read(Framing::JsonArray, &written), []);
 }
 
 #[test]

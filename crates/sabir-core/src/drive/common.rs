@@ -1,0 +1,82 @@
+//! What every call to a provider does, whatever it asks.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::dialect::Encoded;
+use crate::secret::Secret;
+use crate::service::Call;
+use crate::transport::{Body, Timeouts, Transport};
+use crate::{Auth, Endpoint, Error, ErrorKind, Loss, Result, Stage};
+
+/// Puts the endpoint's key into a request and sends it, within the call's time limits.
+pub(super) async fn send(
+    encoded: Encoded,
+    endpoint: &Endpoint,
+    transport: &dyn Transport,
+    call: &Call,
+) -> Result<(http::response::Parts, Body)> {
+    let (mut uri, mut headers) = (encoded.uri, encoded.headers);
+    endpoint.authorize(&mut uri, &mut headers)?;
+    let mut wire = http::Request::new(encoded.body);
+    *wire.method_mut() = encoded.method;
+    *wire.uri_mut() = uri;
+    *wire.headers_mut() = headers;
+    if call.timeouts != Timeouts::default() {
+        wire.extensions_mut().insert(call.timeouts);
+    }
+    if let Auth::Signed(signer) = &endpoint.auth {
+        signer.sign(&mut wire).await.map_err(|error| error.with_stage(Stage::NotSent))?;
+    }
+    Ok(transport.send(wire).await?.into_parts())
+}
+
+/// Says of an error where it comes from, and masks the key in it.
+pub(super) fn enrich(error: Error, provider: &str, model: Option<&str>, key: Option<&Secret>) -> Error {
+    let mut error = error.with_provider(provider);
+    if let Some(model) = model {
+        error = error.with_model(model);
+    }
+    match key {
+        Some(key) => error.scrubbed_of(key),
+        None => error,
+    }
+}
+
+/// Strict: what cannot be carried is an error, before anything is sent.
+pub(super) fn refuse_losses(losses: &[Loss]) -> Result<()> {
+    if losses.is_empty() {
+        return Ok(());
+    }
+    let list = losses.iter().map(Loss::to_string).collect::<Vec<_>>().join("; ");
+    Err(Error::new(ErrorKind::Unsupported, format!("strict: this cannot be carried: {list}")))
+}
+
+/// Reads a body to its end, within a bound.
+pub(super) async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
+    let mut next = async || std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await.transpose();
+    let Some(first) = next().await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = next().await? else {
+        return within(first, limit);
+    };
+    let mut all = BytesMut::from(first);
+    all.extend_from_slice(&second);
+    while let Some(more) = next().await? {
+        all.extend_from_slice(&more);
+        if all.len() > limit {
+            break;
+        }
+    }
+    within(all.freeze(), limit)
+}
+
+fn within(body: Bytes, limit: usize) -> Result<Bytes> {
+    if body.len() > limit {
+        return Err(Error::new(
+            ErrorKind::Decode,
+            format!("the answer is longer than {limit} bytes; raise the limit if that is right"),
+        ));
+    }
+    Ok(body)
+}

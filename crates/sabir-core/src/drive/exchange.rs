@@ -1,0 +1,161 @@
+//! Both mirrors for what is one question and one answer: vectors, orders of documents, lists of models.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+
+use super::client::Limits;
+use super::common::{collect, enrich, refuse_losses, send};
+use super::server::{Losses, refused};
+use crate::dialect::{Answer, Asked};
+use crate::embed::EmbedRequest;
+use crate::error::request_id;
+use crate::exchange::{Exchange, Listing, Question};
+use crate::models::{ModelsRequest, ModelsResponse};
+use crate::rerank::RerankRequest;
+use crate::service::{Call, Reply, Request, Service, Shared};
+use crate::transport::{Body, Transport, whole};
+use crate::{Endpoint, Error, ErrorKind, Loss, Result};
+
+/// Asks a provider one question in a format.
+///
+/// # Errors
+/// All that can go wrong, with provider, model and how far the call got.
+pub async fn ask<Q: Question>(
+    exchange: &dyn Exchange<Request = Q, Response = Q::Answer>,
+    endpoint: &Endpoint,
+    transport: &dyn Transport,
+    call: &Call,
+    request: &Q,
+    limits: Limits,
+) -> Result<Q::Answer> {
+    let answered = async {
+        let mut encoded = exchange.encode(request, endpoint)?;
+        if request.strict() {
+            refuse_losses(&encoded.losses)?;
+        }
+        let losses = std::mem::take(&mut encoded.losses);
+        let (head, body) = send(encoded, endpoint, transport, call).await?;
+        let body = collect(body, limits.body).await?;
+        let (status, headers) = (head.status, &head.headers);
+        let mut answer = exchange.decode(Answer { status, headers, body: &body })?;
+        request.check(&answer)?;
+        Q::complete(&mut answer, &endpoint.provider, request_id(headers), losses);
+        Ok(answer)
+    };
+    let model = Some(request.model()).filter(|model| !model.is_empty());
+    answered.await.map_err(|error| enrich(error, &endpoint.provider, model, endpoint.key.as_ref()))
+}
+
+/// A question that a [`Service`] answers.
+pub trait Served: Question + Sized {
+    /// The question as a service's request.
+    fn wrap(self) -> Request;
+
+    /// The question in a service's request; `None` where it is another.
+    fn unwrap(request: &Request) -> Option<&Self>;
+
+    /// The answer in a service's reply, and what was lost on its way so far.
+    ///
+    /// # Errors
+    /// `Provider` where the reply is something else.
+    fn answer(reply: Reply) -> Result<(Self::Answer, Vec<Loss>)>;
+}
+
+macro_rules! served {
+    ($($question:ident = $variant:ident, $answer:ident;)+) => {$(
+        impl Served for $question {
+            fn wrap(self) -> Request {
+                Request::$variant(self)
+            }
+
+            fn unwrap(request: &Request) -> Option<&Self> {
+                match request {
+                    Request::$variant(question) => Some(question),
+                    _ => None,
+                }
+            }
+
+            fn answer(reply: Reply) -> Result<(Self::Answer, Vec<Loss>)> {
+                let mut answer = reply.$answer()?;
+                let losses = std::mem::take(&mut answer.losses);
+                Ok((answer, losses))
+            }
+        }
+    )+};
+}
+served! {
+    EmbedRequest = Embed, embed;
+    RerankRequest = Rerank, rerank;
+}
+
+/// Answers one HTTP request in a format, from a service. Never fails: an error is an answer in the format's shape.
+pub async fn serve_exchange<Q: Served>(
+    exchange: &dyn Exchange<Request = Q, Response = Q::Answer>,
+    service: &Shared,
+    call: &Call,
+    request: http::Request<Bytes>,
+) -> http::Response<Body> {
+    let answered = async {
+        let wanted = accept(exchange, &request)?.wrap();
+        let (answer, losses) = Q::answer(service.call(call, &wanted).await?)?;
+        let wanted = Q::unwrap(&wanted).ok_or_else(|| Error::new(ErrorKind::Provider, "a question was exchanged"))?;
+        Ok(respond(exchange, &answer, wanted, losses))
+    };
+    answered.await.unwrap_or_else(|error| refuse(exchange, &error))
+}
+
+/// Answers one HTTP request for a list of models, from whoever knows them. Never fails: an error is an answer in
+/// the format's shape.
+pub async fn serve_listing<F>(
+    exchange: &Listing,
+    request: http::Request<Bytes>,
+    list: impl FnOnce(ModelsRequest) -> F,
+) -> http::Response<Body>
+where
+    F: Future<Output = Result<ModelsResponse>>,
+{
+    let answered = async {
+        let wanted = accept(exchange, &request)?;
+        let answer = list(wanted.clone()).await?;
+        Ok(respond(exchange, &answer, &wanted, Vec::new()))
+    };
+    answered.await.unwrap_or_else(|error| refuse(exchange, &error))
+}
+
+fn accept<Q: 'static, A: 'static>(
+    exchange: &dyn Exchange<Request = Q, Response = A>,
+    request: &http::Request<Bytes>,
+) -> Result<Q> {
+    exchange.accept(Asked {
+        method: request.method(),
+        path: request.uri().path_and_query().map_or("/", |p| p.as_str()),
+        headers: request.headers(),
+        body: request.body(),
+    })
+}
+
+fn respond<Q: 'static, A: 'static>(
+    exchange: &dyn Exchange<Request = Q, Response = A>,
+    answer: &A,
+    wanted: &Q,
+    mut losses: Vec<Loss>,
+) -> http::Response<Body> {
+    let answered = exchange.respond(answer, wanted);
+    let mut response = http::Response::new(whole(answered.body));
+    *response.headers_mut() = answered.headers;
+    response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    losses.extend(answered.losses);
+    response.extensions_mut().insert(Losses(losses));
+    response
+}
+
+fn refuse<Q: 'static, A: 'static>(
+    exchange: &dyn Exchange<Request = Q, Response = A>,
+    error: &Error,
+) -> http::Response<Body> {
+    let (status, body) = exchange.refuse(error);
+    refused(status, body, error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+use futures_executor::block_on;
+use http::{HeaderMap, StatusCode};
+
+use super::*;
+use crate::Feature;
+use crate::dialect::{Encoded, Responded};
+use crate::embed::{EmbedInput, EmbedResponse};
+use crate::rerank::{Ranked, RerankResponse};
+use crate::transport::BoxFuture;
+
+/// A format that asks with the model's name and answers with as many vectors as the body has bytes.
+#[derive(Debug)]
+struct Bytewise;
+
+impl Exchange for Bytewise {
+    type Request = EmbedRequest;
+    type Response = EmbedResponse;
+
+    fn name(&self) -> &'static str {
+        "bytewise"
+    }
+
+    fn encode(&self, request: &EmbedRequest, endpoint: &Endpoint) -> Result<Encoded> {
+        let losses = vec![Loss::new(Feature::Options, "options.x", "no room")];
+        Ok(Encoded::post_json(endpoint.url("/x")?, request.model.clone(), losses))
+    }
+
+    fn decode(&self, answer: Answer<'_>) -> Result<EmbedResponse> {
+        if !answer.status.is_success() {
+            let text = String::from_utf8_lossy(answer.body);
+            return Err(crate::error::said(answer.status, answer.headers, None, &text));
+        }
+        Ok(EmbedResponse {
+            vectors: vec![vec![1.0]; answer.body.len()],
+            losses: vec![Loss::new(Feature::Usage, "usage", "read")],
+            ..EmbedResponse::default()
+        })
+    }
+
+    fn accept(&self, asked: Asked<'_>) -> Result<EmbedRequest> {
+        match std::str::from_utf8(asked.body) {
+            Ok(model) if !model.is_empty() => Ok(request(model)),
+            _ => Err(Error::new(ErrorKind::InvalidRequest, asked.path)),
+        }
+    }
+
+    fn respond(&self, response: &EmbedResponse, request: &EmbedRequest) -> Responded {
+        Responded {
+            headers: HeaderMap::new(),
+            body: format!("{} for {}", response.vectors.len(), request.model).into(),
+            losses: vec![Loss::new(Feature::Usage, "usage", "written")],
+        }
+    }
+
+    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
+        (StatusCode::IM_A_TEAPOT, error.to_string().into())
+    }
+}
+
+fn request(model: &str) -> EmbedRequest {
+    EmbedRequest {
+        model: model.into(),
+        inputs: vec![EmbedInput::Text("a".into()), EmbedInput::Text("b".into())],
+        ..EmbedRequest::default()
+    }
+}
+
+/// Answers with a status and a body, and wants the key.
+#[derive(Debug)]
+struct Canned(u16, &'static [u8]);
+
+impl Transport for Canned {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Body>>> {
+        assert_eq!(request.headers()["authorization"], "Bearer the-key-itself");
+        let mut response = http::Response::new(whole(self.1));
+        *response.status_mut() = StatusCode::from_u16(self.0).unwrap();
+        let id = HeaderValue::from_static("r1");
+        response.headers_mut().insert("x-request-id", id);
+        Box::pin(async move { Ok(response) })
+    }
+}
+
+fn ask_canned(request: &EmbedRequest, status: u16, body: &'static [u8], limit: usize) -> Result<EmbedResponse> {
+    let endpoint = Endpoint {
+        provider: "p".into(),
+        base_url: "https://h.test".into(),
+        key: Some("the-key-itself".into()),
+        ..Endpoint::default()
+    };
+    let limits = Limits { body: limit, ..Limits::default() };
+    let transport = Canned(status, body);
+    block_on(ask(&Bytewise, &endpoint, &transport, &Call::default(), request, limits))
+}
+
+#[test]
+fn an_answer_is_completed_with_what_is_known_of_it() {
+    let answer = ask_canned(&request("m"), 200, b"xx", 2).expect("an answer");
+    assert_eq!((answer.provider.as_str(), answer.request_id.as_deref()), ("p", Some("r1")));
+    let lost: Vec<_> = answer.losses.iter().map(|loss| loss.path.as_str()).collect();
+    assert_eq!(lost, ["options.x", "usage"]);
+}
+
+#[test]
+fn errors_say_where_they_come_from_and_hide_the_key() {
+    let error = ask_canned(&request("m"), 401, b"bad key the-key-itself", 99).expect_err("refused");
+    assert_eq!((error.kind(), error.provider(), error.model()), (ErrorKind::Authentication, Some("p"), Some("m")));
+    assert!(!error.to_string().contains("the-key-itself"), "{error}");
+    let error = ask_canned(&request(""), 500, b"no", 99).expect_err("failed");
+    assert_eq!((error.provider(), error.model()), (Some("p"), None));
+}
+
+#[test]
+fn strict_stops_before_anything_is_sent() {
+    let mut strict = request("m");
+    strict.strict = true;
+    let error = ask_canned(&strict, 200, b"xx", 2).expect_err("a loss");
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::Unsupported, crate::Stage::NotSent));
+    assert!(error.message().contains("options.x"), "{error}");
+}
+
+#[test]
+fn answers_that_do_not_fit_the_question_are_errors() {
+    for (body, limit) in [(&b"x"[..], 99), (b"xxx", 99), (b"xx", 1)] {
+        let error = ask_canned(&request("m"), 200, body, limit).expect_err("too few, too many, too long");
+        assert_eq!(error.kind(), ErrorKind::Decode);
+    }
+    let asked = RerankRequest { documents: vec!["a".into(), "b".into()], ..RerankRequest::default() };
+    let ranked = |index| RerankResponse { ranking: vec![Ranked { index, score: 1.0 }], ..RerankResponse::default() };
+    assert!(asked.check(&ranked(1)).is_ok());
+    assert_eq!(asked.check(&ranked(2)).expect_err("a stranger").kind(), ErrorKind::Decode);
+}
+
+/// Gives a vector for each input; fails where the model is named so; mistakes the question where asked to.
+#[derive(Debug)]
+struct Vectors;
+
+impl Service for Vectors {
+    async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
+        match request {
+            Request::Embed(embed) if embed.model == "fail" => {
+                Err(Error::new(ErrorKind::RateLimit, "later").with_retry_after(std::time::Duration::from_millis(1500)))
+            }
+            Request::Embed(embed) if embed.model == "mistake" => Ok(Reply::Rerank(RerankResponse::default())),
+            Request::Embed(embed) => Ok(Reply::Embed(EmbedResponse {
+                vectors: vec![vec![1.0]; embed.inputs.len()],
+                losses: vec![Loss::new(Feature::User, "user", "below")],
+                ..EmbedResponse::default()
+            })),
+            _ => Err(Error::new(ErrorKind::Provider, "not asked here")),
+        }
+    }
+}
+
+fn served(body: &'static str) -> http::Response<Body> {
+    let request = http::Request::new(Bytes::from(body));
+    block_on(serve_exchange(&Bytewise, &Shared::new(Vectors), &Call::default(), request))
+}
+
+fn text(response: http::Response<Body>) -> String {
+    let bytes = block_on(collect(response.into_body(), 9999)).expect("a body");
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[test]
+fn a_service_is_served_in_the_format() {
+    let response = served("m");
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    let losses = &response.extensions().get::<Losses>().expect("said").0;
+    let lost: Vec<_> = losses.iter().map(|loss| loss.path.as_str()).collect();
+    assert_eq!(lost, ["user", "usage"]);
+    assert_eq!(text(response), "2 for m");
+}
+
+#[test]
+fn errors_are_answers_in_the_format() {
+    let response = served("fail");
+    assert_eq!(
+        (response.status(), &response.headers()["retry-after"]),
+        (StatusCode::IM_A_TEAPOT, &HeaderValue::from(2))
+    );
+    assert!(text(response).contains("later"));
+    assert!(text(served("")).starts_with("invalid_request"));
+    assert!(text(served("mistake")).starts_with("provider"));
+}
+
+/// A list that has one page, named by the page before it.
+#[derive(Debug)]
+struct Pages;
+
+impl Exchange for Pages {
+    type Request = ModelsRequest;
+    type Response = ModelsResponse;
+
+    fn name(&self) -> &'static str {
+        "pages"
+    }
+
+    fn encode(&self, _: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
+        Ok(Encoded::post_json(endpoint.url("/m")?, "", Vec::new()))
+    }
+
+    fn decode(&self, _: Answer<'_>) -> Result<ModelsResponse> {
+        Ok(ModelsResponse::default())
+    }
+
+    fn accept(&self, asked: Asked<'_>) -> Result<ModelsRequest> {
+        Ok(ModelsRequest { page: Some(asked.path.to_owned()) })
+    }
+
+    fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
+        Responded {
+            headers: HeaderMap::new(),
+            body: format!("{:?} after {:?}", response.next_page, request.page).into(),
+            losses: Vec::new(),
+        }
+    }
+
+    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
+        (StatusCode::IM_A_TEAPOT, error.to_string().into())
+    }
+}
+
+#[test]
+fn lists_are_served_from_whoever_knows_them() {
+    let asked = || http::Request::builder().uri("/m?after=a").body(Bytes::new()).expect("a request");
+    let next = async |request: ModelsRequest| {
+        Ok(ModelsResponse { next_page: request.page.map(|page| page + "!"), ..ModelsResponse::default() })
+    };
+    let response = block_on(serve_listing(&Pages, asked(), next));
+    assert_eq!(text(response), r#"Some("/m?after=a!") after Some("/m?after=a")"#);
+    let response = block_on(serve_listing(&Pages, asked(), async |_| Err(Error::new(ErrorKind::NotFound, "none"))));
+    assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+}
