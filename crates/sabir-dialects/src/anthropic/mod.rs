@@ -1,0 +1,85 @@
+//! Anthropic Messages, `POST /v1/messages`: the dialect `anthropic-messages`.
+//!
+//! Both API versions are spoken: `2023-06-01`, the default, and `2026-10-21`, where the endpoint's headers name it
+//! or a client asks for it.
+//!
+//! Quirks that a row may name:
+//!
+//! * `default_max_tokens = N`: what to send where the request sets no limit, as this dialect requires one (4096,
+//!   on top of a thinking budget, where the row says nothing).
+//! * `mid_system = true`: the models take messages of the role `system` in the middle of a conversation. Elsewhere
+//!   such a message is moved to the end of the system prompt, and said to be lost from its place.
+//! * `unsigned_thinking = true`: the provider takes its thoughts back without a signature. Anthropic refuses them.
+//!
+//! Options, under `anthropic-messages`: any field of the request's top level. An object without a `type` is merged
+//! into the field that Sabir writes, anything else replaces it, and `null` leaves the field out. `betas`, a list or
+//! a comma-separated string, becomes the header `anthropic-beta`.
+
+mod accept;
+mod block;
+mod encoder;
+mod error;
+mod request;
+mod response;
+mod stream;
+mod wire;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use sabir_core::chat::{ChatRequest, ChatResponse};
+use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
+use sabir_core::frame::Framing;
+use sabir_core::{Dialect, Endpoint, Error, Result};
+
+/// The name of the dialect, and of its options and metadata.
+const NAME: &str = "anthropic-messages";
+
+/// Anthropic Messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AnthropicMessages;
+
+impl Dialect for AnthropicMessages {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn quirks(&self) -> &'static [&'static str] {
+        &["default_max_tokens", "mid_system", "unsigned_thinking"]
+    }
+
+    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+        request::encode(request, endpoint)
+    }
+
+    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
+        response::decode(answer)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::MessagesDecoder::default())
+    }
+
+    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
+        sse_unless_whole(headers)
+    }
+
+    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
+        accept::accept(asked)
+    }
+
+    fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
+        response::respond(response)
+    }
+
+    fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
+        Box::new(encoder::MessagesEncoder::default())
+    }
+
+    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
+        error::refuse(error)
+    }
+}

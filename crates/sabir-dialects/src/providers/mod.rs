@@ -1,0 +1,135 @@
+//! The providers as data: who speaks which dialect, where, with which key, and with which quirks.
+//!
+//! `providers.toml` is the source; `cargo xtask generate` writes `table.rs` from it.
+
+mod suggest;
+mod table;
+
+pub use suggest::nearest;
+
+use http::{HeaderName, HeaderValue};
+use sabir_core::{Auth, Endpoint};
+
+/// One row of `providers.toml`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ProviderRow {
+    /// Its name in a model reference: the `openai` of `openai/gpt-6-luna`.
+    pub id: &'static str,
+    /// Other names that are accepted for it.
+    pub aliases: &'static [&'static str],
+    /// Its name for people.
+    pub name: &'static str,
+    /// The dialect it speaks, by that dialect's name.
+    pub dialect: &'static str,
+    /// Where its API begins, without a trailing slash; empty where the user has to say.
+    pub base_url: &'static str,
+    /// What is put behind a base URL that has no path of its own; empty for most.
+    pub base_path: &'static str,
+    /// Environment variables that replace the base URL; the first that is set wins.
+    pub base_url_env: &'static [&'static str],
+    /// Environment variables that hold the key; the first that is set wins.
+    pub key_env: &'static [&'static str],
+    /// Environment variables that name the default model; the first that is set wins.
+    pub model_env: &'static [&'static str],
+    /// How the key is sent.
+    pub auth: AuthRow,
+    /// Whether it refuses to be called without a key.
+    pub key_required: bool,
+    /// The default model; empty where it depends on what the server has loaded.
+    pub model: &'static str,
+    /// The small default model; empty where it depends on what the server has loaded.
+    pub cheap_model: &'static str,
+    /// Headers that go with every request, as names and values.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Where it departs from its dialect, by the names that the dialect's room documents.
+    pub quirks: &'static [(&'static str, &'static str)],
+    /// Why the service is gone and what to use instead; `None` while it is there.
+    pub retired: Option<&'static str>,
+}
+
+/// How a row's provider wants its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthRow {
+    /// `Authorization: Bearer KEY` (RFC 6750).
+    Bearer,
+    /// In this header.
+    Header(&'static str),
+    /// In the query, under this name.
+    Query(&'static str),
+    /// It wants none.
+    None,
+}
+
+/// Every row, in the order of `providers.toml`.
+pub fn rows() -> &'static [ProviderRow] {
+    table::TABLE
+}
+
+/// The row with this id or alias. Exact: nothing is guessed.
+pub fn find(id: &str) -> Option<&'static ProviderRow> {
+    rows().iter().find(|row| row.id == id || row.aliases.contains(&id))
+}
+
+/// The id or alias that was probably meant: at most two slips away (one, for names of up to four letters), else
+/// one that begins like `id`, or begins it. For error messages only.
+pub fn did_you_mean(id: &str) -> Option<&'static str> {
+    nearest(id, rows().iter().flat_map(|row| std::iter::once(row.id).chain(row.aliases.iter().copied())))
+}
+
+impl ProviderRow {
+    /// The value of a quirk; `None` where the provider follows its dialect.
+    pub fn quirk(&self, name: &str) -> Option<&'static str> {
+        self.quirks.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// The row as an endpoint, still without a key.
+    #[expect(clippy::missing_panics_doc, reason = "a test makes the endpoint of every row")]
+    pub fn endpoint(&self) -> Endpoint {
+        let name = |text: &'static str| HeaderName::from_bytes(text.as_bytes()).expect("a test reads every row");
+        Endpoint {
+            provider: self.id.into(),
+            base_url: self.base_url.into(),
+            auth: match self.auth {
+                AuthRow::Bearer => Auth::Bearer,
+                AuthRow::Header(header) => Auth::Header(name(header)),
+                AuthRow::Query(parameter) => Auth::Query(parameter.into()),
+                AuthRow::None => Auth::None,
+            },
+            key: None,
+            headers: self.headers.iter().map(|(key, value)| (name(key), HeaderValue::from_static(value))).collect(),
+            quirks: self.quirks.iter().copied().collect(),
+        }
+    }
+
+    /// A base URL as a user writes it, made whole: without a scheme it is `http://` and gets the port of the row's
+    /// own base URL (`OLLAMA_HOST=box` means `http://box:11434/v1`), without a path it gets [`Self::base_path`].
+    pub fn whole_base_url(&self, given: &str) -> String {
+        let given = given.trim().trim_end_matches('/');
+        let mut url = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
+        let host_start = url.find("://").map_or(0, |at| at + 3);
+        if url[host_start..].contains('/') || given.is_empty() {
+            return url;
+        }
+        if !given.contains("://")
+            && port(&url[host_start..]).is_none()
+            && let Some(own) = self.base_url.split("://").nth(1).and_then(port)
+        {
+            url.push(':');
+            url.push_str(own);
+        }
+        url + self.base_path
+    }
+}
+
+/// The port in `host:port/path`, where there is one.
+fn port(authority: &str) -> Option<&str> {
+    let authority = authority.split('/').next().unwrap_or_default();
+    // An IPv6 address stands in brackets and has colons of its own.
+    let after_host = &authority[authority.rfind(']').map_or(0, |at| at + 1)..];
+    after_host.split_once(':').map(|(_, port)| port)
+}
+
+#[cfg(test)]
+mod tests;
