@@ -1,0 +1,131 @@
+//! One HTTP exchange, with or without a socket: the path finds the dialect, the dialect and the simulator answer, and
+//! then things go wrong.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Request as HttpRequest, Response, StatusCode, Uri};
+use sabir_core::drive::{serve, server};
+use sabir_core::transport::{Body, whole};
+use sabir_core::{Call, Dialect, Error, ErrorKind, Reply, Request, Result, Secret, Service, Shared};
+use serde_json::json;
+
+use crate::counters::Counted;
+use crate::fault::Fault;
+use crate::play::pause;
+use crate::routes::{Wanted, routes, wanted};
+use crate::simulator::Simulator;
+
+/// On every answer, so that nobody takes it for a provider's.
+const SIMULATED: HeaderName = HeaderName::from_static("x-sabir-simulated");
+
+/// The headers in which clients of any dialect send their key.
+const KEY_HEADERS: &[&str] = &["x-api-key", "api-key", "x-goog-api-key"];
+
+/// The simulated server hangs up without an answer.
+#[derive(Debug)]
+pub(crate) struct Refused;
+
+/// Answers one request.
+pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<Response<Body>, Refused> {
+    let mut response = match wanted(request.method(), request.uri()) {
+        Wanted::Chat(dialect) => chat(simulator, dialect, request).await?,
+        Wanted::Models => answer(StatusCode::OK, &models()),
+        Wanted::Health => answer(StatusCode::OK, &json!({ "status": "ok" })),
+        Wanted::Nothing => answer(StatusCode::NOT_FOUND, &not_served(&request)),
+    };
+    response.headers_mut().insert(SIMULATED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+async fn chat(
+    simulator: &Simulator,
+    dialect: &'static dyn Dialect,
+    request: HttpRequest<Bytes>,
+) -> Result<Response<Body>, Refused> {
+    if let Some(key) = simulator.key()
+        && !has_key(key, request.headers(), request.uri())
+    {
+        let message =
+            "this simulator wants a key and the request has another or none; send the one it was started with";
+        let error = Error::new(ErrorKind::Authentication, message).with_status(StatusCode::UNAUTHORIZED);
+        return Ok(server::refuse(dialect, &error));
+    }
+    let mut guard = simulator.enter();
+    let seat = Seat { simulator: simulator.clone(), wire: Arc::default() };
+    let wire = seat.wire.clone();
+    let mut response = serve(dialect, &Shared::new(seat), &Call::default(), request).await;
+    let wire = std::mem::take(&mut *wire.lock().unwrap_or_else(PoisonError::into_inner));
+
+    response.headers_mut().extend(wire.headers);
+    for fault in &wire.faults {
+        if *fault == Fault::Refuse {
+            guard.finish();
+            return Err(Refused);
+        }
+        pause(fault.delay()).await;
+        response = fault.apply(response);
+    }
+    Ok(response.map(|body| Box::pin(Counted::new(body, guard, |_| false)) as Body))
+}
+
+/// What a turn does to the bytes.
+#[derive(Debug, Default)]
+struct Wire {
+    headers: HeaderMap,
+    faults: Vec<Fault>,
+}
+
+/// The simulator as the service of one exchange: leaves what its turn does to the bytes where the exchange finds it.
+#[derive(Debug)]
+struct Seat {
+    simulator: Simulator,
+    wire: Arc<Mutex<Wire>>,
+}
+
+impl Service for Seat {
+    async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
+        let mut turn = self.simulator.take_turn(request)?;
+        let wire = Wire { headers: std::mem::take(&mut turn.headers), faults: std::mem::take(&mut turn.faults) };
+        *self.wire.lock().unwrap_or_else(PoisonError::into_inner) = wire;
+        Simulator::perform(&turn, request).await
+    }
+}
+
+/// Whether a request has a key, where any dialect puts one.
+fn has_key(key: &Secret, headers: &HeaderMap, uri: &Uri) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let bearer = text(AUTHORIZATION.as_str()).and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    let query = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("key="));
+    bearer.into_iter().chain(KEY_HEADERS.iter().filter_map(|name| text(name))).chain(query).any(|k| k == key.expose())
+}
+
+fn answer(status: StatusCode, json: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(whole(json.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Any model's name is answered; a list must name one.
+fn models() -> serde_json::Value {
+    json!({
+        "object": "list",
+        "data": [{ "id": "simulator", "object": "model", "created": 0, "owned_by": "sabir" }],
+    })
+}
+
+fn not_served(request: &HttpRequest<Bytes>) -> serde_json::Value {
+    let served: Vec<String> = routes().map(|r| format!("POST {} ({})", r.path, r.dialect.name())).collect();
+    let message = format!(
+        "the simulator does not serve {} {}; it serves {}, GET /v1/models, GET /healthz",
+        request.method(),
+        request.uri().path(),
+        served.join(", ")
+    );
+    json!({ "error": { "message": message, "type": "not_found", "code": "not_found" } })
+}

@@ -1,0 +1,184 @@
+//! The simulator over real HTTP/1.1.
+
+use std::fmt::Display;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Error, ErrorKind, Result, Stage};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::exchange::exchange;
+use crate::outgoing::{Outgoing, outgoing};
+use crate::simulator::Simulator;
+
+/// The longest request body.
+const LONGEST: usize = 64 << 20;
+/// The most connections at once; more wait in the listener's queue.
+const CONNECTIONS: usize = 1_024;
+/// How long nothing is accepted after accepting failed: most likely files have run out, and some will be closed.
+const RESPITE: Duration = Duration::from_millis(50);
+
+/// A simulator that listens on a socket. Dropping it closes the listener and every connection.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    simulator: Simulator,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens at an address (`127.0.0.1:8080`; port 0 takes a free one) and answers from now on, on the runtime that
+    /// this is called in.
+    ///
+    /// # Errors
+    /// `Network`, not sent, where the address is taken or not ours; `Configuration` where it is no address.
+    pub async fn start(simulator: Simulator, address: impl Display) -> Result<Self> {
+        let wanted = address.to_string();
+        let listener = TcpListener::bind(&wanted).await.map_err(|e| cannot_listen(&wanted, e))?;
+        let address = listener.local_addr().map_err(|e| cannot_listen(&wanted, e))?;
+        let accepting = tokio::spawn(accept(listener, simulator.clone()));
+        Ok(Self { address, simulator, accepting })
+    }
+
+    /// The address it listens at.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its URL, without a path: a base URL for every dialect, with or without `/v1` behind it.
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            let here =
+                if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+            address.set_ip(here);
+        }
+        format!("http://{address}")
+    }
+
+    /// The simulator that answers.
+    pub fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// Answers until a future is ready (Ctrl-C, for instance), then closes everything.
+    pub async fn run_until<T>(mut self, stop: impl Future<Output = T>) -> T {
+        let mut stop = pin!(stop);
+        poll_fn(|cx| {
+            // Accepting never ends by itself; polled so that its panic would not go unseen.
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.accepting).poll(cx)
+                && let Ok(panic) = error.try_into_panic()
+            {
+                std::panic::resume_unwind(panic);
+            }
+            stop.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+fn cannot_listen(address: &str, error: io::Error) -> Error {
+    let (kind, why) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            ErrorKind::Network,
+            "another program listens there; stop it or take another port (0 takes a free one)".to_owned(),
+        ),
+        io::ErrorKind::PermissionDenied => {
+            (ErrorKind::Network, "not allowed; ports below 1024 are the administrator's, take a higher one".to_owned())
+        }
+        io::ErrorKind::AddrNotAvailable => (
+            ErrorKind::Network,
+            "this machine has no such address; take 127.0.0.1, or 0.0.0.0 for all it has".to_owned(),
+        ),
+        io::ErrorKind::InvalidInput => {
+            (ErrorKind::Configuration, "this is no address; write one like 127.0.0.1:8080".to_owned())
+        }
+        _ => (ErrorKind::Network, error.to_string()),
+    };
+    Error::new(kind, format!("cannot listen on {address}: {why}")).with_stage(Stage::NotSent).with_source(error)
+}
+
+/// Accepts until it is aborted, and the connections with it.
+async fn accept(listener: TcpListener, simulator: Simulator) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS {
+            connections.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, simulator.clone()));
+            }
+            Err(_) => tokio::time::sleep(RESPITE).await,
+        }
+    }
+}
+
+/// Answers all requests of one connection.
+async fn connection(stream: TcpStream, simulator: Simulator) {
+    // Without it, small pieces of a stream wait for one another. A socket that refuses is about to fail anyway.
+    let _ = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let service = service_fn(|request| -> BoxFuture<'_, io::Result<Response<Outgoing>>> {
+        Box::pin(answer(&simulator, reset.clone(), request))
+    });
+    let mut http = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    // What fails here is the client's connection; there is nobody to tell.
+    let _ = poll_fn(|cx| http.poll_without_shutdown(cx)).await;
+    if reset.load(Ordering::Relaxed) {
+        // Closing a socket that does not linger sends a reset.
+        let _ = http.into_parts().io.into_inner().set_zero_linger();
+    }
+}
+
+async fn answer(
+    simulator: &Simulator,
+    reset: Arc<AtomicBool>,
+    request: Request<Incoming>,
+) -> io::Result<Response<Outgoing>> {
+    let (head, body) = request.into_parts();
+    if body.size_hint().lower() > LONGEST as u64 {
+        return Ok(too_long(reset));
+    }
+    let body = match Limited::new(body, LONGEST).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Ok(too_long(reset)),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    let Ok(response) = exchange(simulator, Request::from_parts(head, body)).await else {
+        reset.store(true, Ordering::Relaxed);
+        return Err(io::Error::other("the script refuses the connection"));
+    };
+    Ok(outgoing(response, reset).await)
+}
+
+fn too_long(reset: Arc<AtomicBool>) -> Response<Outgoing> {
+    let message =
+        format!(r#"{{"error":{{"message":"the body is longer than {LONGEST} bytes","type":"invalid_request"}}}}"#);
+    let mut response = Response::new(Outgoing::whole(message, reset));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
