@@ -1,0 +1,164 @@
+use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, Shared, Transport};
+
+use crate::client::Client;
+use crate::directory::Directory;
+use crate::{Env, Provider, Registry};
+
+/// Sets up a [`Client`]. Nothing is read and nothing can fail before [`build`](Self::build).
+#[derive(Debug, Default)]
+pub struct ClientBuilder {
+    provider: Option<String>,
+    model: Option<String>,
+    key: Option<Secret>,
+    base_url: Option<String>,
+    headers: Vec<(String, String)>,
+    timeout: Option<Duration>,
+    strict: bool,
+    env: Env,
+    registry: Registry,
+    transport: Option<Arc<dyn Transport>>,
+    layers: Vec<Arc<dyn Layer>>,
+}
+
+impl ClientBuilder {
+    /// The provider of requests whose model does not name one.
+    #[must_use]
+    pub fn provider(mut self, id: impl Into<String>) -> Self {
+        self.provider = Some(id.into());
+        self
+    }
+
+    /// The model of requests that name none: `provider/model`, or the name alone where the provider is set.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// The key of the provider that is set, or that the set model names. Wins over the environment.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<Secret>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Where that provider's API begins. Wins over the environment.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// A header for every request to that provider.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The longest that a whole call may take, a stream to its end included. Without it only the transport's own
+    /// limits hold (to connect, to the first byte, between two pieces).
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Makes every loss in translation an error, before anything is sent.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Where keys, base URLs and default models come from that are not set; the process's environment otherwise.
+    #[must_use]
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// The providers; the built-in ones otherwise.
+    #[must_use]
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Registers any service under an id: a simulator, a fake.
+    #[must_use]
+    pub fn service(self, id: impl Into<String>, service: impl Service) -> Self {
+        self.registry.register_service(id, service);
+        self
+    }
+
+    /// What carries the requests; a pooled HTTP client otherwise.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Puts a layer around all that is there so far: the last one added is the first to see a call.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// `Configuration` for an unknown provider, a header that cannot be sent, or a key, base URL or header without
+    /// a provider that they are for. A missing key is an error of the call that needs it.
+    pub fn build(self) -> Result<Client> {
+        let named =
+            self.model.as_deref().and_then(|m| Some(m.split_once('/')?.0)).filter(|id| self.registry.contains(id));
+        let settled = self.provider.as_deref().or(named);
+        if let Some(id) = settled {
+            self.registry.find(id)?;
+        }
+        if self.key.is_some() || self.base_url.is_some() || !self.headers.is_empty() {
+            let Some(id) = settled else {
+                let message =
+                    "a key, base URL or header is set without a provider; name it with `.provider(…)` or in the model";
+                return Err(Error::new(ErrorKind::Configuration, message));
+            };
+            let mut provider = self.registry.get(id)?;
+            if let Some(key) = self.key {
+                provider = provider.key(key);
+            }
+            if let Some(url) = self.base_url {
+                provider = provider.base_url(url);
+            }
+            for (name, value) in &self.headers {
+                provider = add_header(provider, name, value)?;
+            }
+            self.registry.register(provider);
+        }
+        let mut call = Call::default();
+        call.timeouts.total = self.timeout;
+        let transport = self.transport.map_or_else(OnceLock::new, OnceLock::from);
+        let directory =
+            Directory { registry: self.registry.clone(), env: self.env.clone(), transport, origins: RwLock::default() };
+        let base = Shared::new(directory);
+        Ok(Client::assemble(base, self.layers, call, self.registry, self.env, self.provider, self.model, self.strict))
+    }
+}
+
+fn add_header(provider: Provider, name: &str, value: &str) -> Result<Provider> {
+    let unsendable = || {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("the header {name:?} cannot be sent; check its name and value for spaces and line breaks"),
+        )
+    };
+    let header = name.parse::<HeaderName>().map_err(|_| unsendable())?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| unsendable())?;
+    value.set_sensitive(true);
+    Ok(provider.header(header, value))
+}

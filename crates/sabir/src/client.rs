@@ -1,0 +1,181 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use sabir_core::chat::{ChatRequest, ChatResponse, Latency};
+use sabir_core::service::{Reply, Request};
+use sabir_core::{Call, Error, ErrorKind, Layer, Result, Service, Shared};
+
+use crate::stream::ChatStream;
+use crate::{ClientBuilder, Env, Registry};
+
+/// Calls models of any provider through one vocabulary. Cloning is cheap and shares everything.
+///
+/// ```no_run
+/// # async fn example() -> sabir::Result<()> {
+/// let client = sabir::Client::new("openai/gpt-6-luna")?; // the key comes from OPENAI_API_KEY
+/// println!("{}", client.complete("Why is the sea salt?").await?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    base: Shared,
+    layers: Vec<Arc<dyn Layer>>,
+    /// The base with the layers around it.
+    stack: Shared,
+    call: Call,
+    registry: Registry,
+    env: Env,
+    provider: Option<String>,
+    model: Option<String>,
+    strict: bool,
+}
+
+impl Client {
+    /// A client whose requests go to `provider/model` unless they say otherwise.
+    ///
+    /// # Errors
+    /// `Configuration` for an unknown provider.
+    pub fn new(model: impl Into<String>) -> Result<Self> {
+        let model = model.into();
+        let client = Self::builder().model(model).build()?;
+        client.resolve("")?;
+        Ok(client)
+    }
+
+    /// Sets up a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "called by the builder alone, which names every one")]
+    pub(crate) fn assemble(
+        base: Shared,
+        layers: Vec<Arc<dyn Layer>>,
+        call: Call,
+        registry: Registry,
+        env: Env,
+        provider: Option<String>,
+        model: Option<String>,
+        strict: bool,
+    ) -> Self {
+        let stack = layers.iter().fold(base.clone(), |inner, layer| layer.apply(inner));
+        Self(Arc::new(Inner { base, layers, stack, call, registry, env, provider, model, strict }))
+    }
+
+    /// The same client with one more layer around it. State that the other layers hold stays theirs.
+    #[must_use]
+    pub fn with_layer(&self, layer: impl Layer) -> Self {
+        let mut inner = (*self.0).clone();
+        inner.layers.push(Arc::new(layer));
+        inner.stack = inner.layers.iter().fold(inner.base.clone(), |below, layer| layer.apply(below));
+        Self(Arc::new(inner))
+    }
+
+    /// Who can be called. Providers registered here can be called from then on.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Asks, and waits for the whole answer.
+    ///
+    /// # Errors
+    /// All that can go wrong, with how far the call got; see [`Error`].
+    pub async fn chat(&self, request: impl Into<ChatRequest>) -> Result<ChatResponse> {
+        let mut request = request.into();
+        request.stream = false;
+        let begun = Instant::now();
+        let mut response = self.send(Request::Chat(request)).await?.whole()?;
+        response.latency = Some(Latency { first: None, total: begun.elapsed() });
+        Ok(response)
+    }
+
+    /// Asks, and gives the answer as it comes.
+    ///
+    /// # Errors
+    /// What goes wrong before the answer begins; later errors end the stream.
+    pub async fn stream(&self, request: impl Into<ChatRequest>) -> Result<ChatStream> {
+        let mut request = request.into();
+        request.stream = true;
+        let begun = Instant::now();
+        let events = self.send(Request::Chat(request)).await?.stream()?;
+        Ok(ChatStream::new(events, begun))
+    }
+
+    /// Asks with a plain prompt, and gives the answer's text.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub async fn complete(&self, prompt: impl Into<String>) -> Result<String> {
+        Ok(self.chat(ChatRequest::from(prompt.into())).await?.text())
+    }
+
+    /// Sends any request through the layers.
+    ///
+    /// # Errors
+    /// `Configuration` where the model cannot be placed; else what the layers and the provider say.
+    pub async fn send(&self, mut request: Request) -> Result<Reply> {
+        let (provider, model) = self.resolve(request.model())?;
+        *request.model_mut() = model;
+        if let Request::Chat(chat) = &mut request {
+            chat.strict |= self.0.strict;
+        }
+        let mut call = self.0.call.clone();
+        call.provider = provider;
+        self.0.stack.call(&call, &request).await
+    }
+
+    /// Which provider serves a model, and the model's name there. The provider is stated (`provider/model`) or set
+    /// in the builder; it is never guessed from the name.
+    ///
+    /// # Errors
+    /// `Configuration` where neither is so.
+    pub fn resolve(&self, model: &str) -> Result<(String, String)> {
+        let inner = &*self.0;
+        let wanted = if model.is_empty() { inner.model.as_deref().unwrap_or_default() } else { model };
+        if let Some((first, rest)) = wanted.split_once('/')
+            && !rest.is_empty()
+            && inner.registry.contains(first)
+        {
+            return Ok((first.to_owned(), rest.to_owned()));
+        }
+        if let Some(provider) = &inner.provider {
+            if !wanted.is_empty() {
+                return Ok((provider.clone(), wanted.to_owned()));
+            }
+            let default = inner.registry.get(provider).ok().and_then(|p| p.default_model(&inner.env));
+            return match default {
+                Some(model) => Ok((provider.clone(), model)),
+                None => Err(configuration(format!(
+                    "no model is set for {provider}; write {provider}/MODEL or set `.model(…)`"
+                ))),
+            };
+        }
+        Err(configuration(match wanted.split_once('/') {
+            _ if wanted.is_empty() => "no model is set; name one like openai/gpt-6-luna".to_owned(),
+            Some((first, _)) => {
+                let hint = inner.registry.did_you_mean(first).map_or_else(
+                    || "register it, or set `.provider(…)`".to_owned(),
+                    |near| format!("did you mean {near:?}?"),
+                );
+                format!("unknown provider {first:?} in the model {wanted:?}; {hint}")
+            }
+            None => {
+                format!("which provider serves {wanted:?}? Write provider/{wanted}, for example {}", example(wanted))
+            }
+        }))
+    }
+}
+
+/// A provider whose row names this model, as an example of how to write it.
+fn example(model: &str) -> String {
+    let rows = sabir_dialects::providers::rows();
+    let row = rows.iter().find(|row| row.model == model || row.cheap_model == model);
+    format!("{}/{model}", row.map_or("openai", |row| row.id))
+}
+
+fn configuration(message: String) -> Error {
+    Error::new(ErrorKind::Configuration, message)
+}

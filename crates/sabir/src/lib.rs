@@ -1,0 +1,44 @@
+//! One vocabulary for every language-model API.
+//!
+//! ```no_run
+//! # async fn example() -> sabir::Result<()> {
+//! let client = sabir::Client::new("anthropic/claude-haiku-5-5")?; // the key comes from ANTHROPIC_API_KEY
+//! let answer = client.chat("Why is the sea salt?").await?;
+//! println!("{} ({:?} tokens)", answer.text(), answer.usage.total());
+//! # Ok(()) }
+//! ```
+//!
+//! * [`Client`] calls models: [`chat`](Client::chat), [`stream`](Client::stream), [`complete`](Client::complete).
+//!   [`blocking::Client`] does the same without an async runtime.
+//! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`](chat::Part) …
+//! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time.
+//! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
+//!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
+//!
+//! `ARCHITECTURE.md` in the repository is the map of the house.
+
+pub mod blocking;
+mod border;
+mod builder;
+mod client;
+mod directory;
+mod env;
+mod provider;
+mod registry;
+mod stream;
+
+#[doc(inline)]
+pub use sabir_core::{
+    Auth, Call, Dialect, Endpoint, Error, ErrorKind, Feature, Layer, Loss, Quirks, Reply, Request, Result, Secret,
+    Service, Shared, Stage, Transport, chat, dialect, drive, embed, error, frame, rerank, secret, service, transport,
+};
+pub use sabir_dialects as dialects;
+pub use sabir_http as http;
+
+pub use builder::ClientBuilder;
+pub use chat::{ChatRequest, ChatResponse, Message, Part};
+pub use client::Client;
+pub use env::Env;
+pub use provider::Provider;
+pub use registry::Registry;
+pub use stream::ChatStream;
