@@ -1,0 +1,52 @@
+//! The `sabir` command. One file a command; `sabir help` lists them.
+
+mod chat;
+mod failure;
+mod input;
+mod local;
+mod output;
+mod sim;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Talk to any language model, and look into the wire.
+#[derive(Debug, Parser)]
+#[command(name = "sabir", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done, 1 the call failed, 2 wrong usage or configuration.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask a model; the answer streams to standard output.
+    Chat(chat::Args),
+    /// Serve simulated providers over HTTP, for tests and first steps.
+    Sim(sim::Args),
+    /// Look into the wire: decode, encode, accept and translate the dialects.
+    #[command(subcommand)]
+    Wire(wire::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::show(&failure::Failure::io("cannot start", &error)),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Chat(args) => chat::run(args).await,
+            Command::Sim(args) => sim::run(args).await,
+            Command::Wire(command) => wire::run(command).await,
+        }
+    });
+    match done {
+        Ok(status) => status,
+        Err(failure) => failure::show(&failure),
+    }
+}

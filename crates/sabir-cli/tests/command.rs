@@ -1,0 +1,156 @@
+//! The command, as a person runs it.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+/// Runs `sabir` with an environment that has nothing in it but what is given.
+fn sabir(arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
+    // Nothing listens on port 1: a local Ollama must not change what the tests see.
+    command.args(arguments).env_clear().env("OLLAMA_HOST", "http://127.0.0.1:1").envs(env.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command runs");
+    // The command may not read its input at all.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("the command ends")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {} {}", text(&output.stdout), text(&output.stderr)))
+}
+
+const ANSWER: &str = r#"{"id":"c1","model":"m","choices":[{"message":{"content":"Hi","tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{ \"a\": 1}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}}"#;
+
+#[test]
+fn chat_answers_from_the_simulator_and_says_so() {
+    let output = sabir(&["chat", "Why is the sea salt?"], "", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("simulat"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("built-in simulator"), "{}", text(&output.stderr));
+
+    let whole = sabir(&["chat", "--no-stream", "Why is the sea salt?"], "", &[]);
+    assert_eq!(whole.stdout, output.stdout, "streamed or not, the answer is the same");
+
+    let answer = json(&sabir(&["chat", "--json", "Why is the sea salt?"], "", &[]));
+    assert_eq!(answer["text"].as_str().expect("text").trim_end(), text(&output.stdout).trim_end());
+    assert!(answer["usage"]["output_total"].as_u64().expect("counted") > 0);
+}
+
+#[test]
+fn chat_reads_pipes_and_files() {
+    let dir = std::env::temp_dir().join(format!("sabir-test-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let file = dir.join("notes.txt");
+    std::fs::write(&file, "the harbour is deep").expect("a file");
+    let output = sabir(&["chat", "-s", "Review.", "-f", file.to_str().expect("text"), "Look:"], "piped words", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let missing = sabir(&["chat", "-f", "/no/such/file", "hi"], "", &[]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("cannot read /no/such/file"), "{}", text(&missing.stderr));
+    std::fs::remove_dir_all(&dir).expect("removed");
+}
+
+#[test]
+fn mistakes_get_one_clear_line_and_their_status() {
+    let cases: &[(&[&str], &[(&str, &str)], i32, &str)] = &[
+        (&["chat", "-m", "openai/gpt-6-luna", "hi"], &[], 2, "OPENAI_API_KEY"),
+        (&["chat", "-m", "opnai/x", "hi"], &[], 2, "did you mean \"openai\"?"),
+        (&["chat", "-m", "gpt-6-luna", "hi"], &[], 2, "provider/gpt-6-luna"),
+        (&["chat", "-m", "ollama/x", "hi"], &[("OLLAMA_HOST", "http://127.0.0.1:1")], 1, "127.0.0.1:1"),
+        (&["chat"], &[], 2, "nothing to ask"),
+        (&["chat", "--modle", "x", "hi"], &[], 2, "--model"),
+        (&["wire", "decode", "--dialect", "nope"], &[], 2, "openai-chat"),
+        (&["wire", "decode", "--dialect", "openai-chat", "--status", "9"], &[], 2, "--status"),
+        (&["wire", "encode", "--dialect", "openai-chat"], &[], 2, "vocabulary"),
+        (&["wire", "encode", "--dialect", "openai-chat", "--provider", "nobody"], &[], 2, "unknown provider"),
+        (&["sim", "--script", "/no/such/file"], &[], 2, "cannot read /no/such/file"),
+    ];
+    for (arguments, env, status, says) in cases {
+        let output = sabir(arguments, "", env);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(*status), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        if !said.contains("--help") {
+            assert_eq!(said.trim_end().lines().count(), 1, "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_a_provider_repeats_is_not_shown() {
+    let body =
+        r#"{"error":{"message":"Incorrect API key provided: sk-proj-Zk3x9QpL7vNb2Wc4.","code":"invalid_api_key"}}"#;
+    let output = sabir(&["wire", "decode", "--dialect", "openai-chat", "--status", "401"], body, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!text(&output.stdout).contains("Zk3x9QpL7vNb2Wc4"));
+    assert_eq!(json(&output)["error"]["kind"], "authentication");
+}
+
+#[test]
+fn wire_decode_says_what_an_answer_says() {
+    let answer = json(&sabir(&["wire", "decode", "--dialect", "openai-chat"], ANSWER, &[]));
+    assert_eq!(answer["text"], "Hi");
+    assert_eq!(answer["tool_calls"][0]["arguments"]["a"], 1);
+    assert_eq!(answer["tool_calls"][0]["arguments_raw"], r#"{ "a": 1}"#);
+    assert_eq!(
+        (&answer["usage"]["input_total"], &answer["usage"]["cache_read"]),
+        (&9.into(), &serde_json::Value::Null)
+    );
+    assert_eq!((&answer["finish_reason"], &answer["finish_reason_raw"]), (&"tool_calls".into(), &"tool_calls".into()));
+
+    let cut = "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n";
+    let output = sabir(&["wire", "decode", "--dialect", "openai-chat", "--stream"], cut, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = &json(&output)["error"];
+    assert_eq!((&error["kind"], &error["partial"]["text"]), (&"truncated".into(), &"Hel".into()));
+
+    let output = sabir(&["wire", "decode", "--dialect", "openai-chat", "--stream", "--events"], cut, &[]);
+    let kinds: Vec<String> = text(&output.stdout)
+        .lines()
+        .map(|l| serde_json::from_str::<serde_json::Value>(l).expect("JSON"))
+        .map(|v| v["type"].as_str().unwrap_or("error").to_owned())
+        .collect();
+    assert_eq!(kinds, ["start", "text", "error"]);
+}
+
+#[test]
+fn wire_encode_accept_and_translate_are_each_others_mirrors() {
+    let body = r#"{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"max_tokens":5,"top_k":3}"#;
+    let request = text(
+        &sabir(
+            &["wire", "accept", "--dialect", "anthropic-messages"],
+            body.replace("{\"role\":\"system\",\"content\":\"Be brief.\"},", "").as_str(),
+            &[],
+        )
+        .stdout,
+    );
+    assert!(request.contains("\"top_k\":3"), "{request}");
+
+    let encoded = json(&sabir(&["wire", "encode", "--dialect", "openai-chat", "--stream"], &request, &[]));
+    assert_eq!(encoded["url"], "https://api.openai.com/v1/chat/completions");
+    assert_eq!(encoded["body"]["stream"], true);
+    assert_eq!(encoded["losses"][0]["feature"], "top_k");
+    assert!(!encoded["headers"]["authorization"].as_str().expect("a header").contains("OPENAI"));
+
+    let curl = text(&sabir(&["wire", "encode", "--dialect", "anthropic-messages", "--curl"], &request, &[]).stdout);
+    assert!(
+        curl.starts_with("curl -sS -X POST \"https://api.anthropic.com/v1/messages\"")
+            && curl.contains("$ANTHROPIC_API_KEY"),
+        "{curl}"
+    );
+
+    let output = sabir(&["wire", "translate", "--from", "openai-chat", "--to", "anthropic-messages"], body, &[]);
+    assert_eq!(json(&output)["system"], "Be brief.");
+
+    let output =
+        sabir(&["wire", "translate", "--from", "openai-chat", "--to", "anthropic-messages", "--response"], ANSWER, &[]);
+    assert_eq!(json(&output)["content"][1]["type"], "tool_use");
+    let output = sabir(&["wire", "accept", "--dialect", "openai-chat"], "[1]", &[]);
+    assert_eq!((output.status.code(), &json(&output)["error"]["kind"]), (Some(1), &"invalid_request".into()));
+}
