@@ -1,0 +1,221 @@
+//! What is made from `providers.toml`: the static table of `sabir-dialects`, and the list in the README.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::repo::Repo;
+
+/// Where the rows are written by hand.
+pub(crate) const ROWS: &str = "crates/sabir-dialects/providers.toml";
+/// Where the code reads them.
+pub(crate) const TABLE: &str = "crates/sabir-dialects/src/providers/table.rs";
+/// Where people read them.
+pub(crate) const README: &str = "README.md";
+
+const BEGIN: &str = "<!-- providers:begin -->";
+const END: &str = "<!-- providers:end -->";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rows {
+    provider: Vec<Row>,
+}
+
+/// One row as it is written; `providers.toml` says what each field means.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Row {
+    id: String,
+    #[serde(default)]
+    aliases: Vec<String>,
+    name: String,
+    dialect: String,
+    base_url: String,
+    #[serde(default)]
+    base_path: String,
+    base_url_env: Vec<String>,
+    key_env: Vec<String>,
+    model_env: Vec<String>,
+    auth: String,
+    key: Key,
+    model: String,
+    cheap_model: String,
+    #[serde(default)]
+    headers: Table,
+    #[serde(default)]
+    pub quirks: Table,
+    #[serde(default)]
+    retired: String,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Key {
+    Required,
+    Optional,
+}
+
+/// The rows of `providers.toml`, in its order.
+pub(crate) fn rows(repo: &Repo) -> Result<Vec<Row>, String> {
+    let file = repo.file(ROWS).ok_or_else(|| format!("{ROWS} is missing"))?;
+    toml::from_str::<Rows>(&file.text).map(|rows| rows.provider).map_err(|error| error.to_string())
+}
+
+/// Rewrites everything that is generated.
+pub(crate) fn write(repo: &Repo) -> Result<(), String> {
+    let rows = rows(repo)?;
+    let put = |path: &str, text: &str| {
+        std::fs::write(repo.root.join(path), text).map_err(|error| format!("{path} cannot be written: {error}"))
+    };
+    put(TABLE, &table(&repo.root, &rows)?)?;
+    if let Some(file) = repo.file(README) {
+        put(README, &readme(&file.text, &rows)?)?;
+    }
+    Ok(())
+}
+
+/// The text of `table.rs`, as rustfmt leaves it.
+pub(crate) fn table(root: &Path, rows: &[Row]) -> Result<String, String> {
+    let mut text = String::from(
+        "//! @generated from `providers.toml` by `cargo xtask generate`; edit that file and run it again.\n\n\
+         use super::{AuthRow, ProviderRow};\n\n\
+         pub(super) static TABLE: &[ProviderRow] = &[",
+    );
+    for row in rows {
+        text.push_str(&row_literal(row)?);
+    }
+    text.push_str("];\n");
+    rustfmt(root, &text)
+}
+
+fn row_literal(row: &Row) -> Result<String, String> {
+    let auth = match row.auth.split_once(':') {
+        None if row.auth == "bearer" => "AuthRow::Bearer".to_owned(),
+        None if row.auth == "none" => "AuthRow::None".to_owned(),
+        Some(("header", name)) => format!("AuthRow::Header({name:?})"),
+        Some(("query", name)) => format!("AuthRow::Query({name:?})"),
+        _ => {
+            return Err(format!("{}: auth is bearer, none, header:NAME or query:NAME, not {:?}", row.id, row.auth));
+        }
+    };
+    let retired = if row.retired.is_empty() { "None".to_owned() } else { format!("Some({:?})", row.retired) };
+    let Row {
+        id,
+        aliases,
+        name,
+        dialect,
+        base_url,
+        base_path,
+        base_url_env,
+        key_env,
+        model_env,
+        model,
+        cheap_model,
+        ..
+    } = row;
+    Ok(format!(
+        "ProviderRow {{ id: {id:?}, aliases: &{aliases:?}, name: {name:?}, dialect: {dialect:?}, \
+         base_url: {base_url:?}, base_path: {base_path:?}, base_url_env: &{base_url_env:?}, key_env: &{key_env:?}, \
+         model_env: &{model_env:?}, auth: {auth}, key_required: {}, model: {model:?}, cheap_model: {cheap_model:?}, \
+         headers: {}, quirks: {}, retired: {retired} }},",
+        row.key == Key::Required,
+        pairs(id, &row.headers)?,
+        pairs(id, &row.quirks)?,
+    ))
+}
+
+/// A table of strings as a slice of pairs.
+fn pairs(id: &str, table: &Table) -> Result<String, String> {
+    let mut text = String::from("&[");
+    for (key, value) in table {
+        let Value::String(value) = value else {
+            return Err(format!("{id}: {key} has to be a string"));
+        };
+        let _ = write!(text, "({key:?}, {value:?}),");
+    }
+    Ok(text + "]")
+}
+
+fn rustfmt(root: &Path, text: &str) -> Result<String, String> {
+    let told = |error: std::io::Error| format!("rustfmt cannot be run ({error}): rustup component add rustfmt");
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path"])
+        .arg(root.join("rustfmt.toml"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(told)?;
+    // rustfmt reads everything before it writes anything, so this cannot wait for itself.
+    child.stdin.take().expect("it is piped").write_all(text.as_bytes()).map_err(told)?;
+    let output = child.wait_with_output().map_err(told)?;
+    if !output.status.success() {
+        return Err(format!("the table is no Rust: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+/// The README with the list of providers between its marks replaced.
+pub(crate) fn readme(text: &str, rows: &[Row]) -> Result<String, String> {
+    let marks = text.find(BEGIN).zip(text.find(END)).filter(|(begin, end)| begin < end);
+    let (begin, end) = marks.ok_or_else(|| format!("needs the lines {BEGIN} and {END}, the providers go between"))?;
+    Ok(format!("{}\n\n{}\n{}", &text[..begin + BEGIN.len()], list(rows), &text[end..]))
+}
+
+fn list(rows: &[Row]) -> String {
+    let mut text = String::from("| Provider | `id/model` | Dialect | Key variables |\n| --- | --- | --- | --- |\n");
+    let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    for row in rows {
+        let retired = if row.retired.is_empty() { "" } else { " (retired)" };
+        let mut ids = vec![row.id.clone()];
+        ids.extend(row.aliases.iter().cloned());
+        let optional = if row.key == Key::Optional { " (optional)" } else { "" };
+        let _ = writeln!(
+            text,
+            "| {}{retired} | {} | `{}` | {}{optional} |",
+            row.name,
+            quoted(&ids),
+            row.dialect,
+            quoted(&row.key_env)
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = "[[provider]]\nid = \"a\"\nname = \"A\"\ndialect = \"d\"\nbase_url = \"\"\nbase_url_env = []\nkey_env = [\"A_KEY\"]\nmodel_env = []\nauth = \"header:x\"\nkey = \"optional\"\nmodel = \"\"\ncheap_model = \"\"\n";
+
+    fn read(text: &str) -> Result<Vec<Row>, String> {
+        rows(&Repo::of(&[(ROWS, text)]))
+    }
+
+    #[test]
+    fn rows_are_read_strictly() {
+        assert_eq!(read(ROW).expect("a good row").len(), 1);
+        assert!(read(&format!("{ROW}ket = 1")).is_err());
+        assert!(read(&ROW.replace("optional", "perhaps")).is_err());
+        let row = &read(&ROW.replace("header:x", "basic")).expect("a string")[0];
+        assert!(row_literal(row).expect_err("no such way").contains("a: auth is"));
+        let row = &read(&format!("{ROW}quirks = {{ b = true }}")).expect("a table")[0];
+        assert!(row_literal(row).expect_err("no string").contains("b has to be a string"));
+    }
+
+    #[test]
+    fn the_readme_keeps_all_but_the_list() {
+        let rows = read(ROW).expect("a good row");
+        let old = format!("head\n{BEGIN}\nold\n{END}\ntail\n");
+        let new = readme(&old, &rows).expect("it has its marks");
+        assert!(new.starts_with("head\n") && new.ends_with("\ntail\n") && !new.contains("old"));
+        assert!(new.contains("| A | `a` | `d` | `A_KEY` (optional) |"));
+        assert_eq!(readme(&new, &rows).expect("it still has them"), new);
+        assert!(readme("no marks", &rows).is_err());
+    }
+}
