@@ -57,7 +57,9 @@ fn chat_reads_pipes_and_files() {
 
 #[test]
 fn mistakes_get_one_clear_line_and_their_status() {
-    let cases: &[(&[&str], &[(&str, &str)], i32, &str)] = &[
+    // Arguments, environment, exit status, and what is said.
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
+    let cases: &[Case<'_>] = &[
         (&["chat", "-m", "openai/gpt-6-luna", "hi"], &[], 2, "OPENAI_API_KEY"),
         (&["chat", "-m", "opnai/x", "hi"], &[], 2, "did you mean \"openai\"?"),
         (&["chat", "-m", "gpt-6-luna", "hi"], &[], 2, "provider/gpt-6-luna"),
