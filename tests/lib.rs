@@ -135,3 +135,8 @@ impl futures_core::Stream for Pieces {
         std::task::Poll::Ready(self.0.next().map(Ok))
     }
 }
+
+/// The README's programs are compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -10,7 +10,7 @@
 //!
 //! * [`Client`] calls models: [`chat`](Client::chat), [`stream`](Client::stream), [`complete`](Client::complete).
 //!   [`blocking::Client`] does the same without an async runtime.
-//! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`](chat::Part) …
+//! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
@@ -42,3 +42,18 @@ pub use env::Env;
 pub use provider::Provider;
 pub use registry::Registry;
 pub use stream::ChatStream;
+
+/// Asks a model with a plain prompt, in one line. The key comes from the environment. A program that asks more than
+/// once keeps a [`Client`], whose connections stay open.
+///
+/// # Errors
+/// As [`Client::chat`].
+///
+/// ```no_run
+/// # async fn example() -> sabir::Result<()> {
+/// let text = sabir::complete("openai/gpt-6-luna", "Why is the sea salt?").await?;
+/// # Ok(()) }
+/// ```
+pub async fn complete(model: impl Into<String>, prompt: impl Into<String>) -> Result<String> {
+    Client::new(model)?.complete(prompt).await
+}
