@@ -21,6 +21,12 @@ pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
         &[]
     }
 
+    /// How the paths end at which clients ask for this (`/chat/completions`), the usual whole path first: a server
+    /// finds the dialect by them, under any prefix.
+    fn paths(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What is asked, as this dialect's HTTP request. The same request gives the same bytes.
     /// [`Endpoint::authorize`] puts the key in afterwards.
     ///

@@ -3,21 +3,21 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 /// A key or token. `Debug` and `Display` show only its first characters; the memory is wiped on drop.
 #[derive(Clone)]
-pub struct Secret(SecretString);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a key.
     pub fn new(key: impl Into<String>) -> Self {
-        Self(SecretString::from(key.into()))
+        Self(Zeroizing::new(key.into()))
     }
 
     /// The key itself. Call this where the key is used, and nowhere else.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        &self.0
     }
 
     /// What may be shown: up to four leading characters, then `…`; for short keys only `…`.
