@@ -1,0 +1,118 @@
+//! `gemini-generate`: Google's `generateContent` and `streamGenerateContent`, of the Gemini API and of Vertex AI
+//! (`POST {base}/models/MODEL:generateContent`).
+//!
+//! | quirk | value | meaning |
+//! |---|---|---|
+//! | `path_prefix` | `publishers/google` | what stands before `/models/` in the path, as on Vertex AI |
+//!
+//! A stream is server-sent events (`alt=sse`) or one JSON array in pieces; both are read, and a client gets what it
+//! asked for. There is no end marker: an answer is whole where the body ends behind a reason to finish.
+//!
+//! Calls have ids only lately. Where the wire has none, one is made (`call_gemini_…`, from the answer's id and the
+//! call's number) that is the same in a stream and a whole answer; such ids are not sent back.
+//!
+//! Metadata kept under this dialect's name. On parts: `thoughtSignature`, which goes back byte for byte with the part
+//! that it came with (on a thought it is the thought's signature too); any field beside a part's payload
+//! (`videoMetadata`, …); fields of the payload that have no word, under the payload's name (`functionCall`,
+//! `functionResponse`, `inlineData`, `fileData`). On messages: `turn` (`same` continues the turn before, `new` does
+//! not), `role`. On tools: `parameters` (Google's own form of the schema), `separate`. On answers: every field of the
+//! candidate that has no word (`groundingMetadata`, `safetyRatings`, …), `response` and `usageMetadata` for the
+//! fields of those objects. Options are fields of the body; those of `generationConfig` and `toolConfig` are put
+//! among ours, and `alt` is the answer's form, not a field.
+//!
+//! `executableCode` and `toolCall` parts are uses of the provider's own tools, their input the payload as it came;
+//! `codeExecutionResult` and `toolResponse` are what those gave.
+
+mod accept;
+mod args;
+mod error;
+mod grounding;
+mod part;
+mod request;
+mod response;
+mod schema;
+mod stream;
+mod tell;
+mod usage;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use sabir_core::chat::{ChatRequest, ChatResponse};
+use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded};
+use sabir_core::frame::Framing;
+use sabir_core::{Endpoint, Error, Result};
+
+/// The dialect's name, and the namespace of its options and metadata.
+pub const NAME: &str = "gemini-generate";
+
+/// A part's signature, on the wire and among its metadata.
+const SIGNATURE: &str = "thoughtSignature";
+/// Among the options: `json` for a stream that comes as a list.
+const ALT: &str = "alt";
+/// Among a message's metadata: whether it stands in the turn before.
+const TURN: &str = "turn";
+/// Among a tool's metadata: its parameters in Google's own form.
+const PARAMETERS: &str = "parameters";
+/// Among a tool's metadata: it begins a list of its own.
+const SEPARATE: &str = "separate";
+
+/// Google's Gemini, as client and as server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gemini;
+
+impl Dialect for Gemini {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn paths(&self) -> &'static [&'static str] {
+        &[":generateContent", ":streamGenerateContent"]
+    }
+
+    fn quirks(&self) -> &'static [&'static str] {
+        &["path_prefix"]
+    }
+
+    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+        request::encode(request, endpoint)
+    }
+
+    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
+        response::decode(answer)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::ChunkDecoder::default())
+    }
+
+    /// JSON is a list in pieces, or one object that stands for it; anything that is no page is events.
+    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        match kind.split(';').next().unwrap_or_default().trim() {
+            "application/json" => Some(Framing::JsonArray),
+            "text/html" => None,
+            _ => Some(Framing::Sse),
+        }
+    }
+
+    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
+        accept::accept(asked)
+    }
+
+    fn respond(&self, response: &ChatResponse, request: &ChatRequest) -> Responded {
+        response::respond(response, request)
+    }
+
+    fn encoder(&self, request: &ChatRequest) -> Box<dyn Encoder> {
+        Box::new(stream::ChunkEncoder::new(request))
+    }
+
+    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
+        error::refuse(error)
+    }
+}
