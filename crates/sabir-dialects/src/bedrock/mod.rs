@@ -1,0 +1,97 @@
+//! Amazon Bedrock's `Converse` and `ConverseStream`, `POST /model/{id}/converse` and `/converse-stream`: the dialect
+//! `bedrock-converse`. One shape for the models of many makers, streamed in Amazon's binary event stream.
+//!
+//! The model and whether to stream are said in the path alone. An answer names neither its model nor an id.
+//!
+//! Quirks that a row may name:
+//!
+//! * `model_family = claude|nova|cohere|mistral`: whose model it is, where the model's id does not tell (the ARN of an
+//!   inference profile). It decides how the fields that Converse itself does not have are written: `top_k`, a budget
+//!   for thoughts, one call at a time.
+//! * `mid_system = true`: the models take messages of the role `system` in the middle of a conversation. Elsewhere
+//!   such a message is moved to the end of the system prompt, and said to be lost from its place.
+//!
+//! Options, under `bedrock-converse`: any field of the request's top level, such as `guardrailConfig`. An object is
+//! merged into the field that Sabir writes (`additionalModelRequestFields`, `inferenceConfig`), anything else replaces
+//! it, and `null` leaves the field out.
+//!
+//! Metadata kept under this dialect's name. On parts: `context` and `citations` of documents, `source` (`text` where a
+//! document was given as text), `bucketOwner` of media in S3, `status` of tool results, `json` on a result's text that
+//! was JSON, `apart` on a citation that stands in a block of its own, `type` on tools that the service runs. On
+//! answers: `metrics`, `trace`, `performanceConfig`, `serviceTier`, `additionalModelResponseFields`, `usage`.
+
+mod accept;
+mod block;
+mod encoder;
+mod error;
+mod family;
+mod media;
+mod read;
+mod request;
+mod response;
+mod stream;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use sabir_core::chat::{ChatRequest, ChatResponse};
+use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded};
+use sabir_core::frame::Framing;
+use sabir_core::{Dialect, Endpoint, Error, Result};
+
+/// The name of the dialect, and of its options and metadata.
+const NAME: &str = "bedrock-converse";
+
+/// Amazon Bedrock's `Converse` and `ConverseStream`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bedrock;
+
+impl Dialect for Bedrock {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn paths(&self) -> &'static [&'static str] {
+        &["/converse", "/converse-stream"]
+    }
+
+    fn quirks(&self) -> &'static [&'static str] {
+        &["model_family", "mid_system"]
+    }
+
+    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+        request::encode(request, endpoint)
+    }
+
+    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
+        response::decode(answer)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::ConverseDecoder::default())
+    }
+
+    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
+        let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        (!kind.starts_with("application/json") && !kind.starts_with("text/html")).then_some(Framing::EventStream)
+    }
+
+    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
+        accept::accept(asked)
+    }
+
+    fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
+        response::respond(response)
+    }
+
+    fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
+        Box::new(encoder::ConverseEncoder::default())
+    }
+
+    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
+        error::refuse(error)
+    }
+}

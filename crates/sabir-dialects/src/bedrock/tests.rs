@@ -1,0 +1,566 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use sabir_core::chat::{
+    CacheMark, ChatRequest, ChatResponse, Content, Document, Effort, FinishReason, Media, Message, Part, Reasoning,
+    ReasoningRequest, Role, Source, Tool, ToolChoice,
+};
+use sabir_core::dialect::{Answer, Asked};
+use sabir_core::drive::decode_whole;
+use sabir_core::error::Result;
+use sabir_core::frame::{Framer, Framing, event_stream};
+use sabir_core::{Dialect, Endpoint, Error, ErrorKind, Sink};
+use serde_json::{Value, json};
+
+use super::{Bedrock, NAME};
+
+const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+
+fn frame(event: &str, payload: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    let kind = if event.ends_with("Exception") { "exception" } else { "event" };
+    let name = if kind == "event" { ":event-type" } else { ":exception-type" };
+    let headers = [(name, event), (":content-type", "application/json"), (":message-type", kind)];
+    event_stream::write(&mut out, &headers, payload.to_string().as_bytes());
+    out
+}
+
+fn frames(events: &[(&str, Value)]) -> Vec<u8> {
+    events.iter().flat_map(|(event, payload)| frame(event, payload)).collect()
+}
+
+fn text(index: u64, text: &str) -> (&'static str, Value) {
+    ("contentBlockDelta", json!({"contentBlockIndex": index, "delta": {"text": text}, "p": "abc"}))
+}
+
+fn delta(index: u64, delta: &Value) -> (&'static str, Value) {
+    ("contentBlockDelta", json!({"contentBlockIndex": index, "delta": delta}))
+}
+
+fn start(index: u64, start: &Value) -> (&'static str, Value) {
+    ("contentBlockStart", json!({"contentBlockIndex": index, "start": start}))
+}
+
+fn stop(index: u64) -> (&'static str, Value) {
+    ("contentBlockStop", json!({"contentBlockIndex": index}))
+}
+
+fn end(reason: &str) -> (&'static str, Value) {
+    ("messageStop", json!({"stopReason": reason, "p": "a"}))
+}
+
+fn usage() -> (&'static str, Value) {
+    let usage = json!({"inputTokens": 3, "outputTokens": 5, "totalTokens": 8, "serverToolUsage": {}});
+    ("metadata", json!({"usage": usage, "metrics": {"latencyMs": 7}, "p": "a"}))
+}
+
+fn streamed(body: &[u8]) -> Result<ChatResponse> {
+    let stream = HeaderValue::from_static("application/vnd.amazon.eventstream");
+    let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, stream)]);
+    decode_whole(&Bedrock, StatusCode::OK, &headers, body, true)
+}
+
+fn whole(body: &Value) -> Result<ChatResponse> {
+    answered(StatusCode::OK, &[], body.to_string().as_bytes())
+}
+
+fn answered(status: StatusCode, headers: &[(&'static str, &'static str)], body: &[u8]) -> Result<ChatResponse> {
+    let headers: HeaderMap =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
+    Bedrock.decode(Answer { status, headers: &headers, body })
+}
+
+fn encoded(request: &ChatRequest) -> (Value, Vec<String>) {
+    let endpoint = Endpoint { base_url: "https://bedrock.test".into(), ..Endpoint::default() };
+    let encoded = Bedrock.encode(request, &endpoint).unwrap();
+    let losses = encoded.losses.iter().map(ToString::to_string).collect();
+    (serde_json::from_slice(&encoded.body).unwrap(), losses)
+}
+
+fn accepted(path: &str, body: &Value) -> Result<ChatRequest> {
+    let (headers, body) = (HeaderMap::new(), body.to_string());
+    Bedrock.accept(Asked { method: &Method::POST, path, headers: &headers, body: body.as_bytes() })
+}
+
+/// Once round: what a client said, accepted and encoded again.
+fn round(body: &Value) -> Value {
+    let (again, losses) = encoded(&accepted(&format!("/model/{CLAUDE}/converse"), body).unwrap());
+    assert_eq!(losses, Vec::<String>::new());
+    again
+}
+
+/// An answer of every kind of block, streamed as the service does it: texts and thoughts without a start, citations
+/// before and after their text, tools of the service's own.
+fn everything() -> Vec<(&'static str, Value)> {
+    let web = json!({"location": {"web": {"url": "https://ruby-lang.org/", "domain": "ruby-lang.org"}}});
+    let page = json!({"title": "facts", "sourceContent": [{"text": "Quoted."}],
+        "location": {"documentChar": {"documentIndex": 0, "start": 0, "end": 73}}});
+    vec![
+        ("messageStart", json!({"role": "assistant", "p": "abcd"})),
+        delta(0, &json!({"reasoningContent": {"text": "Hm"}})),
+        delta(0, &json!({"reasoningContent": {"text": "m."}})),
+        delta(0, &json!({"reasoningContent": {"signature": "c2ln"}})),
+        stop(0),
+        delta(1, &json!({"reasoningContent": {"redactedContent": "c2VhbGVk"}})),
+        stop(1),
+        start(2, &json!({"toolUse": {"toolUseId": "s1", "name": "nova_grounding", "type": "server_tool_use"}})),
+        delta(2, &json!({"toolUse": {"input": "{\"query\":"}})),
+        delta(2, &json!({"toolUse": {"input": "\"x\"}"}})),
+        stop(2),
+        start(3, &json!({"toolResult": {"toolUseId": "s1", "status": "success", "type": "nova_grounding_result"}})),
+        delta(3, &json!({"toolResult": [{"text": "[HIDDEN]"}]})),
+        stop(3),
+        delta(4, &json!({ "citation": page })),
+        text(4, "It is "),
+        text(4, ""),
+        text(4, "so."),
+        stop(4),
+        delta(5, &json!({ "citation": web })),
+        stop(5),
+        text(6, "And more."),
+        stop(6),
+        start(7, &json!({"toolUse": {"toolUseId": "t1", "name": "add", "type": "tool_use"}})),
+        delta(7, &json!({"toolUse": {"input": "{\"a\": 1.0"}})),
+        delta(7, &json!({"toolUse": {"input": "}"}})),
+        stop(7),
+        start(8, &json!({"toolUse": {"toolUseId": "t2", "name": "now"}})),
+        stop(8),
+        start(9, &json!({"hologram": {"depth": 3}})),
+        delta(9, &json!({"hologram": {"bytes": "AA"}})),
+        stop(9),
+        end("tool_use"),
+        usage(),
+    ]
+}
+
+fn everything_whole() -> Value {
+    let web = json!({"location": {"web": {"url": "https://ruby-lang.org/", "domain": "ruby-lang.org"}}});
+    let page = json!({"title": "facts", "sourceContent": [{"text": "Quoted."}],
+        "location": {"documentChar": {"documentIndex": 0, "start": 0, "end": 73}}});
+    let content = [
+        r#"{"reasoningContent":{"reasoningText":{"text":"Hmm.","signature":"c2ln"}}}"#.to_owned(),
+        r#"{"reasoningContent":{"redactedContent":"c2VhbGVk"}}"#.to_owned(),
+        r#"{"toolUse":{"toolUseId":"s1","name":"nova_grounding","type":"server_tool_use","input":{"query":"x"}}}"#.into(),
+        r#"{"toolResult":{"toolUseId":"s1","status":"success","type":"nova_grounding_result","content":[{"text":"[HIDDEN]"}]}}"#
+            .into(),
+        json!({"citationsContent": {"content": [{"text": "It is so."}], "citations": [page]}}).to_string(),
+        json!({"citationsContent": {"citations": [web]}}).to_string(),
+        r#"{"text":"And more."}"#.into(),
+        r#"{"toolUse":{"toolUseId":"t1","name":"add","type":"tool_use","input":{"a": 1.0}}}"#.into(),
+        r#"{"toolUse":{"toolUseId":"t2","name":"now","input":{}}}"#.into(),
+        r#"{"hologram":{"depth":3,"bytes":"AA"}}"#.into(),
+    ];
+    let body = format!(
+        r#"{{"output":{{"message":{{"role":"assistant","content":[{}]}}}},"stopReason":"tool_use","metrics":{{"latencyMs":7}},
+        "usage":{{"inputTokens":3,"outputTokens":5,"totalTokens":8,"serverToolUsage":{{}}}}}}"#,
+        content.join(",")
+    );
+    // Kept as text: the spelling of arguments must survive.
+    Value::String(body)
+}
+
+fn whole_text(body: &Value) -> ChatResponse {
+    answered(StatusCode::OK, &[], body.as_str().unwrap().as_bytes()).unwrap()
+}
+
+#[test]
+fn a_stream_folds_into_what_the_whole_answer_says() {
+    let whole = whole_text(&everything_whole());
+    assert_eq!(streamed(&frames(&everything())).unwrap(), whole);
+    assert_eq!(whole.text(), "It is so.And more.");
+    assert_eq!(whole.reasoning().unwrap(), "Hmm.");
+    let calls: Vec<_> = whole.tool_calls().map(|c| (&*c.id, &*c.name, &*c.arguments)).collect();
+    assert_eq!(calls, [("t1", "add", "{\"a\": 1.0}"), ("t2", "now", "{}")]);
+    assert_eq!((whole.usage.input, whole.usage.output, whole.usage.cache_read), (Some(3), Some(5), None));
+    assert_eq!(whole.meta.get(NAME, "metrics"), Some(&json!({"latencyMs": 7})));
+    assert!(whole.meta.get(NAME, "p").is_none(), "padding is nothing");
+    let Content::Citation(citation) = &whole.parts[5].content else { panic!("{:?}", whole.parts[5]) };
+    assert_eq!((citation.title.as_deref(), citation.quote.as_deref()), (Some("facts"), Some("Quoted.")));
+    assert!(matches!(&whole.parts[2].content, Content::ServerToolUse(used) if used.input == "{\"query\":\"x\"}"));
+    assert!(matches!(&whole.parts[10].content, Content::Opaque { json, .. } if json["hologram"]["bytes"] == "AA"));
+}
+
+#[test]
+fn every_split_of_the_bytes_is_read_alike() {
+    // Thoughts, a tool of the service's, and the end: each byte more is tried against all that is there.
+    let (events, all) = (everything(), everything().len());
+    let body = frames(&[&events[..11], &events[all - 8..]].concat());
+    let expected = streamed(&body).unwrap();
+    for cut in 0..=body.len() {
+        let mut framer = Framer::new(Framing::EventStream);
+        let (mut decoder, mut sink) = (Bedrock.decoder(), Sink::whole());
+        for piece in [&body[..cut], &body[cut..]] {
+            framer.push(Bytes::copy_from_slice(piece));
+            while let Some(frame) = framer.next().unwrap() {
+                decoder.frame(frame, &mut sink).unwrap();
+            }
+        }
+        assert!(sink.has_ended());
+        assert_eq!(sink.into_response(), expected, "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_was_answered_is_told_on_as_it_came() {
+    let response = whole_text(&everything_whole());
+    let told = Bedrock.respond(&response, &ChatRequest::default());
+    assert_eq!(told.losses, []);
+    assert_eq!(answered(StatusCode::OK, &[], &told.body).unwrap(), response);
+}
+
+#[test]
+fn the_end_is_the_metadata_or_the_end_of_the_body_after_the_stop() {
+    let hello = [text(0, "Hi"), stop(0), end("end_turn")];
+    let read = streamed(&frames(&hello)).unwrap();
+    assert_eq!((read.text().as_str(), read.usage.input), ("Hi", None));
+    let mut cut = streamed(&frames(&hello[..2])).unwrap_err();
+    assert_eq!((cut.kind(), cut.take_partial().unwrap().text()), (ErrorKind::Truncated, "Hi".to_owned()));
+    let half = frames(&[text(0, "Hi"), end("end_turn"), usage()]);
+    assert_eq!(streamed(&half[..half.len() - 3]).unwrap_err().kind(), ErrorKind::Truncated);
+    // Out of order, and without stops.
+    let odd = streamed(&frames(&[usage(), text(0, "Hi"), text(1, "Ho"), end("end_turn")])).unwrap();
+    assert_eq!((odd.parts.len(), odd.usage.output), (2, Some(5)));
+}
+
+#[test]
+fn exceptions_end_a_stream_with_their_kind() {
+    let kinds = [
+        ("throttlingException", ErrorKind::RateLimit),
+        ("serviceUnavailableException", ErrorKind::Overloaded),
+        ("internalServerException", ErrorKind::Provider),
+        ("modelStreamErrorException", ErrorKind::Provider),
+        ("validationException", ErrorKind::InvalidRequest),
+        ("moonriseException", ErrorKind::Provider),
+    ];
+    for (exception, kind) in kinds {
+        let body = frames(&[text(0, "Hi"), (exception, json!({"message": "Sorry."}))]);
+        let mut error = streamed(&body).unwrap_err();
+        assert_eq!((error.kind(), error.message(), error.code()), (kind, "Sorry.", Some(exception)));
+        assert_eq!(error.take_partial().unwrap().text(), "Hi");
+    }
+    let original = json!({"message": "Busy.", "originalStatusCode": 429});
+    let error = streamed(&frame("modelStreamErrorException", &original)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimit);
+    let mut bare = Vec::new();
+    event_stream::write(&mut bare, &[(":message-type", "error"), (":error-code", "InternalFailure")], b"");
+    assert_eq!(streamed(&bare).unwrap_err().kind(), ErrorKind::Provider);
+}
+
+#[test]
+fn errors_are_read_by_their_type() {
+    let address = "ValidationException:http://internal.amazon.com/coral/com.amazon.bedrock/";
+    let invalid = br#"{"message": "The provided model identifier is invalid."}"#;
+    let error = answered(StatusCode::BAD_REQUEST, &[("x-amzn-errortype", address)], invalid).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, Some("ValidationException")));
+    let cases: &[(u16, &str, &str, ErrorKind)] = &[
+        (403, "UnrecognizedClientException", "bad token", ErrorKind::Authentication),
+        (403, "com.amazon.coral.service#ExpiredTokenException", "old", ErrorKind::Authentication),
+        (403, "AccessDeniedException", "no", ErrorKind::Permission),
+        (404, "ResourceNotFoundException", "no", ErrorKind::NotFound),
+        (429, "ThrottlingException", "Too many tokens, please wait", ErrorKind::RateLimit),
+        (429, "ModelNotReadyException", "soon", ErrorKind::Overloaded),
+        (408, "ModelTimeoutException", "slow", ErrorKind::Timeout),
+        (424, "ModelErrorException", "oh", ErrorKind::Provider),
+        (400, "ServiceQuotaExceededException", "enough", ErrorKind::Quota),
+        (400, "ValidationException", "Input is too long for requested model.", ErrorKind::ContextTooLong),
+        (400, "ValidationException", "messages: at least one", ErrorKind::InvalidRequest),
+        (500, "InternalServerException", "oh", ErrorKind::Provider),
+    ];
+    for (status, kind_name, message, kind) in cases {
+        let body = json!({"__type": kind_name, "Message": message}).to_string();
+        let error = answered(StatusCode::from_u16(*status).unwrap(), &[], body.as_bytes()).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (*kind, *message), "{kind_name}");
+    }
+    let unknown = br#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
+    assert_eq!(answered(StatusCode::NOT_FOUND, &[], unknown).unwrap_err().kind(), ErrorKind::NotFound);
+    let page = answered(StatusCode::BAD_GATEWAY, &[], b"<html>no</html>").unwrap_err();
+    assert_eq!((page.kind(), page.status().unwrap().as_u16()), (ErrorKind::Provider, 502));
+}
+
+#[test]
+fn what_is_no_answer_is_an_error() {
+    for body in ["", "null", "[]", "3", "{", "{}", "<html></html>", r#"{"message":"no"}"#, r#"{"output":3}"#] {
+        assert!(answered(StatusCode::OK, &[], body.as_bytes()).is_err(), "{body}");
+    }
+    let hostile = [
+        frame("contentBlockDelta", &json!([])),
+        frame("contentBlockDelta", &json!({"delta": {"text": {}}})),
+        frame("metadata", &json!("x")),
+        b"\xff\xff\xff\xff\x00\x00\x00\x00\xd0\xd0\xd0\xd0".to_vec(),
+    ];
+    for body in hostile {
+        assert_eq!(streamed(&body).unwrap_err().kind(), ErrorKind::Decode);
+    }
+    let mut damaged = frames(&[text(0, "Hi"), end("end_turn"), usage()]);
+    damaged[40] ^= 1;
+    assert_eq!(streamed(&damaged).unwrap_err().kind(), ErrorKind::Decode);
+}
+
+#[test]
+fn hostile_numbers_and_unknown_words_are_borne() {
+    let events = [
+        ("moonrise", json!({"x": 1})),
+        text(u64::MAX, "Hi"),
+        delta(9, &json!({"toolUse": {"input": "{}"}})),
+        delta(11, &json!({"toolUse": null})),
+        delta(12, &json!({"toolResult": [{"text": "?"}]})),
+        stop(77),
+        end("moonrise"),
+        (
+            "metadata",
+            json!({"usage": {"inputTokens": -1, "outputTokens": "x", "new": 1}, "trace": {"promptRouter": {"invokedModelId": "m"}}}),
+        ),
+    ];
+    let read = streamed(&frames(&events)).unwrap();
+    assert_eq!((read.text().as_str(), read.model.as_str()), ("Hi", "m"));
+    assert_eq!(read.finish.reason, FinishReason::Other("moonrise".into()));
+    assert!(read.usage.input.is_none() && read.usage.output.is_none());
+    assert_eq!(read.meta.get(NAME, "usage"), Some(&json!({"new": 1})));
+    assert_eq!(read.tool_calls().count(), 1);
+}
+
+#[test]
+fn cache_counters_are_disjoint_and_told_on() {
+    let usage = json!({"inputTokens": 3, "outputTokens": 288, "totalTokens": 2365, "cacheReadInputTokenCount": 0,
+        "cacheReadInputTokens": 0, "cacheWriteInputTokenCount": 2074, "cacheWriteInputTokens": 2074,
+        "cacheDetails": [{"ttl": "1h", "inputTokens": 74}, {"ttl": "5m", "inputTokens": 2000}]});
+    let body = json!({"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "end_turn",
+        "usage": usage, "metrics": {"latencyMs": 1}});
+    let read = whole(&body).unwrap();
+    let counted = &read.usage;
+    assert_eq!((counted.cache_read, counted.cache_write, counted.cache_write_1h), (Some(0), Some(2000), Some(74)));
+    assert_eq!(counted.input_total(), Some(2077));
+    let told: Value = serde_json::from_slice(&Bedrock.respond(&read, &ChatRequest::default()).body).unwrap();
+    assert_eq!(told["usage"]["totalTokens"], 2365);
+    assert_eq!(whole(&told).unwrap().usage, read.usage);
+}
+
+#[test]
+fn a_request_is_written_as_the_service_wants_it() {
+    let mut request = ChatRequest::new(CLAUDE)
+        .system("Be brief.")
+        .message(Message::new(
+            Role::User,
+            [Part::text("Look:").cached(), Part::image(Media::bytes(&b"\x89PNG"[..], "image/png"))],
+        ))
+        .message(Message::new(Role::Assistant, [Part::tool_call("call|1", "add", r#"{"a": 1.0}"#)]))
+        .message(Message::tool_result("call|1", "1"))
+        .user("So?")
+        .tool(Tool::function("add", "Adds.", json!({"type": "object"})))
+        .tool_choice(ToolChoice::Required)
+        .max_tokens(10)
+        .temperature(0.5);
+    request.top_k = Some(5);
+    request.reasoning = Some(ReasoningRequest { budget: Some(1024), ..ReasoningRequest::default() });
+    request.parallel_tool_calls = Some(false);
+    request.stream = true;
+    let endpoint = Endpoint { base_url: "https://bedrock.test".into(), ..Endpoint::default() };
+    let encoded = Bedrock.encode(&request, &endpoint).unwrap();
+    let path = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream";
+    assert_eq!(encoded.uri.path(), path);
+    assert_eq!(encoded.losses, []);
+    let expected = concat!(
+        r#"{"messages":[{"role":"user","content":[{"text":"Look:"},{"cachePoint":{"type":"default"}},"#,
+        r#"{"image":{"format":"png","source":{"bytes":"iVBORw=="}}}]},"#,
+        r#"{"role":"assistant","content":[{"toolUse":{"toolUseId":"call_1","name":"add","input":{"a": 1.0}}}]},"#,
+        r#"{"role":"user","content":[{"toolResult":{"toolUseId":"call_1","content":[{"text":"1"}]}},{"text":"So?"}]}],"#,
+        r#""system":[{"text":"Be brief."}],"inferenceConfig":{"maxTokens":10,"temperature":0.5},"#,
+        r#""toolConfig":{"tools":[{"toolSpec":{"name":"add","description":"Adds.","inputSchema":{"json":{"type":"object"}}}}],"#,
+        r#""toolChoice":{"any":{}}},"additionalModelRequestFields":{"top_k":5,"#,
+        r#""thinking":{"type":"enabled","budget_tokens":1024},"tool_choice":{"type":"any","disable_parallel_tool_use":true}}}"#,
+    );
+    assert_eq!(std::str::from_utf8(&encoded.body).unwrap(), expected);
+    let mut accepted = accepted(path, &serde_json::from_str(expected).unwrap()).unwrap();
+    assert_eq!(accepted.messages[2].parts.len(), 1);
+    // The one thing that could not be sent as it was, and the spelling that `Value` does not keep.
+    accepted.messages[2].parts[0] = Part::tool_call("call|1", "add", r#"{"a": 1.0}"#);
+    let Content::ToolResult(result) = &mut accepted.messages[3].parts[0].content else { panic!("a result") };
+    result.call_id = "call|1".into();
+    assert_eq!(accepted, request);
+}
+
+#[test]
+fn what_a_client_says_goes_on_unchanged() {
+    let body = json!({
+        "system": [{"text": "Be brief."}, {"cachePoint": {"type": "default", "ttl": "1h"}}, {"guardContent": {"text": {"text": "x"}}}],
+        "messages": [
+            {"role": "user", "content": [
+                {"document": {"format": "txt", "name": "facts (1)", "source": {"text": "Salt."}, "context": "c", "citations": {"enabled": true}}},
+                {"document": {"format": "pdf", "name": "Document 1", "source": {"s3Location": {"uri": "s3://b/k.pdf", "bucketOwner": "1"}}}},
+                {"video": {"format": "three_gp", "source": {"bytes": "AAAA"}}},
+                {"audio": {"format": "mp3", "source": {"bytes": "AAAA"}}},
+                {"searchResult": {"source": "s", "title": "t", "content": [{"text": "x"}]}},
+                {"guardContent": {"text": {"text": "x", "qualifiers": ["query"]}}},
+                {"cachePoint": {"type": "default"}}, {"cachePoint": {"type": "default"}}]},
+            {"role": "assistant", "content": [
+                {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
+                {"citationsContent": {"content": [{"text": "Salt."}], "citations": [{"title": "facts",
+                    "location": {"documentChar": {"documentIndex": 0, "start": 0, "end": 5}}}]}},
+                {"toolUse": {"toolUseId": "t1", "name": "f", "input": {"a": [1, null]}}},
+                {"toolUse": {"toolUseId": "s1", "name": "nova_grounding", "type": "server_tool_use", "input": {}}},
+                {"toolResult": {"toolUseId": "s1", "content": [{"text": "x"}], "type": "nova_grounding_result"}}]},
+            {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "status": "success",
+                "content": [{"json": {"b": 1.50, "a": {}}}, {"text": "x"}, {"image": {"format": "jpeg", "source": {"bytes": "AAAA"}}}]}}]},
+        ],
+        "inferenceConfig": {"maxTokens": 5, "topP": 0.9, "stopSequences": ["END"], "future": 1},
+        "toolConfig": {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object", "properties": {}}}, "strict": true}},
+            {"cachePoint": {"type": "default"}}, {"systemTool": {"name": "nova_grounding"}}], "toolChoice": {"tool": {"name": "f"}}},
+        "outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{\"type\":\"object\"}", "name": "City", "description": "d"}}}, "future": 2},
+        "additionalModelRequestFields": {"thinking": {"type": "adaptive", "display": "summarized"}, "top_k": 3, "other": [1]},
+        "guardrailConfig": {"guardrailIdentifier": "g", "guardrailVersion": "DRAFT", "trace": "enabled"},
+        "performanceConfig": {"latency": "optimized"},
+        "requestMetadata": {"team": "blue", "user": "u-1"},
+    });
+    assert_eq!(round(&body), body);
+    let path = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx/converse-stream?a=b";
+    let request = accepted(path, &body).unwrap();
+    assert_eq!(request.model, "arn:aws:bedrock:us-east-1:1:inference-profile/x");
+    assert!(request.stream);
+    assert_eq!((request.user.as_deref(), request.metadata.len()), (Some("u-1"), 1));
+    assert_eq!(request.messages[0].parts[0].cache, Some(CacheMark { ttl: Some("1h".into()) }));
+    assert_eq!(request.messages.last().unwrap().role, Role::Tool);
+    let slashes = accepted("/model/arn:aws:x:profile/y/converse", &body).unwrap();
+    assert_eq!((slashes.model.as_str(), slashes.stream), ("arn:aws:x:profile/y", false));
+}
+
+#[test]
+fn an_effort_asks_claude_for_thoughts_and_comes_back() {
+    let request = ChatRequest::new(CLAUDE).user("Hi").effort(Effort::Low);
+    let (body, losses) = encoded(&request);
+    assert_eq!((losses.len(), &body["outputConfig"]), (0, &json!({"effort": "low"})));
+    assert_eq!(body["additionalModelRequestFields"], json!({"thinking": {"type": "adaptive"}}));
+    let path = format!("/model/{CLAUDE}/converse");
+    assert_eq!(accepted(&path, &body).unwrap(), request);
+    // An effort without thoughts stays one.
+    let quiet = json!({"messages": [{"role": "user", "content": [{"text": "Hi"}]}], "outputConfig": {"effort": "low"}});
+    assert_eq!(round(&quiet), quiet);
+}
+
+#[test]
+fn what_cannot_be_carried_is_said() {
+    let mut request = ChatRequest::new("amazon.nova-lite-v1:0")
+        .user("Hi")
+        .message(Message::new(Role::Assistant, [Part::reasoning("Hm."), Part::text("So.")]))
+        .system("Later.")
+        .message(Message::new(
+            Role::User,
+            [
+                Part::image(Media::url("https://x.test/a.png")),
+                Part::image(Media::file_id("f")),
+                Content::Document(Document {
+                    media: Media::bytes(&b"{}"[..], "application/json"),
+                    title: Some("a.b".into()),
+                })
+                .into(),
+                Content::Opaque { dialect: "other".into(), json: json!({}) }.into(),
+                Content::Reasoning(Reasoning { encrypted: Some("***".into()), ..Reasoning::default() }).into(),
+            ],
+        ))
+        .option("other", "x", 1);
+    (request.top_k, request.seed, request.cache_key) = (Some(4), Some(1), Some("k".into()));
+    let (body, losses) = encoded(&request);
+    assert_eq!(body["additionalModelRequestFields"], json!({"inferenceConfig": {"topK": 4}}));
+    assert_eq!(body["messages"][2]["content"][0]["document"]["format"], "txt");
+    let lost: Vec<_> = losses.iter().filter_map(|l| l.split(" at ").next()).collect();
+    let expected = [
+        "system_midway",
+        "media_urls",
+        "file_ids",
+        "documents",
+        "documents",
+        "opaque",
+        "signatures",
+        "seed",
+        "cache_key",
+        "options",
+    ];
+    assert_eq!(lost, expected, "{losses:#?}");
+    assert!(losses[1].contains("messages[3].parts[0]"));
+}
+
+#[test]
+fn options_have_the_last_word() {
+    let request = ChatRequest::new(CLAUDE)
+        .user("Hi")
+        .max_tokens(5)
+        .option(NAME, "inferenceConfig", json!({"maxTokens": null, "topP": 0.1}))
+        .option(NAME, "serviceTier", json!({"type": "flex"}))
+        .option(NAME, "system", json!([{"text": "Mine."}]));
+    let (body, losses) = encoded(&request.system("Theirs."));
+    assert_eq!(losses.len(), 1, "the system in the middle");
+    assert_eq!(body["inferenceConfig"], json!({"topP": 0.1}));
+    assert_eq!((&body["serviceTier"]["type"], &body["system"][0]["text"]), (&json!("flex"), &json!("Mine.")));
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_said_with_its_place() {
+    let content = |block: &Value| json!({"messages": [{"role": "user", "content": [block]}]});
+    let cases = [
+        (json!({}), "messages: is missing"),
+        (json!({"messages": 3}), "messages: is not a list"),
+        (json!({"messages": [{"role": "bard", "content": []}]}), "messages[0].role: is not user, assistant or system"),
+        (json!({"messages": [{"role": "user"}]}), "messages[0].content: is missing"),
+        (content(&json!({"text": 3})), "messages[0].content[0].text: is not a string"),
+        (
+            content(&json!({"image": {"format": "png", "source": {"bytes": "*"}}})),
+            "messages[0].content[0].image.source.bytes: is not base64",
+        ),
+        (
+            content(&json!({"toolUse": {"name": "f", "input": {}}})),
+            "messages[0].content[0].toolUse.toolUseId: is missing",
+        ),
+        (content(&json!(3)), "messages[0].content[0]: is not an object"),
+    ];
+    for (body, expected) in cases {
+        let error = accepted("/model/m/converse", &body).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::InvalidRequest, expected));
+    }
+    let headers = HeaderMap::new();
+    let asked = |path, body| Bedrock.accept(Asked { method: &Method::POST, path, headers: &headers, body });
+    for body in [&b""[..], b"\xff", b"[]", b"null"] {
+        assert_eq!(asked("/model/m/converse", body).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+    assert_eq!(asked("/model/%ff/converse", b"{}").unwrap_err().kind(), ErrorKind::InvalidRequest);
+}
+
+#[test]
+fn refusals_say_their_type_and_are_read_back() {
+    let kinds = [
+        (ErrorKind::Authentication, 403),
+        (ErrorKind::RateLimit, 429),
+        (ErrorKind::Quota, 400),
+        (ErrorKind::ContextTooLong, 400),
+        (ErrorKind::ContentFiltered, 400),
+        (ErrorKind::Overloaded, 503),
+        (ErrorKind::NotFound, 404),
+    ];
+    for (kind, expected) in kinds {
+        let (status, body) = Bedrock.refuse(&Error::new(kind, "Sorry."));
+        let read = answered(status, &[], &body).unwrap_err();
+        assert_eq!((status.as_u16(), read.kind()), (expected, kind), "{read}");
+        assert!(read.message().ends_with("Sorry."));
+    }
+}
+
+#[test]
+fn long_ids_stay_apart_and_meet_again() {
+    let (one, other) = ("x".repeat(70) + "1", "x".repeat(70) + "2");
+    let request = ChatRequest::new("m")
+        .message(Message::new(Role::Assistant, [Part::tool_call(&*one, "f", ""), Part::tool_call(&*other, "f", "")]))
+        .message(Message::tool_result(&*one, "1"));
+    let (body, _) = encoded(&request);
+    let (first, second) = (&body["messages"][0]["content"][0], &body["messages"][0]["content"][1]);
+    assert_eq!(first["toolUse"]["toolUseId"], body["messages"][1]["content"][0]["toolResult"]["toolUseId"]);
+    assert_ne!(first["toolUse"]["toolUseId"], second["toolUse"]["toolUseId"]);
+    assert_eq!(first["toolUse"]["toolUseId"].as_str().unwrap().len(), 64);
+    assert_eq!(first["toolUse"]["input"], json!({}));
+}
+
+#[test]
+fn media_in_a_bucket_are_read_as_addresses() {
+    let block = json!({"messages": [{"role": "user", "content": [
+        {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://b/k"}}}}]}]});
+    let request = accepted("/model/m/converse", &block).unwrap();
+    let Content::Image(media) = &request.messages[0].parts[0].content else { panic!("an image") };
+    assert_eq!(media.source, Source::Url("s3://b/k".into()));
+    assert_eq!(encoded(&request).1, Vec::<String>::new());
+}
