@@ -51,7 +51,16 @@ impl Recording {
 }
 
 /// The dialects of the corpus that are here.
-pub const DIALECTS: &[&str] = &["anthropic-messages", "huggingface-chat", "mistral-chat", "openai-chat"];
+pub const DIALECTS: &[&str] = &[
+    "anthropic-messages",
+    "bedrock-converse",
+    "gemini-generate",
+    "huggingface-chat",
+    "mistral-chat",
+    "openai-chat",
+    "openai-completions",
+    "openai-responses",
+];
 
 /// All recordings of a dialect.
 ///
@@ -97,7 +106,10 @@ fn recording(line: &Value) -> Recording {
         request: whole_request.then(|| request["body"].clone()),
         status: StatusCode::from_u16(status).expect("a status"),
         headers: headers.unwrap_or_default(),
-        body: text(&response["body"]).into(),
+        body: match response["body_base64"].as_str() {
+            Some(binary) => sabir::chat::from_base64(binary).expect("base64"),
+            None => text(&response["body"]).into(),
+        },
         expected: line["expected_line"].get("expected").cloned(),
         notes: line["expected_line"]["notes"].as_array().into_iter().flatten().map(text).collect(),
     }

@@ -5,23 +5,73 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+pub mod auth;
+#[cfg(feature = "bedrock")]
+pub mod bedrock;
+#[cfg(feature = "embeddings")]
+pub mod embeddings;
+#[cfg(any(feature = "embeddings", feature = "rerank", feature = "models"))]
+mod exchange;
+#[cfg(feature = "gemini")]
+pub mod gemini;
+#[cfg(feature = "models")]
+pub mod models;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
+#[cfg(feature = "openai-completions")]
+pub mod openai_completions;
+#[cfg(feature = "openai-responses")]
+pub mod openai_responses;
 pub mod providers;
+#[cfg(feature = "rerank")]
+pub mod rerank;
 
 use sabir_core::Dialect;
+use sabir_core::exchange::{Embedding, Listing, Reranking};
 
-/// All dialects that are built in, in the order in which they are documented.
+/// All dialects of conversations that are built in, in the order in which they are documented.
 pub fn dialects() -> &'static [&'static dyn Dialect] {
     &[
         #[cfg(feature = "openai-chat")]
         &openai_chat::OpenAiChat,
+        #[cfg(feature = "openai-responses")]
+        &openai_responses::OpenAiResponses,
+        #[cfg(feature = "openai-completions")]
+        &openai_completions::OpenAiCompletions,
         #[cfg(feature = "anthropic")]
         &anthropic::AnthropicMessages,
+        #[cfg(feature = "gemini")]
+        &gemini::Gemini,
+        #[cfg(feature = "bedrock")]
+        &bedrock::Bedrock,
     ]
 }
 
 /// The dialect of this name.
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
     dialects().iter().copied().find(|d| d.name() == name)
+}
+
+/// The formats for vectors.
+pub fn embeddings() -> &'static [&'static Embedding] {
+    #[cfg(feature = "embeddings")]
+    return embeddings::all();
+    #[cfg(not(feature = "embeddings"))]
+    &[]
+}
+
+/// The formats for orders of documents.
+pub fn rerankings() -> &'static [&'static Reranking] {
+    #[cfg(feature = "rerank")]
+    return rerank::all();
+    #[cfg(not(feature = "rerank"))]
+    &[]
+}
+
+/// The formats for lists of models.
+pub fn listings() -> &'static [&'static Listing] {
+    #[cfg(feature = "models")]
+    return models::all();
+    #[cfg(not(feature = "models"))]
+    &[]
 }

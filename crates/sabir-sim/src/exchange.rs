@@ -120,7 +120,7 @@ fn models() -> serde_json::Value {
 }
 
 fn not_served(request: &HttpRequest<Bytes>) -> serde_json::Value {
-    let served: Vec<String> = routes().map(|r| format!("POST {} ({})", r.path, r.dialect.name())).collect();
+    let served: Vec<String> = routes().map(|(path, dialect)| format!("POST …{path} ({})", dialect.name())).collect();
     let message = format!(
         "the simulator does not serve {} {}; it serves {}, GET /v1/models, GET /healthz",
         request.method(),

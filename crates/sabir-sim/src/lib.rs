@@ -75,7 +75,7 @@ mod vectors;
 
 pub use fault::Fault;
 pub use loopback::Loopback;
-pub use routes::{Route, routes};
+pub use routes::routes;
 pub use script::{Answer, Chunking, Failure, Repeat, Script, ScriptedCall, Turn, When};
 pub use server::Server;
 pub use simulator::Simulator;

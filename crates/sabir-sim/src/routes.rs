@@ -3,25 +3,10 @@
 use http::{Method, Uri};
 use sabir_core::Dialect;
 
-/// Where a dialect is served.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// The dialect.
-    pub dialect: &'static dyn Dialect,
-    /// The path at which clients look for it; served under any prefix, so that a base URL with a path of its own
-    /// (`/openai`, `/api/v1`) works too.
-    pub path: &'static str,
-}
-
-/// Each dialect's path, as its clients append it, and the part of it that tells it from the others.
-const PATHS: &[(&str, &str, &str)] = &[
-    ("openai-chat", "/v1/chat/completions", "/chat/completions"),
-    ("anthropic-messages", "/v1/messages", "/messages"),
-];
-
-/// Every dialect that is built in, with its path.
-pub fn routes() -> impl Iterator<Item = Route> {
-    PATHS.iter().filter_map(|(name, path, _)| Some(Route { dialect: sabir_dialects::dialect(name)?, path }))
+/// Every path that is served, as it ends, and its dialect. Any prefix is taken, so that a base URL with a path of its
+/// own (`/openai`, `/api/v1`) works too.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static dyn Dialect)> {
+    sabir_dialects::dialects().iter().flat_map(|dialect| dialect.paths().iter().map(|path| (*path, *dialect)))
 }
 
 /// What a request is for.
@@ -46,8 +31,9 @@ pub(crate) fn wanted(method: &Method, uri: &Uri) -> Wanted {
             _ => Wanted::Nothing,
         };
     }
-    let mut found = PATHS.iter().filter(|(.., end)| method == Method::POST && path.ends_with(end));
-    let dialect = found.find_map(|(name, ..)| sabir_dialects::dialect(name));
+    // The longest end wins: `/chat/completions` before `/completions`.
+    let found = routes().filter(|(end, _)| method == Method::POST && path.ends_with(end));
+    let dialect = found.max_by_key(|(end, _)| end.len()).map(|(_, dialect)| dialect);
     dialect.map_or(Wanted::Nothing, Wanted::Chat)
 }
 
@@ -57,15 +43,15 @@ mod tests {
 
     #[test]
     fn every_dialect_has_a_path() {
-        let served: Vec<&str> = routes().map(|route| route.dialect.name()).collect();
         for dialect in sabir_dialects::dialects() {
-            assert!(served.contains(&dialect.name()), "{} has no path in PATHS", dialect.name());
+            assert!(!dialect.paths().is_empty(), "{} has no path", dialect.name());
         }
-        for route in routes() {
-            let Wanted::Chat(found) = wanted(&Method::POST, &Uri::from_static(route.path)) else {
-                panic!("{} is not found at its own path", route.dialect.name());
+        for (path, dialect) in routes() {
+            let uri = format!("/any/prefix{}{path}", if path.starts_with('/') { "" } else { "/models/m" });
+            let Wanted::Chat(found) = wanted(&Method::POST, &uri.parse().expect("a path")) else {
+                panic!("{path} is not found");
             };
-            assert_eq!(found.name(), route.dialect.name());
+            assert_eq!(found.name(), dialect.name());
         }
     }
 

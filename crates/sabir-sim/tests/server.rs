@@ -10,7 +10,7 @@ use sabir_core::chat::{ChatRequest, ChatResponse, Event};
 use sabir_core::drive::Origin;
 use sabir_core::{Call, Dialect, Endpoint, ErrorKind, Request, Result, Service, Stage};
 use sabir_http::HttpTransport;
-use sabir_sim::{Failure, Fault, Route, Script, Server, Simulator, Turn, routes};
+use sabir_sim::{Failure, Fault, Script, Server, Simulator, Turn};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -19,8 +19,8 @@ async fn serve(script: Script) -> Server {
 }
 
 /// Every dialect that is built in: at least two, so that no loop over them is empty.
-fn served() -> Vec<Route> {
-    let served: Vec<Route> = routes().collect();
+fn served() -> &'static [&'static dyn Dialect] {
+    let served = sabir_dialects::dialects();
     assert!(served.len() >= 2, "{served:?}");
     served
 }
@@ -69,8 +69,8 @@ async fn raw(server: &Server, request: &str) -> std::io::Result<String> {
 #[tokio::test]
 async fn every_dialect_is_answered_over_http() {
     let server = serve(Script::new()).await;
-    for route in served() {
-        let origin = origin(route.dialect, &server);
+    for dialect in served() {
+        let origin = origin(*dialect, &server);
         let (whole, folded) = (unary(&origin).await.expect("an answer"), streamed(&origin).await.expect("an answer"));
         assert!(whole.text().contains("You said: “Hello”"), "{}", whole.text());
         assert_eq!((whole.text(), &whole.parts), (folded.text(), &folded.parts));
@@ -82,7 +82,7 @@ async fn every_dialect_is_answered_over_http() {
 async fn faults_are_the_same_over_a_socket() {
     let pieces = Fault::ChunkBytes { n: NonZeroUsize::new(5).expect("not zero") };
     let text = || Turn::text("Words enough to be cut in the middle.");
-    for route in served() {
+    for dialect in served() {
         let server = serve(
             Script::new()
                 .turn(Turn::error(Failure::new(429, "slow down").retry_after_secs(3.0)))
@@ -93,12 +93,14 @@ async fn faults_are_the_same_over_a_socket() {
                 .turn(text().fault(Fault::Refuse)),
         )
         .await;
-        let origin = origin(route.dialect, &server);
+        let origin = origin(*dialect, &server);
         let error = streamed(&origin).await.expect_err("429");
         assert_eq!((error.kind(), error.retry_after()), (ErrorKind::RateLimit, Some(Duration::from_secs(3))));
         assert_eq!(streamed(&origin).await.expect_err("cut").kind(), ErrorKind::Truncated);
         let error = streamed(&origin).await.expect_err("reset");
-        assert_eq!((error.kind(), error.stage()), (ErrorKind::Network, Stage::Answered), "{error}");
+        // A reset may overtake the bytes before it.
+        assert_eq!(error.kind(), ErrorKind::Network, "{error}");
+        assert_ne!(error.stage(), Stage::NotSent, "{error}");
         assert_eq!(streamed(&origin).await.expect_err("a page").status(), Some(StatusCode::BAD_GATEWAY));
         assert_eq!(streamed(&origin).await.expect("pieces").text(), "Words enough to be cut in the middle.");
         assert_eq!(streamed(&origin).await.expect_err("refused").kind(), ErrorKind::Network);
@@ -107,14 +109,14 @@ async fn faults_are_the_same_over_a_socket() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_cancels() {
-    let route = served()[0];
+    let dialect = &served()[0];
     let server = serve(
         Script::new().turn(Turn::text("Words enough to be cut in the middle.").fault(Fault::Stall { bytes: 400 })),
     )
     .await;
     let mut request = ChatRequest::new("m").user("x").max_tokens(4_000);
     request.stream = true;
-    let origin = origin(route.dialect, &server);
+    let origin = origin(*dialect, &server);
     let reply = origin.call(&Call::default(), &Request::Chat(request)).await.expect("a head");
     let mut stream = reply.stream().expect("a stream");
     stream.next().await.expect("an event").expect("no error");

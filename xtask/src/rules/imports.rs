@@ -21,7 +21,7 @@ enum Theirs {
 }
 
 const PURE: &[&str] =
-    &["base64", "bytes", "futures-core", "futures-util", "http", "memchr", "secrecy", "serde", "serde_json"];
+    &["base64", "bytes", "futures-core", "futures-util", "http", "memchr", "zeroize", "serde", "serde_json"];
 const NETWORK: &[&str] = &["hyper", "hyper-util", "reqwest", "rustls", "tokio-rustls", "ureq", "axum"];
 
 const LAWS: &[Law] = &[

@@ -8,7 +8,8 @@ const FILE: usize = 600;
 /// Lines of one room, without its tests.
 const ROOM: usize = 1200;
 /// Rooms that are longer than that, and how long each may be: to be lowered, never raised.
-const LONG_ROOMS: &[(&str, usize)] = &[("anthropic", 2700), ("openai_chat", 2900)];
+const LONG_ROOMS: &[(&str, usize)] =
+    &[("anthropic", 2700), ("bedrock", 3000), ("gemini", 3100), ("openai_chat", 2900), ("openai_responses", 2600)];
 /// The median file.
 const MEDIAN: usize = 200;
 

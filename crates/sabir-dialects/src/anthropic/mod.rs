@@ -47,6 +47,10 @@ impl Dialect for AnthropicMessages {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/v1/messages", "/messages"]
+    }
+
     fn quirks(&self) -> &'static [&'static str] {
         &["default_max_tokens", "mid_system", "unsigned_thinking"]
     }

@@ -66,6 +66,10 @@ impl Dialect for OpenAiChat {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/v1/chat/completions", "/chat/completions"]
+    }
+
     fn quirks(&self) -> &'static [&'static str] {
         &[
             "max_tokens_field",
