@@ -1,0 +1,485 @@
+//! What several rooms say in the same way: what cannot be carried, with which status an error goes, how a function is
+//! written. No room's format is known here.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use sabir_core::chat::{
+    ChatRequest, Content, Document, FunctionTool, Message, Meta, Part, ResponseFormat, Role, Source, Tool, ToolCall,
+    ToolChoice, Usage,
+};
+use sabir_core::error::kind_for;
+use sabir_core::{Error, ErrorKind, Feature, Loss};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::json::{Fields, List, Wrong, plain_words, title_of, value_of, write_json};
+
+/// The name by which a schema goes that has none on the wire.
+const NAMELESS: &str = "response";
+
+/// What could not be carried, as it is found.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(pub(crate) Vec<Loss>);
+
+impl Losses {
+    pub(crate) fn lose(&mut self, feature: Feature, path: impl Into<String>, note: &str) {
+        self.0.push(Loss::new(feature, path, note));
+    }
+
+    /// Something that has a place, but not this one.
+    pub(crate) fn order(&mut self, path: impl Into<String>, note: &str) {
+        self.lose(Feature::Other("order".into()), path, note);
+    }
+
+    /// A text that cannot be told from the one before it.
+    pub(crate) fn joined(&mut self, path: impl Into<String>) {
+        self.lose(Feature::Other("separate_texts".into()), path, "there is one text here; joined");
+    }
+
+    /// A finish that has no word.
+    pub(crate) fn finish(&mut self) {
+        self.lose(Feature::Other("finish".into()), "finish", "told as a plain end");
+    }
+
+    /// Settings of a request that none of the rooms here has a place for, and options of other dialects.
+    pub(crate) fn settings(&mut self, request: &ChatRequest, dialect: &str) {
+        let gone = [
+            (request.parallel_tool_calls.is_some(), Feature::ParallelTools, "parallel_tool_calls"),
+            (request.cache.is_some(), Feature::CacheMarks, "cache"),
+            (request.cache_key.is_some(), Feature::CacheKey, "cache_key"),
+            (request.user.is_some(), Feature::User, "user"),
+            (!request.metadata.is_empty(), Feature::Metadata, "metadata"),
+        ];
+        for (_, feature, path) in gone.into_iter().filter(|(is_there, ..)| *is_there) {
+            self.lose(feature, path, "not in this dialect");
+        }
+        for other in request.options.dialects().filter(|other| *other != dialect) {
+            self.lose(Feature::Options, format!("options.{other}"), "options of another dialect");
+        }
+    }
+
+    /// The name of a message's speaker, and marks for a cache.
+    pub(crate) fn marks(&mut self, at: usize, message: &Message) {
+        if message.name.is_some() {
+            self.lose(Feature::Names, format!("messages[{at}].name"), "speakers have no names in this dialect");
+        }
+        for n in (0..message.parts.len()).filter(|n| message.parts[*n].cache.is_some()) {
+            self.lose(Feature::CacheMarks, path(at, n), "not in this dialect");
+        }
+    }
+
+    /// The schema that an answer must follow; what stands beside it is lost.
+    pub(crate) fn schema<'r>(&mut self, request: &'r ChatRequest) -> Option<&'r Value> {
+        let Some(ResponseFormat::JsonSchema { name, schema, description, .. }) = &request.response_format else {
+            return None;
+        };
+        if name != NAMELESS && schema["title"] != **name {
+            self.lose(Feature::JsonSchema, "response_format.name", "a schema has no name in this dialect");
+        }
+        if description.is_some() {
+            self.lose(Feature::JsonSchema, "response_format.description", "not in this dialect");
+        }
+        Some(schema)
+    }
+
+    /// The names of the tools that are offered, where a choice of tools cannot be said but in this way.
+    pub(crate) fn offered(&mut self, request: &ChatRequest) -> Option<Vec<String>> {
+        let (offered, note) = match request.tool_choice.as_ref()? {
+            ToolChoice::None => (Some(Vec::new()), "the tools are left out"),
+            ToolChoice::Required => (None, "a call cannot be forced in this dialect"),
+            ToolChoice::Named(name) => (Some(vec![name.clone()]), "this tool cannot be named; it alone is offered"),
+            ToolChoice::Allowed { names, .. } => (Some(names.clone()), "only these tools are offered"),
+            _ => return None,
+        };
+        self.lose(Feature::ToolChoice, "tool_choice", note);
+        offered
+    }
+
+    /// Counters that are part of a total and cannot be told apart. `kept` can.
+    pub(crate) fn usage(&mut self, usage: &Usage, kept: &[&str]) {
+        let split = [
+            (usage.cache_read.is_some(), "cache_read"),
+            (usage.cache_write.is_some() || usage.cache_write_1h.is_some(), "cache_write"),
+            (usage.reasoning.is_some(), "reasoning"),
+            (usage.audio_input.is_some() || usage.audio_output.is_some(), "audio"),
+            (usage.image_input.is_some() || usage.image_output.is_some(), "image"),
+            (!usage.tools.is_empty(), "tools"),
+        ];
+        for (_, what) in split.into_iter().filter(|(is_there, what)| *is_there && !kept.contains(what)) {
+            self.lose(Feature::Usage, format!("usage.{what}"), "not counted apart in this dialect");
+        }
+    }
+
+    /// Any part that cannot be said where it stands.
+    pub(crate) fn part(&mut self, path: impl Into<String>, content: &Content) {
+        let feature = match content {
+            Content::Image(_) => Feature::Images,
+            Content::Audio(_) => Feature::Audio,
+            Content::Video(_) => Feature::Video,
+            Content::Document(_) => Feature::Documents,
+            Content::Reasoning(_) => Feature::Reasoning,
+            Content::ToolCall(_) | Content::ToolResult(_) => Feature::Tools,
+            Content::Citation(_) => Feature::Citations,
+            Content::ServerToolUse(_) | Content::ServerToolResult(_) => Feature::ServerTools,
+            _ => Feature::Opaque,
+        };
+        self.lose(feature, path, "it has no place here in this dialect; left out");
+    }
+
+    /// The signature or seal of a thought.
+    pub(crate) fn signature(&mut self, path: impl Into<String>) {
+        self.lose(Feature::Signatures, path, "thoughts are neither signed nor sealed in this dialect");
+    }
+
+    /// The words that a part of a request is, a document of plain text included; `None` where it is none, which
+    /// is said.
+    pub(crate) fn words<'p>(&mut self, path: String, content: &'p Content) -> Option<&'p str> {
+        match content {
+            Content::Text { text } => return Some(text),
+            Content::Refusal { text } => {
+                self.lose(Feature::Refusals, path, "told as text");
+                return Some(text);
+            }
+            Content::Document(document) => {
+                if let Some(text) = plain_text(document) {
+                    self.lose(Feature::Documents, path, "a document of plain text goes as text");
+                    return Some(text);
+                }
+            }
+            _ => {}
+        }
+        self.part(path, content);
+        None
+    }
+}
+
+/// Where a part of a request stands.
+pub(crate) fn path(at: usize, n: usize) -> String {
+    format!("messages[{at}].parts[{n}]")
+}
+
+fn plain_text(document: &Document) -> Option<&str> {
+    let is_text = document.media.mime.as_deref().is_none_or(|mime| mime.starts_with("text/"));
+    match &document.media.source {
+        Source::Bytes(bytes) if is_text => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
+/// A schema that has no name on the wire, as a form of the answer.
+pub(crate) fn schema_format(schema: Value) -> ResponseFormat {
+    let name = title_of(&schema).unwrap_or(NAMELESS).to_owned();
+    ResponseFormat::JsonSchema { name, schema, description: None, strict: None }
+}
+
+/// Speakers of a conversation that goes as one prompt.
+pub(crate) fn one_prompt(turns: &[(&Message, String)]) -> String {
+    let mut prompt = Vec::new();
+    for (message, text) in turns {
+        let speaker = match &message.role {
+            Role::System | Role::Developer => "System",
+            Role::Assistant => "Assistant",
+            Role::Tool => "Tool",
+            _ => "User",
+        };
+        prompt.push(format!("{speaker}: {text}"));
+    }
+    // What the model began it goes on with.
+    if turns.last().is_none_or(|(last, _)| last.role != Role::Assistant) {
+        prompt.push("Assistant:".to_owned());
+    }
+    prompt.join("\n\n")
+}
+
+/// The schema of a function without arguments.
+fn no_arguments() -> Value {
+    json!({"type": "object", "properties": {}})
+}
+
+/// Reads `{"type": "function", "function": {name, description, parameters}}`; anything else is the dialect's own.
+pub(crate) fn read_tool(json: &RawValue, dialect: &str) -> Result<Tool, Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    let kind = fields.text("type")?;
+    if kind.is_some_and(|kind| kind != "function") || fields.peek("function").is_none() {
+        return Ok(Tool::Opaque { dialect: dialect.to_owned(), json: value_of(json)? });
+    }
+    let mut function = fields.object("function")?.ok_or_else(|| Wrong::new("function: is missing"))?;
+    let parameters = function.value("parameters")?;
+    let mut tool = FunctionTool {
+        name: function.need("name").map_err(|e| e.within("function"))?.into_owned(),
+        description: function.string("description")?,
+        parameters: parameters.filter(|schema| *schema != no_arguments()),
+        ..FunctionTool::default()
+    };
+    let rest = function.rest()?;
+    tool.meta = fields.meta(dialect)?;
+    if !rest.is_empty() {
+        tool.meta.set(dialect, "function", Value::Object(rest));
+    }
+    Ok(Tool::Function(tool))
+}
+
+/// Writes a tool as [`read_tool`] reads it, if it is offered.
+pub(crate) fn write_tool(
+    at: usize,
+    tool: &Tool,
+    offered: Option<&[String]>,
+    dialect: &str,
+    out: &mut List,
+    losses: &mut Losses,
+) {
+    let function = match tool {
+        Tool::Function(function) => function,
+        Tool::Opaque { dialect: own, json } if own == dialect => return write_json(out.item(), json),
+        _ => return losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
+    };
+    if offered.is_some_and(|offered| !offered.contains(&function.name)) {
+        return;
+    }
+    if function.cache.is_some() {
+        losses.lose(Feature::CacheMarks, format!("tools[{at}].cache"), "not in this dialect");
+    }
+    let meta = function.meta.of(dialect);
+    out.object(|to| {
+        to.field("type", "function");
+        to.object("function", |to| {
+            to.field("name", &function.name).some("description", function.description.as_ref());
+            to.field("parameters", function.parameters.as_ref().unwrap_or(&no_arguments()));
+            to.meta(meta.and_then(|meta| meta.get("function")).and_then(Value::as_object), &[]);
+        });
+        to.meta(meta, &["type", "function"]);
+    });
+}
+
+/// The id of a call that came without one: the same whenever it is made.
+pub(crate) fn made_id(number: usize, name: &str) -> String {
+    format!("call_{number}_{name}")
+}
+
+/// How many open calls are looked at for the one that a result belongs to.
+const NEAR: usize = 256;
+
+/// The calls of a conversation, for results that tell theirs by less than an id.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    made: usize,
+    names: HashMap<String, String>,
+    open: VecDeque<ToolCall>,
+}
+
+impl Calls {
+    /// One more call. Without an id of its own it gets one, and its metadata says so.
+    pub(crate) fn call(
+        &mut self,
+        id: Option<String>,
+        name: String,
+        arguments: String,
+        mut meta: Meta,
+        dialect: &str,
+    ) -> Part {
+        let id = id.unwrap_or_else(|| {
+            meta.set(dialect, "made_id", true.into());
+            made_id(self.made, &name)
+        });
+        self.made += 1;
+        self.names.insert(id.clone(), name.clone());
+        let call = ToolCall { id, name, arguments };
+        self.open.push_back(call.clone());
+        Part { meta, ..Content::ToolCall(call).into() }
+    }
+
+    /// The id of the first open call that fits; it is open no more.
+    pub(crate) fn answer(&mut self, fits: impl Fn(&ToolCall) -> bool) -> Option<String> {
+        let at = self.open.iter().take(NEAR).position(fits)?;
+        Some(self.open.remove(at)?.id)
+    }
+
+    /// Whether a call has no result yet.
+    pub(crate) fn are_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The name of a call.
+    pub(crate) fn name_of(&self, id: &str) -> Option<&str> {
+        self.names.get(id).map(String::as_str)
+    }
+}
+
+/// What an image is, by its first bytes, where only those are said.
+pub(crate) fn image_mime(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// What an error's body says.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    pub(crate) message: String,
+    pub(crate) code: Option<String>,
+    /// The provider's id of the request.
+    pub(crate) id: Option<String>,
+    /// How long to wait before the next try.
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Complaint {
+    /// Reads an error in any of the shapes that were met: words under `error`, `message` or `detail`, an object with
+    /// a `message` there, or a list of either.
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        let mut fields = Fields::of_answer(body).ok()?;
+        let id = fields.string("id").ok()?;
+        let wait: Option<f64> = fields.get("estimated_time").ok()?;
+        let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let mut code = fields.string("error_type").ok()?.or(fields.string("code").ok()?);
+        for key in ["error", "message", "detail"] {
+            let Some(value) = fields.value(key).ok()? else { continue };
+            code = code.or_else(|| ["code", "type"].iter().find_map(|key| value[*key].as_str()).map(str::to_owned));
+            let message = words(&value);
+            if !message.is_empty() {
+                return Some(Self { message, code, id, wait });
+            }
+        }
+        None
+    }
+
+    /// As an error that came without a status.
+    pub(crate) fn into_error(self) -> Error {
+        let error = Error::new(kind_for(0, self.code.as_deref(), &self.message), self.message);
+        match self.code {
+            Some(code) => error.with_code(code),
+            None => error,
+        }
+    }
+
+    /// The error that an HTTP answer is.
+    pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+        let Some(said) = Self::read(body) else {
+            return sabir_core::error::said(status, headers, None, &plain_words(status, body));
+        };
+        let mut error = sabir_core::error::said(status, headers, said.code.as_deref(), &said.message);
+        if let Some(id) = said.id.filter(|_| error.request_id().is_none()) {
+            error = error.with_request_id(id);
+        }
+        match said.wait.filter(|_| error.retry_after().is_none()) {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
+    }
+}
+
+/// The words of an error that may be an object or a list.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join("; "),
+        other => ["message", "msg"].iter().find_map(|key| other[*key].as_str()).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The same error of another kind.
+pub(crate) fn of_kind(kind: ErrorKind, error: &Error) -> Error {
+    let mut other = Error::new(kind, error.message());
+    other = error.status().map_or(other.clone(), |status| other.with_status(status));
+    other = error.code().map_or(other.clone(), |code| other.with_code(code));
+    other = error.request_id().map_or(other.clone(), |id| other.with_request_id(id));
+    error.retry_after().map_or(other.clone(), |wait| other.with_retry_after(wait))
+}
+
+/// The status with which an error goes: its own, else the usual one of its kind.
+pub(crate) fn status_of(error: &Error) -> StatusCode {
+    let own = error.status().filter(|status| status.is_client_error() || status.is_server_error());
+    let usual = match error.kind() {
+        ErrorKind::Authentication => StatusCode::UNAUTHORIZED,
+        ErrorKind::Quota | ErrorKind::BudgetExceeded => StatusCode::PAYMENT_REQUIRED,
+        ErrorKind::Permission => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unsupported | ErrorKind::InvalidRequest | ErrorKind::ContextTooLong | ErrorKind::ContentFiltered => {
+            StatusCode::BAD_REQUEST
+        }
+        ErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Network | ErrorKind::Decode | ErrorKind::Truncated => StatusCode::BAD_GATEWAY,
+        // 499, "client closed request", for one that nobody waits for.
+        ErrorKind::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    own.unwrap_or(usual)
+}
+
+/// Answers read in every way in which they may arrive, for the tests of the rooms.
+#[cfg(test)]
+pub(crate) mod trial {
+    use bytes::Bytes;
+    use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+    use http::{Method, StatusCode};
+    use sabir_core::chat::{ChatRequest, ChatResponse};
+    use sabir_core::dialect::{Answer, Asked, Encoded};
+    use sabir_core::frame::Framer;
+    use sabir_core::{Dialect, Endpoint, Result, Sink};
+
+    fn headers(kind: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))])
+    }
+
+    /// A whole answer.
+    pub(crate) fn whole(dialect: &dyn Dialect, status: u16, body: &str) -> Result<ChatResponse> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        dialect.decode(Answer { status, headers: &headers("application/json"), body: body.as_bytes() })
+    }
+
+    /// A streamed answer; the same however its bytes are cut in two.
+    pub(crate) fn stream(dialect: &dyn Dialect, kind: &'static str, body: &str) -> Result<ChatResponse> {
+        let read = |pieces: &[&[u8]]| {
+            let mut framer = Framer::new(dialect.framing(&headers(kind)).expect("a stream"));
+            let (mut decoder, mut sink) = (dialect.decoder(), Sink::whole());
+            for piece in pieces {
+                framer.push(Bytes::copy_from_slice(piece));
+                while let Some(frame) = framer.next()? {
+                    decoder.frame(frame, &mut sink)?;
+                    if sink.has_ended() {
+                        return Ok(sink.into_response());
+                    }
+                }
+            }
+            framer.finish();
+            while let Some(frame) = framer.next()? {
+                decoder.frame(frame, &mut sink)?;
+            }
+            if !sink.has_ended() {
+                decoder.finish(&mut sink)?;
+            }
+            Ok(sink.into_response())
+        };
+        let whole = read(&[body.as_bytes()]);
+        for at in 0..body.len() {
+            let (a, b) = body.as_bytes().split_at(at);
+            assert_eq!(read(&[a, b]), whole, "cut at {at}");
+        }
+        whole
+    }
+
+    pub(crate) fn accept(dialect: &dyn Dialect, path: &str, body: &str) -> Result<ChatRequest> {
+        let headers = headers("application/json");
+        dialect.accept(Asked { method: &Method::POST, path, headers: &headers, body: body.as_bytes() })
+    }
+
+    pub(crate) fn encode(dialect: &dyn Dialect, request: &ChatRequest) -> Encoded {
+        let endpoint = Endpoint { base_url: "https://api.test".into(), ..Endpoint::default() };
+        dialect.encode(request, &endpoint).expect("it can be said")
+    }
+
+    /// The body that a request becomes when it was accepted: what the client said, as we say it.
+    pub(crate) fn again(dialect: &dyn Dialect, body: &str) -> String {
+        let encoded = encode(dialect, &accept(dialect, "/", body).expect("it is accepted"));
+        assert_eq!(encoded.losses, [], "its own requests lose nothing");
+        String::from_utf8(encoded.body.to_vec()).expect("JSON is UTF-8")
+    }
+}
