@@ -22,7 +22,7 @@ pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// How the paths end at which clients ask for this (`/chat/completions`), the usual whole path first: a server
-    /// finds the dialect by them, under any prefix.
+    /// finds the dialect by them, under any prefix; `/` alone is the root and nothing else.
     fn paths(&self) -> &'static [&'static str] {
         &[]
     }

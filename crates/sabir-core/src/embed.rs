@@ -43,6 +43,37 @@ pub enum EmbedInput {
     Image(Media),
 }
 
+impl From<&str> for EmbedRequest {
+    fn from(text: &str) -> Self {
+        Self::from([text])
+    }
+}
+
+impl From<String> for EmbedRequest {
+    fn from(text: String) -> Self {
+        Self::from([text])
+    }
+}
+
+impl<T: Into<String>> From<Vec<T>> for EmbedRequest {
+    fn from(texts: Vec<T>) -> Self {
+        texts.into_iter().collect()
+    }
+}
+
+impl<T: Into<String>, const N: usize> From<[T; N]> for EmbedRequest {
+    fn from(texts: [T; N]) -> Self {
+        texts.into_iter().collect()
+    }
+}
+
+impl<T: Into<String>> FromIterator<T> for EmbedRequest {
+    fn from_iter<I: IntoIterator<Item = T>>(texts: I) -> Self {
+        let inputs = texts.into_iter().map(|text| EmbedInput::Text(text.into())).collect();
+        Self { inputs, ..Self::default() }
+    }
+}
+
 crate::chat::open_words! {
     /// What vectors are for.
     pub enum EmbedPurpose {

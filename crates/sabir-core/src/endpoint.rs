@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::{HeaderMap, Uri};
 
-use crate::{Error, ErrorKind, Result, Secret, Signer};
+use crate::{Error, ErrorKind, ModelTraits, Result, Secret, Signer, TraitsOf};
 
 /// One provider as it is to be called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// Where this provider departs from its dialect, by the names that the dialect's room documents.
     pub quirks: Quirks,
+    /// Where it is known what its models can do.
+    pub traits: TraitsOf,
 }
 
 /// How a provider wants its key.
@@ -73,6 +75,11 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Quirks {
 }
 
 impl Endpoint {
+    /// What is known of one of its models.
+    pub fn traits(&self, model: &str) -> ModelTraits {
+        (self.traits.0)(&self.provider, model)
+    }
+
     /// The base URL with a path after it.
     pub fn url(&self, path: &str) -> Result<Uri> {
         let base = self.base_url.trim_end_matches('/');

@@ -41,6 +41,15 @@ impl Request {
             Self::Rerank(r) => &mut r.model,
         }
     }
+
+    /// Whether something that cannot be carried is an error, to be rewritten.
+    pub fn strict_mut(&mut self) -> &mut bool {
+        match self {
+            Self::Chat(r) => &mut r.strict,
+            Self::Embed(r) => &mut r.strict,
+            Self::Rerank(r) => &mut r.strict,
+        }
+    }
 }
 
 /// What a service gives.

@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use super::common::{collect, enrich, refuse_losses, send};
 use super::exchange::ask;
 use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, response_headers};
-use crate::dialect::{Answer, Decoder, Dialect, truncated};
+use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
 use crate::exchange::{Embedding, Reranking};
 use crate::frame::Framer;
 use crate::service::{Call, Reply, Request, Service};
@@ -37,7 +37,7 @@ impl Default for Limits {
 /// A provider, spoken to in its dialect over a transport: the service at the bottom of every stack.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    dialect: &'static dyn Dialect,
+    dialect: Option<&'static dyn Dialect>,
     embedding: Option<&'static Embedding>,
     reranking: Option<&'static Reranking>,
     endpoint: Arc<Endpoint>,
@@ -48,8 +48,13 @@ pub struct Origin {
 impl Origin {
     /// An origin.
     pub fn new(dialect: &'static dyn Dialect, endpoint: Endpoint, transport: Arc<dyn Transport>) -> Self {
+        Self { dialect: Some(dialect), ..Self::without_chat(endpoint, transport) }
+    }
+
+    /// An origin that holds no conversations.
+    pub fn without_chat(endpoint: Endpoint, transport: Arc<dyn Transport>) -> Self {
         Self {
-            dialect,
+            dialect: None,
             embedding: None,
             reranking: None,
             endpoint: Arc::new(endpoint),
@@ -84,21 +89,21 @@ impl Origin {
         &self.endpoint
     }
 
-    async fn chat(&self, call: &Call, request: &ChatRequest) -> Result<Reply> {
-        let mut encoded = self.dialect.encode(request, &self.endpoint)?;
+    async fn chat(&self, dialect: &'static dyn Dialect, call: &Call, request: &ChatRequest) -> Result<Reply> {
+        let mut encoded = encode(dialect, request, &self.endpoint)?;
         if request.strict {
             refuse_losses(&encoded.losses)?;
         }
         let losses = std::mem::take(&mut encoded.losses);
         let (head, body) = send(encoded, &self.endpoint, &*self.transport, call).await?;
         let about = About { losses, headers: head.headers, keep_raw: call.keep_raw };
-        let framing = self.dialect.framing(&about.headers).filter(|_| request.stream && head.status.is_success());
+        let framing = dialect.framing(&about.headers).filter(|_| request.stream && head.status.is_success());
         if let Some(framing) = framing {
             let framer = Framer::new(framing).with_limit(self.limits.frame);
             let stream = Streaming {
                 body: Some(body),
                 framer,
-                decoder: self.dialect.decoder(),
+                decoder: dialect.decoder(),
                 sink: Sink::streaming(),
                 raw: about.keep_raw.then(BytesMut::new),
                 about,
@@ -111,7 +116,7 @@ impl Origin {
             return if request.stream { Ok(Reply::Stream(Box::pin(stream))) } else { fold(stream).await };
         }
         let body = collect(body, self.limits.body).await?;
-        let mut response = self.dialect.decode(Answer { status: head.status, headers: &about.headers, body: &body })?;
+        let mut response = dialect.decode(Answer { status: head.status, headers: &about.headers, body: &body })?;
         about.complete(&mut response, &self.endpoint.provider, Some(body));
         Ok(if request.stream { Reply::Stream(replay(response)) } else { Reply::Whole(Box::new(response)) })
     }
@@ -120,21 +125,22 @@ impl Origin {
 impl Service for Origin {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let (endpoint, transport) = (&*self.endpoint, &*self.transport);
-        match (request, self.embedding, self.reranking) {
-            (Request::Chat(chat), ..) => self
-                .chat(call, chat)
+        match (request, self.dialect, self.embedding, self.reranking) {
+            (Request::Chat(chat), Some(dialect), ..) => self
+                .chat(dialect, call, chat)
                 .await
                 .map_err(|e| enrich(e, &endpoint.provider, Some(&chat.model), endpoint.key.as_ref())),
-            (Request::Embed(embed), Some(format), _) => {
+            (Request::Embed(embed), _, Some(format), _) => {
                 ask(format, endpoint, transport, call, embed, self.limits).await.map(Reply::Embed)
             }
-            (Request::Rerank(rerank), _, Some(format)) => {
+            (Request::Rerank(rerank), .., Some(format)) => {
                 ask(format, endpoint, transport, call, rerank, self.limits).await.map(Reply::Rerank)
             }
             _ => {
                 let what = match request {
+                    Request::Chat(_) => "holds no conversations",
                     Request::Embed(_) => "embeds nothing",
-                    _ => "orders no documents",
+                    Request::Rerank(_) => "orders no documents",
                 };
                 let message = format!("{} {what}, as far as is known here; ask another provider", endpoint.provider);
                 Err(Error::new(ErrorKind::Unsupported, message)
@@ -143,6 +149,18 @@ impl Service for Origin {
             }
         }
     }
+}
+
+/// What is asked, made to fit what is known of the model, as the dialect's HTTP request; with what was lost on both
+/// ways.
+///
+/// # Errors
+/// As [`Dialect::encode`] and [`ModelTraits::fit`](crate::ModelTraits::fit).
+pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    let (request, losses) = endpoint.traits(&request.model).fit(request)?;
+    let mut encoded = dialect.encode(&request, endpoint)?;
+    encoded.losses.splice(0..0, losses);
+    Ok(encoded)
 }
 
 /// Some servers stream whether they are asked to or not, and say so.

@@ -6,6 +6,6 @@ mod common;
 pub mod exchange;
 pub mod server;
 
-pub use client::{Limits, Origin, decode_whole};
+pub use client::{Limits, Origin, decode_whole, encode};
 pub use exchange::{ask, serve_exchange, serve_listing};
 pub use server::{Losses, serve};
