@@ -35,6 +35,12 @@ pub(crate) struct Row {
     aliases: Vec<String>,
     name: String,
     dialect: String,
+    #[serde(default)]
+    embed: String,
+    #[serde(default)]
+    rerank: String,
+    #[serde(default)]
+    models: String,
     base_url: String,
     #[serde(default)]
     base_path: String,
@@ -73,6 +79,7 @@ pub(crate) fn write(repo: &Repo) -> Result<(), String> {
         std::fs::write(repo.root.join(path), text).map_err(|error| format!("{path} cannot be written: {error}"))
     };
     put(TABLE, &table(&repo.root, &rows)?)?;
+    put(crate::models::TABLE, &crate::models::table(repo)?)?;
     if let Some(file) = repo.file(README) {
         put(README, &readme(&file.text, &rows)?)?;
     }
@@ -96,11 +103,13 @@ pub(crate) fn table(root: &Path, rows: &[Row]) -> Result<String, String> {
 fn row_literal(row: &Row) -> Result<String, String> {
     let auth = match row.auth.split_once(':') {
         None if row.auth == "bearer" => "AuthRow::Bearer".to_owned(),
+        None if row.auth == "aws" => "AuthRow::Aws".to_owned(),
         None if row.auth == "none" => "AuthRow::None".to_owned(),
         Some(("header", name)) => format!("AuthRow::Header({name:?})"),
         Some(("query", name)) => format!("AuthRow::Query({name:?})"),
         _ => {
-            return Err(format!("{}: auth is bearer, none, header:NAME or query:NAME, not {:?}", row.id, row.auth));
+            let known = "bearer, aws, none, header:NAME or query:NAME";
+            return Err(format!("{}: auth is {known}, not {:?}", row.id, row.auth));
         }
     };
     let retired = if row.retired.is_empty() { "None".to_owned() } else { format!("Some({:?})", row.retired) };
@@ -109,6 +118,9 @@ fn row_literal(row: &Row) -> Result<String, String> {
         aliases,
         name,
         dialect,
+        embed,
+        rerank,
+        models,
         base_url,
         base_path,
         base_url_env,
@@ -120,7 +132,7 @@ fn row_literal(row: &Row) -> Result<String, String> {
     } = row;
     Ok(format!(
         "ProviderRow {{ id: {id:?}, aliases: &{aliases:?}, name: {name:?}, dialect: {dialect:?}, \
-         base_url: {base_url:?}, base_path: {base_path:?}, base_url_env: &{base_url_env:?}, key_env: &{key_env:?}, \
+         embed: {embed:?}, rerank: {rerank:?}, models: {models:?}, base_url: {base_url:?}, base_path: {base_path:?}, base_url_env: &{base_url_env:?}, key_env: &{key_env:?}, \
          model_env: &{model_env:?}, auth: {auth}, key_required: {}, model: {model:?}, cheap_model: {cheap_model:?}, \
          headers: {}, quirks: {}, retired: {retired} }},",
         row.key == Key::Required,
@@ -141,7 +153,7 @@ fn pairs(id: &str, table: &Table) -> Result<String, String> {
     Ok(text + "]")
 }
 
-fn rustfmt(root: &Path, text: &str) -> Result<String, String> {
+pub(crate) fn rustfmt(root: &Path, text: &str) -> Result<String, String> {
     let told = |error: std::io::Error| format!("rustfmt cannot be run ({error}): rustup component add rustfmt");
     let mut child = Command::new("rustfmt")
         .args(["--edition", "2024", "--config-path"])
@@ -168,19 +180,21 @@ pub(crate) fn readme(text: &str, rows: &[Row]) -> Result<String, String> {
 }
 
 fn list(rows: &[Row]) -> String {
-    let mut text = String::from("| Provider | `id/model` | Dialect | Key variables |\n| --- | --- | --- | --- |\n");
+    let mut text = String::from("| Provider | `id/model` | Speaks | Key variables |\n| --- | --- | --- | --- |\n");
     let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     for row in rows {
         let retired = if row.retired.is_empty() { "" } else { " (retired)" };
         let mut ids = vec![row.id.clone()];
         ids.extend(row.aliases.iter().cloned());
         let optional = if row.key == Key::Optional { " (optional)" } else { "" };
+        let formats = [&row.dialect, &row.embed, &row.rerank];
+        let formats: Vec<String> = formats.into_iter().filter(|format| !format.is_empty()).cloned().collect();
         let _ = writeln!(
             text,
-            "| {}{retired} | {} | `{}` | {}{optional} |",
+            "| {}{retired} | {} | {} | {}{optional} |",
             row.name,
             quoted(&ids),
-            row.dialect,
+            quoted(&formats),
             quoted(&row.key_env)
         );
     }
@@ -206,6 +220,11 @@ mod tests {
         assert!(row_literal(row).expect_err("no such way").contains("a: auth is"));
         let row = &read(&format!("{ROW}quirks = {{ b = true }}")).expect("a table")[0];
         assert!(row_literal(row).expect_err("no string").contains("b has to be a string"));
+        let signed = ROW.replace("header:x", "aws").replace("dialect = \"d\"", "dialect = \"\"\nembed = \"e\"");
+        let row = &read(&signed).expect("a good row")[0];
+        let literal = row_literal(row).expect("a good row");
+        assert!(literal.contains("auth: AuthRow::Aws") && literal.contains("embed: \"e\", rerank: \"\""), "{literal}");
+        assert!(list(std::slice::from_ref(row)).contains("| A | `a` | `e` |"));
     }
 
     #[test]

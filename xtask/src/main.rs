@@ -1,10 +1,11 @@
 //! The repository's own chores.
 //!
 //! `cargo xtask tidy` checks the rules of the house that no compiler knows; the same rules run as a test.
-//! `cargo xtask generate` rewrites what is made from `providers.toml`.
+//! `cargo xtask generate` rewrites what is made from `providers.toml` and `data/models`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
 mod generate;
+mod models;
 mod repo;
 mod rules;
 mod source;

@@ -1,4 +1,5 @@
-//! The dialects of [Sabir](https://docs.rs/sabir): one room a wire format, both ways, and the table of providers.
+//! The dialects of [Sabir](https://docs.rs/sabir): one room a wire format, both ways, and the tables of
+//! providers and of models.
 //!
 //! Every room has the same shape: `wire` (the format's own types), `request` (encode and accept), `response`
 //! (decode and respond), `stream` (decoder and encoder), `error`. No room knows another, a socket or a clock.
@@ -8,14 +9,27 @@ pub mod anthropic;
 pub mod auth;
 #[cfg(feature = "bedrock")]
 pub mod bedrock;
+pub mod catalog;
+#[cfg(any(feature = "cohere-v1", feature = "cohere-v2"))]
+mod cohere;
+#[cfg(feature = "cohere-v1")]
+pub mod cohere_v1;
+#[cfg(feature = "cohere-v2")]
+pub mod cohere_v2;
 #[cfg(feature = "embeddings")]
 pub mod embeddings;
 #[cfg(any(feature = "embeddings", feature = "rerank", feature = "models"))]
 mod exchange;
 #[cfg(feature = "gemini")]
 pub mod gemini;
+#[cfg(feature = "huggingface")]
+pub mod huggingface;
+#[allow(dead_code, reason = "each room uses some of it")]
+mod json;
 #[cfg(feature = "models")]
 pub mod models;
+#[cfg(feature = "ollama")]
+pub mod ollama;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
 #[cfg(feature = "openai-completions")]
@@ -25,6 +39,8 @@ pub mod openai_responses;
 pub mod providers;
 #[cfg(feature = "rerank")]
 pub mod rerank;
+#[allow(dead_code, reason = "each room uses some of it")]
+mod shared;
 
 use sabir_core::Dialect;
 use sabir_core::exchange::{Embedding, Listing, Reranking};
@@ -44,6 +60,16 @@ pub fn dialects() -> &'static [&'static dyn Dialect] {
         &gemini::Gemini,
         #[cfg(feature = "bedrock")]
         &bedrock::Bedrock,
+        #[cfg(feature = "cohere-v2")]
+        &cohere_v2::CohereV2,
+        #[cfg(feature = "cohere-v1")]
+        &cohere_v1::CohereV1,
+        #[cfg(feature = "huggingface")]
+        &huggingface::TextGeneration,
+        #[cfg(feature = "ollama")]
+        &ollama::OllamaChat,
+        #[cfg(feature = "ollama")]
+        &ollama::OllamaGenerate,
     ]
 }
 

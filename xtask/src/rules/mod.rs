@@ -5,6 +5,7 @@
 mod architecture;
 mod imports;
 mod machine;
+mod models;
 mod providers;
 mod rooms;
 pub(crate) mod sizes;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[Rule] = &[
     providers::table_is_fresh,
     providers::readme_is_fresh,
     providers::quirks_are_known,
+    models::catalog_is_fresh,
     architecture::paths_exist,
     architecture::invariants_name_what_exists,
     machine::nothing_names_the_machine,

@@ -5,8 +5,9 @@
 //!
 //! Quirks that a row may name:
 //!
-//! * `default_max_tokens = N`: what to send where the request sets no limit, as this dialect requires one (4096,
-//!   on top of a thinking budget, where the row says nothing).
+//! * `default_max_tokens = N`: what to send where the request sets no limit, as this dialect requires one. Where
+//!   the row says nothing, it is the model's own limit or 32000, the lesser, and 4096 for a model of which nothing is
+//!   known; a thinking budget comes on top.
 //! * `mid_system = true`: the models take messages of the role `system` in the middle of a conversation. Elsewhere
 //!   such a message is moved to the end of the system prompt, and said to be lost from its place.
 //! * `unsigned_thinking = true`: the provider takes its thoughts back without a signature. Anthropic refuses them.

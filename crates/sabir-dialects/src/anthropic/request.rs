@@ -21,8 +21,13 @@ const USUAL_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 /// The version that refuses sampling parameters and some blocks.
 pub(super) const MODERN_VERSION: &str = "2026-10-21";
 
-/// What is sent as `max_tokens`, which this dialect requires, where neither request nor row sets it.
+/// What is sent as `max_tokens`, which this dialect requires, where neither request nor row sets it and nothing is
+/// known of the model.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+/// The most that is sent for a model whose limit is known, where neither request nor row sets it: enough for all but
+/// the longest answers, and none that a caller who set no limit would be surprised to pay for.
+const MOST_BY_DEFAULT: u64 = 32_000;
 
 /// What is asked, as an HTTP request.
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
@@ -164,7 +169,10 @@ fn max_tokens(request: &ChatRequest, endpoint: &Endpoint) -> u64 {
     request.max_tokens.or_else(from_row).unwrap_or_else(|| {
         let budget = request.reasoning.as_ref().and_then(|r| r.budget).unwrap_or_default();
         // The limit includes the thoughts and must be above their budget.
-        DEFAULT_MAX_TOKENS.saturating_add(budget)
+        match endpoint.traits(&request.model).max_output {
+            Some(most) => MOST_BY_DEFAULT.saturating_add(budget).min(most),
+            None => DEFAULT_MAX_TOKENS.saturating_add(budget),
+        }
     })
 }
 

@@ -60,7 +60,7 @@ impl Dialect for TextGeneration {
     }
 
     fn paths(&self) -> &'static [&'static str] {
-        &["/generate", "/generate_stream"]
+        &["/generate", "/generate_stream", "/"]
     }
 
     fn quirks(&self) -> &'static [&'static str] {

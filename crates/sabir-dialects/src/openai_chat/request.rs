@@ -1,7 +1,8 @@
 //! Requests as a client writes them.
 
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Message, Part, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
+    ChatRequest, Content, Effort, FunctionTool, Message, Part, ReasoningRequest, ResponseFormat, Role, Tool,
+    ToolChoice, ToolResult,
 };
 use sabir_core::dialect::Encoded;
 use sabir_core::json::{List, Object, write};
@@ -15,7 +16,9 @@ type Fields = Map<String, Value>;
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     let uri = endpoint.url("/chat/completions")?;
-    let mut writer = Writer { quirks: &endpoint.quirks, losses: Vec::new() };
+    let calls = request.tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
+    let thinks = !calls || endpoint.traits(&request.model).tools_with_reasoning != Some(false);
+    let mut writer = Writer { quirks: &endpoint.quirks, thinks, losses: Vec::new() };
     let mut out = Vec::with_capacity(1024);
     writer.body(request, &mut out);
     Ok(Encoded::post_json(uri, out, writer.losses))
@@ -23,6 +26,8 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
 
 struct Writer<'a> {
     quirks: &'a Quirks,
+    /// Some models take no functions here unless they are told not to think.
+    thinks: bool,
     losses: Vec<Loss>,
 }
 
@@ -344,9 +349,20 @@ impl Writer<'_> {
     }
 
     fn reasoning(&mut self, request: &ChatRequest, body: &mut Object<'_>) {
-        let Some(wanted) = &request.reasoning else { return };
+        let nothing = ReasoningRequest::default();
+        let wanted = match &request.reasoning {
+            Some(wanted) => wanted,
+            None if self.thinks => return,
+            None => &nothing,
+        };
         let effort = wanted.effort.as_ref();
         let is_off = wanted.enabled == Some(false) || effort == Some(&Effort::None);
+        if !self.thinks && !is_off {
+            body.field("reasoning_effort", "none");
+            let note = "this model does not think where it has functions; over the dialect openai-responses it does";
+            self.lose(Feature::Reasoning, "reasoning", note);
+            return;
+        }
         let word = effort.filter(|effort| **effort != Effort::None).map(Effort::as_str);
         match self.quirks.get("reasoning_request").unwrap_or("effort") {
             "thinking" => {

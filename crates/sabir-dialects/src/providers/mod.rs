@@ -8,7 +8,7 @@ mod table;
 pub use suggest::nearest;
 
 use http::{HeaderName, HeaderValue};
-use sabir_core::{Auth, Endpoint};
+use sabir_core::{Auth, Endpoint, TraitsOf};
 
 /// One row of `providers.toml`.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,14 @@ pub struct ProviderRow {
     pub aliases: &'static [&'static str],
     /// Its name for people.
     pub name: &'static str,
-    /// The dialect it speaks, by that dialect's name.
+    /// The dialect it speaks, by that dialect's name; empty where it holds no conversations.
     pub dialect: &'static str,
+    /// The format in which it gives vectors, by that format's name; empty where it gives none.
+    pub embed: &'static str,
+    /// The format in which it orders documents, by that format's name; empty where it orders none.
+    pub rerank: &'static str,
+    /// The format in which it lists its models, by that format's name; empty where it lists none.
+    pub models: &'static str,
     /// Where its API begins, without a trailing slash; empty where the user has to say.
     pub base_url: &'static str,
     /// What is put behind a base URL that has no path of its own; empty for most.
@@ -58,6 +64,8 @@ pub enum AuthRow {
     Header(&'static str),
     /// In the query, under this name.
     Query(&'static str),
+    /// By an AWS identity: a signature (Signature Version 4), or one of Bedrock's bearer keys.
+    Aws,
     /// It wants none.
     None,
 }
@@ -72,6 +80,13 @@ pub fn find(id: &str) -> Option<&'static ProviderRow> {
     rows().iter().find(|row| row.id == id || row.aliases.contains(&id))
 }
 
+/// The row that stands for a dialect or format where none is named: its inventor's, by whose id the format's name
+/// begins (`gemini-embed`), else the first that speaks it.
+pub fn inventor(format: &str) -> Option<&'static ProviderRow> {
+    let row = format.split_once('-').and_then(|(inventor, _)| find(inventor));
+    row.or_else(|| rows().iter().find(|row| row.speaks(format)))
+}
+
 /// The id or alias that was probably meant: at most two slips away (one, for names of up to four letters), else
 /// one that begins like `id`, or begins it. For error messages only.
 pub fn did_you_mean(id: &str) -> Option<&'static str> {
@@ -84,6 +99,11 @@ impl ProviderRow {
         self.quirks.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
+    /// Whether it speaks this dialect or format.
+    pub fn speaks(&self, format: &str) -> bool {
+        !format.is_empty() && [self.dialect, self.embed, self.rerank, self.models].contains(&format)
+    }
+
     /// The row as an endpoint, still without a key.
     #[expect(clippy::missing_panics_doc, reason = "a test makes the endpoint of every row")]
     pub fn endpoint(&self) -> Endpoint {
@@ -92,7 +112,8 @@ impl ProviderRow {
             provider: self.id.into(),
             base_url: self.base_url.into(),
             auth: match self.auth {
-                AuthRow::Bearer => Auth::Bearer,
+                // Who has an AWS identity signs; this crate has no clock to sign by.
+                AuthRow::Bearer | AuthRow::Aws => Auth::Bearer,
                 AuthRow::Header(header) => Auth::Header(name(header)),
                 AuthRow::Query(parameter) => Auth::Query(parameter.into()),
                 AuthRow::None => Auth::None,
@@ -100,6 +121,7 @@ impl ProviderRow {
             key: None,
             headers: self.headers.iter().map(|(key, value)| (name(key), HeaderValue::from_static(value))).collect(),
             quirks: self.quirks.iter().copied().collect(),
+            traits: TraitsOf(crate::catalog::traits),
         }
     }
 

@@ -22,7 +22,8 @@ fn every_row_is_an_endpoint() {
         assert_eq!(endpoint.headers.len(), row.headers.len(), "{}", row.id);
         assert!(!row.base_url.ends_with('/'), "{}: no trailing slash", row.id);
         if row.base_url.is_empty() {
-            assert!(!row.base_url_env.is_empty(), "{}: nobody can say where it is", row.id);
+            let said = !row.base_url_env.is_empty() || row.auth == AuthRow::Aws;
+            assert!(said, "{}: nobody can say where it is", row.id);
         } else {
             endpoint.url("/x").expect(row.id);
         }
@@ -34,6 +35,44 @@ fn every_row_is_an_endpoint() {
     }
     assert_eq!(find("anthropic").expect("a row").endpoint().headers["anthropic-version"], "2023-06-01");
     assert_eq!(find("groq").expect("a row").quirk("no_such_quirk"), None);
+}
+
+#[test]
+fn every_format_of_a_row_has_a_room_and_does_something() {
+    let known: [Vec<&str>; 4] = [
+        crate::dialects().iter().map(|d| d.name()).collect(),
+        crate::embeddings().iter().map(|e| e.name()).collect(),
+        crate::rerankings().iter().map(|r| r.name()).collect(),
+        crate::listings().iter().map(|l| l.name()).collect(),
+    ];
+    for row in rows() {
+        let formats = [row.dialect, row.embed, row.rerank, row.models];
+        assert!(formats.iter().any(|format| !format.is_empty()), "{} does nothing", row.id);
+        for (format, known) in formats.iter().zip(&known) {
+            // Built with some rooms alone, their formats alone are known.
+            let there = format.is_empty() || known.is_empty() || known.contains(format);
+            assert!(there || !cfg!(feature = "default"), "{}: no room is called {format}", row.id);
+            assert_eq!(row.speaks(format), !format.is_empty());
+        }
+        assert!(!row.speaks("nothing"));
+    }
+}
+
+#[test]
+fn formats_have_their_inventors() {
+    for (format, inventor) in [
+        ("openai-chat", Some("openai")),
+        ("openai-responses", Some("openai")),
+        ("anthropic-messages", Some("anthropic")),
+        ("gemini-embed", Some("gemini")),
+        ("bedrock-converse", Some("bedrock")),
+        ("jina-rerank", Some("jina")),
+        ("ollama-tags", Some("ollama")),
+        ("nobody-chat", None),
+        ("", None),
+    ] {
+        assert_eq!(super::inventor(format).map(|row| row.id), inventor, "{format}");
+    }
 }
 
 #[test]
@@ -61,11 +100,11 @@ fn slips_are_guessed_and_strangers_are_not() {
 fn base_urls_are_made_whole() {
     let ollama = find("ollama").expect("a row");
     for (given, whole) in [
-        ("box", "http://box:11434/v1"),
-        ("box:80", "http://box:80/v1"),
-        ("[::1]", "http://[::1]:11434/v1"),
-        ("[::1]:1", "http://[::1]:1/v1"),
-        ("https://ollama.com/", "https://ollama.com/v1"),
+        ("box", "http://box:11434"),
+        ("box:80", "http://box:80"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:1", "http://[::1]:1"),
+        ("https://ollama.com/", "https://ollama.com"),
         ("http://box:1/v1/", "http://box:1/v1"),
         ("box/proxy", "http://box/proxy"),
     ] {
