@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use sabir::transport::{Timeouts, Transport};
 use sabir::{Client, Env, Error, Registry};
 
 use crate::output::notice;
@@ -30,13 +28,14 @@ pub(crate) async fn client(model: Option<String>) -> Result<(Client, String), Er
     }
     for id in registry.ids() {
         if let Ok(provider) = registry.get(&id)
+            && provider.dialect().is_some()
             && provider.has_key(&env)
             && let Some(model) = provider.default_model(&env)
         {
             return Ok((client, format!("{id}/{model}")));
         }
     }
-    if let Some(model) = first_local_model(&registry, &env).await {
+    if let Some(model) = first_local_model(env).await {
         notice(&format!("No key is set; asking the local Ollama ({model})."));
         return Ok((client, format!("ollama/{model}")));
     }
@@ -47,20 +46,7 @@ pub(crate) async fn client(model: Option<String>) -> Result<(Client, String), Er
 }
 
 /// The first model that a local Ollama has, if one answers at once.
-async fn first_local_model(registry: &Registry, env: &Env) -> Option<String> {
-    let endpoint = registry.get("ollama").ok()?.endpoint(env).ok()?;
-    let mut request = http::Request::get(endpoint.url("/models").ok()?).body(Bytes::new()).ok()?;
-    let limit = Some(Duration::from_millis(300));
-    request.extensions_mut().insert(Timeouts { connect: limit, first_byte: limit, idle: limit, total: limit });
-    let transport = sabir::http::HttpTransport::new().ok()?;
-    let mut body = transport.send(request).await.ok()?.into_body();
-    let mut all = Vec::new();
-    while let Some(piece) = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await {
-        all.extend_from_slice(&piece.ok()?);
-        if all.len() > 1 << 20 {
-            return None;
-        }
-    }
-    let list: serde_json::Value = serde_json::from_slice(&all).ok()?;
-    Some(list.pointer("/data/0/id")?.as_str()?.to_owned())
+async fn first_local_model(env: Env) -> Option<String> {
+    let client = Client::builder().env(env).timeout(Duration::from_millis(300)).build().ok()?;
+    client.models("ollama").await.ok()?.into_iter().next().map(|model| model.id)
 }

@@ -101,7 +101,7 @@ pub(crate) fn error(error: &Error) -> Value {
 }
 
 /// The disjoint buckets, and the totals; null where unknown.
-fn usage(usage: &Usage) -> Value {
+pub(crate) fn usage(usage: &Usage) -> Value {
     let mut buckets = match json!(usage) {
         Value::Object(buckets) => buckets,
         _ => Map::new(),

@@ -70,6 +70,12 @@ fn mistakes_get_one_clear_line_and_their_status() {
         (&["wire", "decode", "--dialect", "openai-chat", "--status", "9"], &[], 2, "--status"),
         (&["wire", "encode", "--dialect", "openai-chat"], &[], 2, "vocabulary"),
         (&["wire", "encode", "--dialect", "openai-chat", "--provider", "nobody"], &[], 2, "unknown provider"),
+        (&["wire", "decode", "--dialect", "nope"], &[], 2, "jina-rerank"),
+        (&["wire", "decode", "--dialect", "cohere-embed", "--stream"], &[], 2, "no streams"),
+        (&["wire", "encode", "--dialect", "jina-rerank"], &[], 2, "vocabulary"),
+        (&["wire", "translate", "--from", "openai-chat", "--to", "gemini-embed"], &[], 2, "no conversations"),
+        (&["wire", "encode", "--dialect", "bedrock-converse", "--provider", "bedrock"], &[], 2, "vocabulary"),
+        (&["chat", "-m", "voyage/x", "hi"], &[("VOYAGE_API_KEY", "k")], 1, "holds no conversations"),
         (&["sim", "--script", "/no/such/file"], &[], 2, "cannot read /no/such/file"),
     ];
     for (arguments, env, status, says) in cases {
@@ -155,4 +161,113 @@ fn wire_encode_accept_and_translate_are_each_others_mirrors() {
     assert_eq!(json(&output)["content"][1]["type"], "tool_use");
     let output = sabir(&["wire", "accept", "--dialect", "openai-chat"], "[1]", &[]);
     assert_eq!((output.status.code(), &json(&output)["error"]["kind"]), (Some(1), &"invalid_request".into()));
+}
+
+const VECTORS: &str =
+    r#"{"data":[{"index":0,"embedding":[0.5,-1]}],"model":"m-1","usage":{"prompt_tokens":5,"total_tokens":5}}"#;
+const RANKED: &str = r#"{"id":"r1","results":[{"index":0,"relevance_score":0.1},{"index":1,"relevance_score":0.9}],"meta":{"billed_units":{"search_units":1}}}"#;
+
+#[test]
+fn wire_decode_reads_vectors_and_orders() {
+    let output = sabir(&["wire", "decode", "--dialect", "openai-embeddings"], VECTORS, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = json(&output);
+    assert_eq!(said["vectors"], serde_json::json!([[0.5, -1.0]]));
+    assert_eq!((&said["provider"], &said["model"]), (&"openai".into(), &"m-1".into()));
+    assert_eq!(
+        (&said["usage"]["input_total"], &said["usage"]["output_total"]),
+        (&5.into(), &serde_json::Value::Null),
+        "{said}"
+    );
+
+    let said = json(&sabir(&["wire", "decode", "--dialect", "cohere-rerank"], RANKED, &[]));
+    assert_eq!((&said["ranking"][0]["index"], &said["id"]), (&1.into(), &"r1".into()));
+
+    let listed = r#"{"models":[{"name":"gemma4:latest","model":"gemma4:latest"}]}"#;
+    assert_eq!(
+        json(&sabir(&["wire", "decode", "--dialect", "ollama-tags"], listed, &[]))["models"][0]["id"],
+        "gemma4:latest"
+    );
+
+    let refused = r#"{"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#;
+    let output = sabir(&["wire", "decode", "--dialect", "openai-embeddings", "--status", "429"], refused, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = &json(&output)["error"];
+    assert_eq!((&error["kind"], &error["status"]), (&"rate_limit".into(), &429.into()));
+    assert_eq!((&error["code"], &error["message"]), (&"rate_limit_exceeded".into(), &"slow down".into()));
+}
+
+#[test]
+fn wire_encode_and_accept_mirror_vectors_and_orders() {
+    let asked = r#"{"model":"m","inputs":[{"text":"salt"}],"dimensions":8}"#;
+    let encoded =
+        json(&sabir(&["wire", "encode", "--dialect", "openai-embeddings", "--provider", "mistral"], asked, &[]));
+    assert_eq!(encoded["url"], "https://api.mistral.ai/v1/embeddings");
+    assert_eq!((&encoded["body"]["input"][0], &encoded["body"]["output_dimension"]), (&"salt".into(), &8.into()));
+    let body = encoded["body"].to_string();
+    let accepted = json(&sabir(&["wire", "accept", "--dialect", "openai-embeddings"], &body, &[]));
+    assert_eq!(accepted, serde_json::from_str::<serde_json::Value>(asked).expect("JSON"));
+
+    let asked = r#"{"model":"m","query":"q","documents":["a","b"],"top_n":1}"#;
+    let curl = text(&sabir(&["wire", "encode", "--dialect", "jina-rerank", "--curl"], asked, &[]).stdout);
+    assert!(
+        curl.starts_with("curl -sS -X POST \"https://api.jina.ai/v1/rerank\"") && curl.contains("$JINA_API_KEY"),
+        "{curl}"
+    );
+    let curl = text(&sabir(&["wire", "encode", "--dialect", "openai-models", "--curl"], "{}", &[]).stdout);
+    assert!(curl.starts_with("curl -sS -X GET \"https://api.openai.com/v1/models\"") && !curl.contains("-d"), "{curl}");
+
+    let output = sabir(&["wire", "accept", "--dialect", "jina-rerank"], "[1]", &[]);
+    assert_eq!((output.status.code(), &json(&output)["error"]["kind"]), (Some(1), &"invalid_request".into()));
+}
+
+#[test]
+fn inventors_and_regions_stand_behind_dialects() {
+    let asked = r#"{"model":"m","messages":[{"role":"user","parts":[{"type":"text","text":"hi"}]}]}"#;
+    let encode = |arguments: &[&str], env: &[(&str, &str)]| {
+        let arguments = [&["wire", "encode", "--dialect"], arguments].concat();
+        sabir(&arguments, asked, &[env, &[("HOME", "/nowhere")]].concat())
+    };
+    let url = |output: &Output| json(output)["url"].as_str().expect("a URL").to_owned();
+    assert!(url(&encode(&["openai-responses"], &[])).starts_with("https://api.openai.com/v1/"));
+    assert!(url(&encode(&["gemini-generate"], &[])).starts_with("https://generativelanguage.googleapis.com/"));
+    // Nobody asked for Amazon's own place: the request can be looked at without a region.
+    assert!(url(&encode(&["bedrock-converse"], &[])).starts_with("http://localhost/model/"));
+    let there = encode(&["bedrock-converse", "--provider", "aws"], &[("AWS_REGION", "eu-west-3")]);
+    assert!(url(&there).starts_with("https://bedrock-runtime.eu-west-3.amazonaws.com/model/"));
+    let nowhere = encode(&["bedrock-converse", "--provider", "aws"], &[]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(text(&nowhere.stderr).contains("AWS_REGION"), "{}", text(&nowhere.stderr));
+}
+
+#[test]
+fn help_names_every_dialect_and_format() {
+    let help = text(&sabir(&["wire", "decode", "--help"], "", &[]).stdout);
+    for name in ["openai-chat", "bedrock-converse", "mistral-chat", "cohere-rerank", "ollama-embed", "gemini-models"] {
+        assert!(help.contains(name), "{name}: {help}");
+    }
+}
+
+#[test]
+fn a_local_ollama_is_found_by_its_list() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let host = listener.local_addr().expect("an address").to_string();
+    let server = std::thread::spawn(move || {
+        use std::io::Read as _;
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a request");
+            head.push(byte[0]);
+        }
+        let body = r#"{"models":[{"name":"sea-1","model":"sea-1"}]}"#;
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).expect("written");
+        text(&head)
+    });
+    // The list is all that this Ollama answers: the call itself fails, and says whom it asked.
+    let output = sabir(&["chat", "hi"], "", &[("OLLAMA_HOST", &host)]);
+    assert!(server.join().expect("served").starts_with("GET /api/tags "));
+    assert!(text(&output.stderr).contains("local Ollama (sea-1)"), "{}", text(&output.stderr));
 }

@@ -32,7 +32,8 @@ pub(crate) fn wanted(method: &Method, uri: &Uri) -> Wanted {
         };
     }
     // The longest end wins: `/chat/completions` before `/completions`.
-    let found = routes().filter(|(end, _)| method == Method::POST && path.ends_with(end));
+    let is_at = |end: &str| if end == "/" { path.is_empty() } else { path.ends_with(end) };
+    let found = routes().filter(|(end, _)| method == Method::POST && is_at(end));
     let dialect = found.max_by_key(|(end, _)| end.len()).map(|(_, dialect)| dialect);
     dialect.map_or(Wanted::Nothing, Wanted::Chat)
 }
@@ -47,7 +48,11 @@ mod tests {
             assert!(!dialect.paths().is_empty(), "{} has no path", dialect.name());
         }
         for (path, dialect) in routes() {
-            let uri = format!("/any/prefix{}{path}", if path.starts_with('/') { "" } else { "/models/m" });
+            let uri = match path {
+                "/" => "/".to_owned(),
+                _ if path.starts_with('/') => format!("/any/prefix{path}"),
+                _ => format!("/v1beta/models/m{path}"),
+            };
             let Wanted::Chat(found) = wanted(&Method::POST, &uri.parse().expect("a path")) else {
                 panic!("{path} is not found");
             };

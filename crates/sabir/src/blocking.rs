@@ -9,6 +9,9 @@
 use std::sync::Arc;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Event};
+use sabir_core::embed::{EmbedRequest, EmbedResponse};
+use sabir_core::models::ModelInfo;
+use sabir_core::rerank::{RerankRequest, RerankResponse};
 use sabir_core::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Runtime};
 
@@ -56,6 +59,30 @@ impl Client {
     /// As [`chat`](Self::chat).
     pub fn complete(&self, prompt: impl Into<String>) -> Result<String> {
         self.runtime.block_on(self.client.complete(prompt))
+    }
+
+    /// Turns texts into vectors, in their order.
+    ///
+    /// # Errors
+    /// As [`sabir::Client::embed`](crate::Client::embed).
+    pub fn embed(&self, request: impl Into<EmbedRequest>) -> Result<EmbedResponse> {
+        self.runtime.block_on(self.client.embed(request))
+    }
+
+    /// Puts documents in order of how well they answer a query.
+    ///
+    /// # Errors
+    /// As [`sabir::Client::rerank`](crate::Client::rerank).
+    pub fn rerank(&self, request: RerankRequest) -> Result<RerankResponse> {
+        self.runtime.block_on(self.client.rerank(request))
+    }
+
+    /// All models that a provider lists.
+    ///
+    /// # Errors
+    /// As [`sabir::Client::models`](crate::Client::models).
+    pub fn models(&self, provider: &str) -> Result<Vec<ModelInfo>> {
+        self.runtime.block_on(self.client.models(provider))
     }
 
     /// Asks, and gives the answer as it comes: an iterator of events with exactly one terminal item.

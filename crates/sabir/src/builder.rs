@@ -1,8 +1,8 @@
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, Shared, Transport};
+use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, Transport};
 
 use crate::client::Client;
 use crate::directory::Directory;
@@ -142,11 +142,9 @@ impl ClientBuilder {
         }
         let mut call = Call::default();
         call.timeouts.total = self.timeout;
-        let transport = self.transport.map_or_else(OnceLock::new, OnceLock::from);
-        let directory =
-            Directory { registry: self.registry.clone(), env: self.env.clone(), transport, origins: RwLock::default() };
-        let base = Shared::new(directory);
-        Ok(Client::assemble(base, self.layers, call, self.registry, self.env, self.provider, self.model, self.strict))
+        let transport = Arc::new(self.transport.map_or_else(OnceLock::new, OnceLock::from));
+        let directory = Directory { registry: self.registry, env: self.env, transport, origins: Arc::default() };
+        Ok(Client::assemble(directory, self.layers, call, self.provider, self.model, self.strict))
     }
 }
 

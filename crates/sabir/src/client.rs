@@ -2,11 +2,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Latency};
+use sabir_core::embed::{EmbedRequest, EmbedResponse};
+use sabir_core::models::ModelInfo;
+use sabir_core::rerank::{RerankRequest, RerankResponse};
 use sabir_core::service::{Reply, Request};
 use sabir_core::{Call, Error, ErrorKind, Layer, Result, Service, Shared};
 
+use crate::directory::Directory;
 use crate::stream::ChatStream;
-use crate::{ClientBuilder, Env, Registry};
+use crate::{ClientBuilder, Registry};
 
 /// Calls models of any provider through one vocabulary. Cloning is cheap and shares everything.
 ///
@@ -21,13 +25,13 @@ pub struct Client(Arc<Inner>);
 
 #[derive(Clone, Debug)]
 struct Inner {
+    directory: Directory,
+    /// The directory as a service.
     base: Shared,
     layers: Vec<Arc<dyn Layer>>,
     /// The base with the layers around it.
     stack: Shared,
     call: Call,
-    registry: Registry,
-    env: Env,
     provider: Option<String>,
     model: Option<String>,
     strict: bool,
@@ -50,19 +54,17 @@ impl Client {
         ClientBuilder::default()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "called by the builder alone, which names every one")]
     pub(crate) fn assemble(
-        base: Shared,
+        directory: Directory,
         layers: Vec<Arc<dyn Layer>>,
         call: Call,
-        registry: Registry,
-        env: Env,
         provider: Option<String>,
         model: Option<String>,
         strict: bool,
     ) -> Self {
+        let base = Shared::new(directory.clone());
         let stack = layers.iter().fold(base.clone(), |inner, layer| layer.apply(inner));
-        Self(Arc::new(Inner { base, layers, stack, call, registry, env, provider, model, strict }))
+        Self(Arc::new(Inner { directory, base, layers, stack, call, provider, model, strict }))
     }
 
     /// The same client with one more layer around it. State that the other layers hold stays theirs.
@@ -76,7 +78,7 @@ impl Client {
 
     /// Who can be called. Providers registered here can be called from then on.
     pub fn registry(&self) -> &Registry {
-        &self.0.registry
+        &self.0.directory.registry
     }
 
     /// Asks, and waits for the whole answer.
@@ -112,16 +114,49 @@ impl Client {
         Ok(self.chat(ChatRequest::from(prompt.into())).await?.text())
     }
 
+    /// Turns texts (one, or several) into vectors, in their order.
+    ///
+    /// ```no_run
+    /// # async fn example() -> sabir::Result<()> {
+    /// let client = sabir::Client::new("openai/text-embedding-3-small")?;
+    /// let vectors = client.embed(["salt", "pepper"]).await?.vectors;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` where the provider gives no vectors; else as [`chat`](Self::chat).
+    pub async fn embed(&self, request: impl Into<EmbedRequest>) -> Result<EmbedResponse> {
+        self.send(Request::Embed(request.into())).await?.embed()
+    }
+
+    /// Puts documents in order of how well they answer a query.
+    ///
+    /// # Errors
+    /// `Unsupported` where the provider orders none; else as [`chat`](Self::chat).
+    pub async fn rerank(&self, request: RerankRequest) -> Result<RerankResponse> {
+        self.send(Request::Rerank(request)).await?.rerank()
+    }
+
+    /// All models that a provider lists, in its order, whatever its pages. Layers are for models' answers: a list
+    /// goes past them.
+    ///
+    /// # Errors
+    /// `Configuration` for a provider that is not known, `Unsupported` where it lists none, `Decode` where its list
+    /// does not end after 100 pages; else what the provider says.
+    pub async fn models(&self, provider: &str) -> Result<Vec<ModelInfo>> {
+        let mut call = self.0.call.clone();
+        provider.clone_into(&mut call.provider);
+        self.0.directory.models(&call).await
+    }
+
     /// Sends any request through the layers.
     ///
     /// # Errors
     /// `Configuration` where the model cannot be placed; else what the layers and the provider say.
     pub async fn send(&self, mut request: Request) -> Result<Reply> {
-        let (provider, model) = self.resolve(request.model())?;
+        let (provider, model) = self.place(request.model(), matches!(request, Request::Chat(_)))?;
         *request.model_mut() = model;
-        if let Request::Chat(chat) = &mut request {
-            chat.strict |= self.0.strict;
-        }
+        *request.strict_mut() |= self.0.strict;
         let mut call = self.0.call.clone();
         call.provider = provider;
         self.0.stack.call(&call, &request).await
@@ -133,11 +168,17 @@ impl Client {
     /// # Errors
     /// `Configuration` where neither is so.
     pub fn resolve(&self, model: &str) -> Result<(String, String)> {
+        self.place(model, true)
+    }
+
+    /// As [`resolve`](Self::resolve), for conversations or for something else.
+    fn place(&self, model: &str, chat: bool) -> Result<(String, String)> {
         let inner = &*self.0;
+        let registry = &inner.directory.registry;
         let wanted = if model.is_empty() { inner.model.as_deref().unwrap_or_default() } else { model };
         if let Some((first, rest)) = wanted.split_once('/')
             && !rest.is_empty()
-            && inner.registry.contains(first)
+            && registry.contains(first)
         {
             return Ok((first.to_owned(), rest.to_owned()));
         }
@@ -145,7 +186,9 @@ impl Client {
             if !wanted.is_empty() {
                 return Ok((provider.clone(), wanted.to_owned()));
             }
-            let default = inner.registry.get(provider).ok().and_then(|p| p.default_model(&inner.env));
+            // The default of a provider that holds conversations is for those.
+            let known = registry.get(provider).ok().filter(|provider| chat || provider.dialect().is_none());
+            let default = known.and_then(|provider| provider.default_model(&inner.directory.env));
             return match default {
                 Some(model) => Ok((provider.clone(), model)),
                 None => Err(configuration(format!(
@@ -156,7 +199,7 @@ impl Client {
         Err(configuration(match wanted.split_once('/') {
             _ if wanted.is_empty() => "no model is set; name one like openai/gpt-6-luna".to_owned(),
             Some((first, _)) => {
-                let hint = inner.registry.did_you_mean(first).map_or_else(
+                let hint = registry.did_you_mean(first).map_or_else(
                     || "register it, or set `.provider(…)`".to_owned(),
                     |near| format!("did you mean {near:?}?"),
                 );

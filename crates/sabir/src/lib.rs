@@ -9,9 +9,12 @@
 //! ```
 //!
 //! * [`Client`] calls models: [`chat`](Client::chat), [`stream`](Client::stream), [`complete`](Client::complete).
-//!   [`blocking::Client`] does the same without an async runtime.
+//!   Besides conversations it gives vectors ([`embed`](Client::embed)), orders documents
+//!   ([`rerank`](Client::rerank)) and lists models ([`models`](Client::models)). [`blocking::Client`] does the same
+//!   without an async runtime.
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
-//! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time.
+//! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
+//!   keys that are fetched or sign.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -21,6 +24,7 @@ pub mod blocking;
 mod border;
 mod builder;
 mod client;
+pub mod credentials;
 mod directory;
 mod env;
 mod provider;
@@ -29,18 +33,26 @@ mod stream;
 
 #[doc(inline)]
 pub use sabir_core::{
-    Auth, Call, Dialect, Endpoint, Error, ErrorKind, Feature, Layer, Loss, Quirks, Reply, Request, Result, Secret,
-    Service, Shared, Stage, Transport, chat, dialect, drive, embed, error, frame, rerank, secret, service, transport,
+    Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Layer, Loss, Quirks, Reply, Request, Result,
+    Secret, Service, Shared, Signer, Stage, Transport, chat, dialect, drive, embed, error, exchange, frame, models,
+    rerank, secret, service, transport,
 };
+#[doc(inline)]
+pub use sabir_core::{Efforts, ModelTraits, TraitsOf};
 pub use sabir_dialects as dialects;
+#[doc(inline)]
+pub use sabir_dialects::catalog::traits;
 pub use sabir_http as http;
 
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};
 pub use client::Client;
+pub use embed::{EmbedRequest, EmbedResponse};
 pub use env::Env;
+pub use models::ModelInfo;
 pub use provider::Provider;
 pub use registry::Registry;
+pub use rerank::{RerankRequest, RerankResponse};
 pub use stream::ChatStream;
 
 /// Asks a model with a plain prompt, in one line. The key comes from the environment. A program that asks more than

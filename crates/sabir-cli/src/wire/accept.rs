@@ -4,7 +4,7 @@ use http::{HeaderMap, Method};
 use sabir::dialect::Asked;
 use serde_json::json;
 
-use super::names;
+use super::{exchange, names};
 use crate::failure::Outcome;
 use crate::{input, output};
 
@@ -14,8 +14,7 @@ use crate::{input, output};
     after_help = "Example:\n  echo '{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}' | sabir wire accept --dialect openai-chat"
 )]
 pub(crate) struct Args {
-    /// The wire format
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", help = format!("The wire format: {}", names::known()))]
     dialect: String,
     /// The client asks for a stream
     #[arg(long)]
@@ -26,6 +25,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if let Some(format) = names::find_format(&args.dialect, None) {
+        return exchange::accept(&format?, &args.path);
+    }
     let named = names::find(&args.dialect, None)?;
     let body = input::stdin()?;
     let asked = Asked { method: &Method::POST, path: &args.path, headers: &HeaderMap::new(), body: &body };

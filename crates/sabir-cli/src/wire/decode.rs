@@ -7,7 +7,7 @@ use sabir::drive::{Origin, decode_whole};
 use sabir::transport::{Body, BoxFuture, whole};
 use sabir::{Call, ChatRequest, Request, Service as _, Transport};
 
-use super::names;
+use super::{exchange, names};
 use crate::failure::{Failure, Outcome};
 use crate::{input, output};
 
@@ -16,8 +16,7 @@ use crate::{input, output};
 #[command(after_help = "Example:\n  curl -s … | sabir wire decode --dialect openai-chat\n\n\
     Exit status: 0 a whole answer, 1 an error or a truncated answer, 2 wrong usage.")]
 pub(crate) struct Args {
-    /// The wire format: openai-chat, anthropic-messages, mistral-chat, huggingface-chat
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", help = format!("The wire format: {}", names::known()))]
     dialect: String,
     /// Whose answer it is
     #[arg(long, value_name = "P")]
@@ -37,7 +36,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
-    let named = names::find(&args.dialect, args.provider.as_deref())?;
     let status =
         StatusCode::from_u16(args.status).map_err(|_| Failure::usage(format!("{} is no HTTP status", args.status)))?;
     let mut headers = HeaderMap::new();
@@ -46,6 +44,13 @@ pub(crate) async fn run(args: Args) -> Outcome {
             .map_err(|_| Failure::usage("the content type has characters that no header can have"))?;
         headers.insert(http::header::CONTENT_TYPE, value);
     }
+    if let Some(format) = names::find_format(&args.dialect, args.provider.as_deref()) {
+        if args.stream || args.events {
+            return Err(Failure::usage(format!("{} has no streams; leave out --stream and --events", args.dialect)));
+        }
+        return exchange::decode(&format?, status, &headers);
+    }
+    let named = names::find(&args.dialect, args.provider.as_deref())?;
     let body = Bytes::from(input::stdin()?);
     if args.events {
         return events(&named, status, headers, body).await;

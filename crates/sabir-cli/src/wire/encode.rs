@@ -2,10 +2,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use sabir::dialect::Encoded;
+use sabir::drive::encode as encode_for;
 use sabir::{Auth, ChatRequest, Endpoint, Secret};
 use serde_json::{Map, Value, json};
 
-use super::names;
+use super::{exchange, names};
 use crate::failure::{Failure, Outcome};
 use crate::{input, output};
 
@@ -16,8 +17,7 @@ use crate::{input, output};
     | sabir wire encode --dialect anthropic-messages --curl"
 )]
 pub(crate) struct Args {
-    /// The wire format
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", help = format!("The wire format: {}", names::known()))]
     dialect: String,
     /// For whom
     #[arg(long, value_name = "P")]
@@ -31,28 +31,43 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if let Some(format) = names::find_format(&args.dialect, args.provider.as_deref()) {
+        let format = format?;
+        let endpoint = with_key_variable(&format)?;
+        return write(exchange::encode(&format, &endpoint)?, &endpoint, args.curl);
+    }
     let named = names::find(&args.dialect, args.provider.as_deref())?;
-    let mut request: ChatRequest = serde_json::from_slice(&input::stdin()?).map_err(|e| {
-        Failure::usage(format!(
-            "standard input is not a request in Sabir's vocabulary: {}",
-            sabir::dialect::without_values(&e.to_string())
-        ))
-    })?;
+    let mut request: ChatRequest = serde_json::from_slice(&input::stdin()?).map_err(|e| not_ours(&e))?;
     request.stream |= args.stream;
+    let endpoint = with_key_variable(&named)?;
+    write(encode_for(named.dialect, &request, &endpoint)?, &endpoint, args.curl)
+}
+
+/// Standard input is JSON of another kind, or none.
+pub(super) fn not_ours(error: &serde_json::Error) -> Failure {
+    let why = sabir::dialect::without_values(&error.to_string());
+    Failure::usage(format!("standard input is not a request in Sabir's vocabulary: {why}"))
+}
+
+/// The endpoint with the variable of its key in the key's place.
+fn with_key_variable<T>(named: &names::Named<T>) -> Result<Endpoint, Failure> {
     let mut endpoint = named.endpoint()?;
     let variable = named.provider.as_ref().and_then(|p| p.key_env().first().copied());
-    if endpoint.auth != Auth::None && variable.is_some() {
-        endpoint.key = Some(Secret::new(format!("${}", variable.unwrap_or_default())));
+    if let Some(variable) = variable.filter(|_| endpoint.auth != Auth::None) {
+        endpoint.key = Some(Secret::new(format!("${variable}")));
     }
-    let mut encoded = named.dialect.encode(&request, &endpoint)?;
+    Ok(endpoint)
+}
+
+fn write(mut encoded: Encoded, endpoint: &Endpoint, as_curl: bool) -> Outcome {
     endpoint.authorize(&mut encoded.uri, &mut encoded.headers)?;
-    if args.curl {
+    if as_curl {
         for loss in &encoded.losses {
             output::notice(&format!("loss: {loss}"));
         }
         output::print(&curl(&encoded))?;
     } else {
-        output::print_json(&shown(&encoded, &endpoint))?;
+        output::print_json(&shown(&encoded, endpoint))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -80,6 +95,9 @@ fn curl(encoded: &Encoded) -> String {
     let mut out = format!("curl -sS -X {} \"{}\"", encoded.method, encoded.uri);
     for (name, value) in &encoded.headers {
         let _ = write!(out, " \\\n  -H \"{name}: {}\"", value.to_str().unwrap_or_default());
+    }
+    if encoded.body.is_empty() {
+        return out + "\n";
     }
     let body = String::from_utf8_lossy(&encoded.body).replace('\'', r"'\''");
     let _ = writeln!(out, " \\\n  -d '{body}'");

@@ -3,6 +3,7 @@
 mod accept;
 mod decode;
 mod encode;
+mod exchange;
 mod names;
 mod translate;
 

@@ -1,42 +1,93 @@
-//! Dialects and providers by the names that people give them.
+//! Dialects, formats and providers by the names that people give them.
 
+use sabir::dialects::{dialects, embeddings, listings, providers, rerankings};
+use sabir::exchange::{Embedding, Listing, Reranking};
 use sabir::{Dialect, Endpoint, Env, Error, ErrorKind, Provider, Registry};
 
 /// Names that mean a dialect with a provider's row.
 const WITH_PROVIDER: &[(&str, &str, &str)] =
     &[("mistral-chat", "openai-chat", "mistral"), ("huggingface-chat", "openai-chat", "huggingface")];
 
-/// Which provider stands for a dialect where none is named: its inventor.
-const INVENTORS: &[(&str, &str)] = &[("openai-chat", "openai"), ("anthropic-messages", "anthropic")];
-
-/// A dialect, and the provider whose row goes with it.
-pub(crate) struct Named {
-    pub(crate) dialect: &'static dyn Dialect,
+/// What is spoken, and the provider whose row goes with it.
+pub(crate) struct Named<T = &'static dyn Dialect> {
+    pub(crate) dialect: T,
     pub(crate) provider: Option<Provider>,
+    /// Whether somebody said which provider.
+    stated: bool,
+}
+
+/// A format of one question and one answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Format {
+    Embed(&'static Embedding),
+    Rerank(&'static Reranking),
+    Models(&'static Listing),
 }
 
 /// Finds a dialect by its name, and the provider.
 pub(crate) fn find(dialect: &str, provider: Option<&str>) -> Result<Named, Error> {
     let alias = WITH_PROVIDER.iter().find(|(name, ..)| *name == dialect);
     let name = alias.map_or(dialect, |(_, name, _)| *name);
-    let dialect = sabir::dialects::dialect(name).ok_or_else(|| {
-        let known =
-            sabir::dialects::dialects().iter().map(|d| d.name()).chain(WITH_PROVIDER.iter().map(|(name, ..)| *name));
-        let known = known.collect::<Vec<_>>().join(", ");
-        Error::new(ErrorKind::Configuration, format!("unknown dialect {dialect:?}; the known ones are {known}"))
+    let found = sabir::dialects::dialect(name).ok_or_else(|| {
+        let message = if format(name).is_some() {
+            format!("{dialect} holds no conversations; this is for dialects that do: {}", conversations_known())
+        } else {
+            format!("unknown dialect {dialect:?}; the known ones are {}", known())
+        };
+        Error::new(ErrorKind::Configuration, message)
     })?;
-    let inventor = || INVENTORS.iter().find(|(of, _)| *of == name).map(|(_, provider)| *provider);
-    let provider = provider.or(alias.map(|(.., provider)| *provider)).or_else(inventor);
-    let provider = provider.map(|id| Registry::new().get(id)).transpose()?;
-    Ok(Named { dialect, provider })
+    with_provider(found, name, provider.or(alias.map(|(.., provider)| *provider)))
 }
 
-impl Named {
+/// Finds a format of one question and one answer by its name, and the provider. `None` where it is none of these.
+pub(crate) fn find_format(name: &str, provider: Option<&str>) -> Option<Result<Named<Format>, Error>> {
+    Some(with_provider(format(name)?, name, provider))
+}
+
+/// All names that are known, for people.
+pub(crate) fn known() -> String {
+    let formats = embeddings().iter().map(|f| f.name()).chain(rerankings().iter().map(|f| f.name()));
+    list(conversations().chain(formats).chain(listings().iter().map(|f| f.name())))
+}
+
+/// All names of dialects that hold conversations, for people.
+pub(crate) fn conversations_known() -> String {
+    list(conversations())
+}
+
+fn conversations() -> impl Iterator<Item = &'static str> {
+    dialects().iter().map(|dialect| dialect.name()).chain(WITH_PROVIDER.iter().map(|(name, ..)| *name))
+}
+
+fn list(names: impl Iterator<Item = &'static str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn format(name: &str) -> Option<Format> {
+    let embed = || Some(Format::Embed(embeddings().iter().copied().find(|format| format.name() == name)?));
+    let rerank = || Some(Format::Rerank(rerankings().iter().copied().find(|format| format.name() == name)?));
+    let models = || Some(Format::Models(listings().iter().copied().find(|format| format.name() == name)?));
+    embed().or_else(rerank).or_else(models)
+}
+
+fn with_provider<T>(dialect: T, name: &str, provider: Option<&str>) -> Result<Named<T>, Error> {
+    let stated = provider.is_some();
+    let provider = provider.or_else(|| providers::inventor(name).map(|row| row.id));
+    let provider = provider.map(|id| Registry::new().get(id)).transpose()?;
+    Ok(Named { dialect, provider, stated })
+}
+
+impl<T> Named<T> {
     /// The provider's endpoint, or one that stands for none.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Error> {
+        let nowhere = || Endpoint { base_url: "http://localhost".into(), ..Endpoint::default() };
         match &self.provider {
-            Some(provider) => provider.endpoint_without_key(&Env::process()),
-            None => Ok(Endpoint { base_url: "http://localhost".into(), ..Endpoint::default() }),
+            Some(provider) => match provider.endpoint_without_key(&Env::process()) {
+                // An inventor that is somewhere else for everybody (a region, a resource) was not asked for.
+                Err(_) if !self.stated => Ok(nowhere()),
+                endpoint => endpoint,
+            },
+            None => Ok(nowhere()),
         }
     }
 }

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use http::{HeaderMap, Method, StatusCode};
 use sabir::dialect::Asked;
+use sabir::drive::encode as encode_for;
 use sabir::drive::{client::replay, decode_whole};
 use sabir::{ChatRequest, Error, Loss};
 
@@ -17,8 +18,7 @@ use crate::{input, output};
     What could not be carried is on standard error."
 )]
 pub(crate) struct Args {
-    /// The dialect that is read
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", help = format!("The dialect that is read: {}", names::conversations_known()))]
     from: String,
     /// The dialect that is written
     #[arg(long, value_name = "B")]
@@ -79,7 +79,7 @@ fn request(from: &names::Named, to: &names::Named, body: &[u8], args: &Args) -> 
     let asked = Asked { method: &Method::POST, path: &args.path, headers: &HeaderMap::new(), body };
     let mut request = from.dialect.accept(asked)?;
     request.stream |= args.stream;
-    let encoded = to.dialect.encode(&request, &to.endpoint()?)?;
+    let encoded = encode_for(to.dialect, &request, &to.endpoint()?)?;
     Ok((encoded.body.to_vec(), encoded.losses))
 }
 

@@ -113,7 +113,7 @@ impl Aws {
     /// `Configuration` where no region is set, or the profile that should say it is not there.
     pub fn complete(self, endpoint: &mut Endpoint) -> Result<()> {
         if endpoint.base_url.is_empty() {
-            endpoint.base_url = self.base_url(&self.known_region()?);
+            endpoint.base_url = base_url(&self.env, &self.known_region()?);
         }
         if endpoint.key.is_some() {
             return Ok(());
@@ -129,31 +129,7 @@ impl Aws {
     }
 
     fn known_region(&self) -> Result<String> {
-        let of_env = || self.env.first(["AWS_REGION", "AWS_DEFAULT_REGION"]);
-        let region = match self.region.clone().or_else(of_env) {
-            Some(region) => Some(region),
-            None => profile::load(&self.env, self.profile.as_deref())?.region,
-        };
-        let region = region.ok_or_else(|| {
-            configuration("no AWS region is set: set AWS_REGION (us-east-1, for instance) or a region in the profile")
-        })?;
-        // It becomes a part of a host's name.
-        if region.is_empty() || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(configuration("the AWS region is not one: write it like us-east-1"));
-        }
-        Ok(region)
-    }
-
-    /// Where Bedrock answers in a region, unless the environment says otherwise.
-    fn base_url(&self, region: &str) -> String {
-        let given = self.env.first(["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]);
-        given.map_or_else(
-            || {
-                let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-                format!("https://bedrock-runtime.{region}.{domain}")
-            },
-            |url| url.trim_end_matches('/').to_owned(),
-        )
+        region(&self.env, self.region.as_deref(), self.profile.as_deref())
     }
 
     /// The keys that are good now, from the first place that has any.
@@ -182,6 +158,38 @@ impl Aws {
              `aws configure`; in a container or on an instance, allow its endpoint",
         ))
     }
+}
+
+/// Where Bedrock answers, as far as an environment and its profile say.
+pub(crate) fn usual_base_url(env: &Env) -> Result<String> {
+    Ok(base_url(env, &region(env, None, None)?))
+}
+
+fn region(env: &Env, given: Option<&str>, profile: Option<&str>) -> Result<String> {
+    let region = match given.map(str::to_owned).or_else(|| env.first(["AWS_REGION", "AWS_DEFAULT_REGION"])) {
+        Some(region) => Some(region),
+        None => profile::load(env, profile)?.region,
+    };
+    let region = region.ok_or_else(|| {
+        configuration("no AWS region is set: set AWS_REGION (us-east-1, for instance) or a region in the profile")
+    })?;
+    // It becomes a part of a host's name.
+    if region.is_empty() || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(configuration("the AWS region is not one: write it like us-east-1"));
+    }
+    Ok(region)
+}
+
+/// Where Bedrock answers in a region, unless the environment says otherwise.
+fn base_url(env: &Env, region: &str) -> String {
+    let given = env.first(["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]);
+    given.map_or_else(
+        || {
+            let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            format!("https://bedrock-runtime.{region}.{domain}")
+        },
+        |url| url.trim_end_matches('/').to_owned(),
+    )
 }
 
 /// Keys, and until when they hold; without end where nothing says so.
