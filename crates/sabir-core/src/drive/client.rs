@@ -16,7 +16,7 @@ use crate::exchange::{Embedding, Reranking};
 use crate::frame::Framer;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
-use crate::{Endpoint, Error, ErrorKind, Loss, Result, Sink, Stage};
+use crate::{Endpoint, Error, ErrorKind, Loss, ModelTraits, Result, Sink, Stage};
 
 /// How much an answer may take. Both bounds hold for what a server sends, after decompression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +157,9 @@ impl Service for Origin {
 /// # Errors
 /// As [`Dialect::encode`] and [`ModelTraits::fit`](crate::ModelTraits::fit).
 pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    if !ModelTraits::matter_to(request) {
+        return dialect.encode(request, endpoint);
+    }
     let (request, losses) = endpoint.traits(&request.model).fit(request)?;
     let mut encoded = dialect.encode(&request, endpoint)?;
     encoded.losses.splice(0..0, losses);

@@ -10,6 +10,17 @@ use crate::{Error, ErrorKind, Feature, Loss, Result};
 const LEAST_BUDGET: u64 = 1024;
 
 impl ModelTraits {
+    /// Whether a request says anything that some model does not take. The common one does not, and its model need not
+    /// be looked up.
+    pub fn matter_to(request: &ChatRequest) -> bool {
+        let sampling = [request.temperature, request.top_p, request.presence_penalty, request.frequency_penalty];
+        request.reasoning.is_some()
+            || request.tool_choice.is_some()
+            || request.top_k.is_some()
+            || sampling.iter().any(Option::is_some)
+            || request.messages.last().is_some_and(|last| last.role == Role::Assistant)
+    }
+
     /// The request as this model takes it, and what had to be changed for that. Borrowed where nothing had to be.
     ///
     /// # Errors

@@ -200,3 +200,21 @@ fn a_lookup_is_equal_to_itself_alone() {
     assert_eq!((TraitsOf::default().0)("p", "m"), ModelTraits::default());
     assert_eq!((known.0)("p", "m").tools, Some(true));
 }
+
+#[test]
+fn a_request_that_says_nothing_special_is_not_held_against_a_model() {
+    let plain = ChatRequest::new("m").system("Be brief.").user("hi").max_tokens(9);
+    assert!(!ModelTraits::matter_to(&plain));
+    for special in [
+        plain.clone().temperature(0.5),
+        ChatRequest { top_p: Some(0.5), ..plain.clone() },
+        ChatRequest { top_k: Some(5), ..plain.clone() },
+        ChatRequest { presence_penalty: Some(0.5), ..plain.clone() },
+        ChatRequest { frequency_penalty: Some(0.5), ..plain.clone() },
+        plain.clone().tool_choice(ToolChoice::Required),
+        plain.clone().effort(Effort::Low),
+        plain.clone().assistant("So"),
+    ] {
+        assert!(ModelTraits::matter_to(&special), "{special:?}");
+    }
+}
