@@ -34,6 +34,8 @@ pub mod ollama;
 pub mod openai_chat;
 #[cfg(feature = "openai-completions")]
 pub mod openai_completions;
+#[cfg(any(feature = "openai-completions", feature = "openai-responses"))]
+mod openai_error;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
 pub mod providers;

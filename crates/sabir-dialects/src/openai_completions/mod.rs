@@ -15,7 +15,7 @@
 //! | `top_k` | `true` | `top_k` is known |
 
 mod accept;
-mod error;
+
 mod request;
 mod response;
 mod stream;
@@ -30,6 +30,8 @@ use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
 use sabir_core::{Endpoint, Error, Result};
+
+use crate::openai_error as error;
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "openai-completions";

@@ -24,7 +24,7 @@
 
 mod accept;
 mod encoder;
-mod error;
+
 mod item;
 mod request;
 mod response;
@@ -41,6 +41,8 @@ use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
 use sabir_core::{Endpoint, Error, Result};
+
+use crate::openai_error as error;
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "openai-responses";

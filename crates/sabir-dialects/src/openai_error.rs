@@ -1,4 +1,4 @@
-//! Errors: in the shapes in which the servers of this dialect say them, and in OpenAI's, in which we do.
+//! Errors of Responses and legacy Completions: in the shapes in which servers say them, and in OpenAI's, in which we do.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const LONGEST: usize = 600;
 
 /// The error that an HTTP answer is.
-pub(super) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let (code, message) = match serde_json::from_str::<Value>(text).map(|json| find(&json)) {
@@ -25,7 +25,7 @@ pub(super) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Er
 }
 
 /// The error that an object inside a success is; `None` where it says none.
-pub(super) fn inside(json: &Value) -> Option<Error> {
+pub(crate) fn inside(json: &Value) -> Option<Error> {
     find(json).map(|(code, message)| {
         let error = Error::new(kind_for(0, code.as_deref(), &message), message);
         match code {
@@ -83,7 +83,7 @@ fn short(text: &str) -> String {
 }
 
 /// An error in OpenAI's shape, with the status that OpenAI would send.
-pub(super) fn refuse(error: &Error) -> (StatusCode, Bytes) {
+pub(crate) fn refuse(error: &Error) -> (StatusCode, Bytes) {
     let own = error.status().filter(|status| status.is_client_error() || status.is_server_error());
     let status = own.or_else(|| StatusCode::from_u16(words_for(error.kind()).0).ok());
     let body = json!({ "error": shape(error) }).to_string();
@@ -91,7 +91,7 @@ pub(super) fn refuse(error: &Error) -> (StatusCode, Bytes) {
 }
 
 /// The object that OpenAI's `error` field holds.
-pub(super) fn shape(error: &Error) -> Value {
+pub(crate) fn shape(error: &Error) -> Value {
     let (_, kind, code) = words_for(error.kind());
     json!({"message": error.message(), "type": kind, "param": null, "code": error.code().or(code)})
 }
