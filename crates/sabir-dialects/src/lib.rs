@@ -26,6 +26,8 @@ pub mod gemini;
 pub mod huggingface;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod json;
+#[allow(dead_code, reason = "each room uses some of it")]
+mod lenient;
 #[cfg(feature = "models")]
 pub mod models;
 #[cfg(feature = "ollama")]

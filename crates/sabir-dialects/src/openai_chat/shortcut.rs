@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::wire::{Body, Chunk, Message, Text};
+use super::wire::{Body, Chunk, Message};
+use crate::lenient::Text;
 
 /// What the one string is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::shortcut::Kind;
 use super::thoughts::Thoughts;
 use super::{NAME, error, usage, wire};
+use crate::lenient::{Count, Object};
 
 /// What has to be kept between the chunks of one answer.
 #[derive(Debug, Default)]
@@ -163,8 +164,8 @@ impl Teller {
         }
         if let Some(function) = message.function_call.0.filter(|f| !f.name.is_empty() || !f.arguments.is_empty()) {
             // The deprecated single call: a number of its own keeps it apart from the others.
-            let index = wire::Count(Some(u64::MAX));
-            self.call(wire::Call { index, function: wire::Object(Some(function)), ..wire::Call::default() }, sink)?;
+            let index = Count(Some(u64::MAX));
+            self.call(wire::Call { index, function: Object(Some(function)), ..wire::Call::default() }, sink)?;
         }
         self.refusal.push_str(&message.refusal);
         self.annotations.extend(message.annotations.0);

@@ -2,17 +2,16 @@
 //! none of that is fatal. Strings are borrowed from the body.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
-use std::ops::Deref;
 
 use sabir_core::ErrorKind;
 use sabir_core::dialect::unreadable;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Number, Value};
+
+use crate::lenient::{Count, Lenient, List, Object, Text, leniently};
 
 /// A whole answer, or a chunk of a streamed one: the two differ in `message` and `delta` only.
 #[derive(Debug, Default, Deserialize)]
@@ -152,22 +151,6 @@ pub(super) struct ServerTools {
     pub web_search_requests: Count,
 }
 
-/// A string or number as text; a list or object is its JSON text (arguments as an object), anything else is empty.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Text<'a>(pub Cow<'a, str>);
-
-/// A counter; null, negative and anything that is no number is unknown.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Count(pub Option<u64>);
-
-/// An object; anything else counts as missing.
-#[derive(Debug)]
-pub(super) struct Object<T>(pub Option<Box<T>>);
-
-/// A list; anything else counts as empty.
-#[derive(Debug)]
-pub(super) struct List<T>(pub Vec<T>);
-
 /// A message's content: a string, a list of parts, or one part.
 #[derive(Debug, Default)]
 pub(super) enum Body<'a> {
@@ -188,79 +171,6 @@ impl Body<'_> {
     }
 }
 
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<T> Default for Object<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-/// What can be made of any JSON value; nothing, unless an implementation says otherwise.
-trait Lenient<'de>: Default {
-    fn of_text(_: Cow<'de, str>) -> Self {
-        Self::default()
-    }
-    fn of_number(_: Number) -> Self {
-        Self::default()
-    }
-    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        IgnoredAny.visit_map(map).map(|_| Self::default())
-    }
-    fn of_list<A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
-        IgnoredAny.visit_seq(list).map(|_| Self::default())
-    }
-}
-
-impl<'de> Lenient<'de> for Text<'de> {
-    fn of_text(text: Cow<'de, str>) -> Self {
-        Self(text)
-    }
-    fn of_number(number: Number) -> Self {
-        Self(number.to_string().into())
-    }
-    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        let value = Value::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Self(value.to_string().into()))
-    }
-    fn of_list<A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
-        let value = Value::deserialize(SeqAccessDeserializer::new(list))?;
-        Ok(Self(value.to_string().into()))
-    }
-}
-
-impl Lenient<'_> for Count {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
-    fn of_number(number: Number) -> Self {
-        let whole = || number.as_f64().filter(|n| (0.0..1e15).contains(n)).map(|n| n as u64);
-        Self(number.as_u64().or_else(whole))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Lenient<'de> for Object<T> {
-    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        Box::deserialize(MapAccessDeserializer::new(map)).map(|value| Self(Some(value)))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Lenient<'de> for List<T> {
-    fn of_list<A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(list)).map(Self)
-    }
-}
-
 impl<'de> Lenient<'de> for Body<'de> {
     fn of_text(text: Cow<'de, str>) -> Self {
         Self::Text(text)
@@ -273,57 +183,11 @@ impl<'de> Lenient<'de> for Body<'de> {
     }
 }
 
-struct Any<T>(PhantomData<T>);
-
-impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
-        Ok(T::of_text(Cow::Borrowed(text)))
-    }
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        Ok(T::of_text(Cow::Owned(text.to_owned())))
-    }
-    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
-        Ok(T::of_number(number.into()))
-    }
-    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
-        Ok(T::of_number(number.into()))
-    }
-    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
-        Ok(Number::from_f64(number).map(T::of_number).unwrap_or_default())
-    }
-    fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
-    }
-    fn visit_unit<E: Error>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::of_map(map)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
-        T::of_list(list)
+impl<'de: 'a, 'a> Deserialize<'de> for Body<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        leniently(deserializer)
     }
 }
-
-macro_rules! deserialize_leniently {
-    ($([$($generics:tt)*] $type:ty),+) => {
-        $(impl<$($generics)*> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(Any(PhantomData))
-            }
-        })+
-    };
-}
-
-deserialize_leniently!(
-    ['de: 'a, 'a] Text<'a>, ['de: 'a, 'a] Body<'a>, ['de] Count,
-    ['de, T: Deserialize<'de>] Object<T>, ['de, T: Deserialize<'de>] List<T>
-);
 
 /// An answer or a chunk of one. One look at the bytes as text is cheaper than one at each string in them.
 pub(super) fn read<'a>(what: &str, data: &'a [u8]) -> sabir_core::Result<Box<Chunk<'a>>> {
