@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use sabir::dialect::{Answer, Asked};
 use sabir_core::exchange::Exchange;
-use sabir_tests::{Recording, recordings};
+use sabir_tests::{Recording, deviations, recordings};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,12 +16,18 @@ type Format<Q, A> = dyn Exchange<Request = Q, Response = A>;
 pub(crate) fn run<Q: Serialize + Default + 'static, A: 'static>(
     subject: &Subject,
     format: &Format<Q, A>,
-    own: Vec<(&'static str, Q)>,
+    questions: Vec<(&'static str, Q)>,
+    answers: Vec<(&'static str, A)>,
     schemas: &Schemas,
 ) -> Row {
     let mut row = Row { name: subject.name, ..Row::default() };
+    let otherwise = deviations();
     for recording in subject.corpora().flat_map(recordings) {
         let asked = request(subject, format, &recording, schemas, &mut row).unwrap_or_default();
+        if recording.expected.is_some() {
+            // `exchanges.rs` holds every answer to this, and the list of deviations to being true.
+            row.read.count(!otherwise.contains_key(&recording.id));
+        }
         let decoded =
             format.decode(Answer { status: recording.status, headers: &recording.headers, body: &recording.body });
         let (body, column): (_, fn(&mut Row) -> &mut Tally) = if recording.status.is_success() {
@@ -41,7 +47,7 @@ pub(crate) fn run<Q: Serialize + Default + 'static, A: 'static>(
         let outcome = subject.valid(body, &ours, schemas);
         row.note(column, "answer", &recording.id, outcome);
     }
-    for (name, request) in own {
+    for (name, request) in questions {
         match format.encode(&request, &subject.endpoint()) {
             Ok(encoded) => {
                 let outcome = subject.valid(Body::Request, &encoded.body, schemas);
@@ -49,6 +55,10 @@ pub(crate) fn run<Q: Serialize + Default + 'static, A: 'static>(
             }
             Err(_) => row.own_requests.apart += 1,
         }
+    }
+    for (name, answer) in answers {
+        let outcome = subject.valid(Body::Response, &format.respond(&answer, &Q::default()).body, schemas);
+        row.note(|row| &mut row.own_answers, "own-answer", name, outcome);
     }
     row
 }

@@ -4,12 +4,15 @@
 //! A recorded body that its own description refuses asks nothing of us: it is counted apart. What is known to be
 //! refused is in `schemas/DEVIATIONS.txt`, with the reason; a line there that is not needed any more is a failure.
 
+mod answered;
 mod asked;
 mod chat;
 #[path = "../contract.rs"]
 mod contract;
+mod counts;
 mod exchange;
 mod page;
+mod providers;
 mod schemas;
 mod subjects;
 mod tally;
@@ -46,8 +49,11 @@ fn what_we_write_is_what_the_services_describe() {
 /// Every dialect and every format that is built in, in the order in which they are documented.
 fn rows(schemas: &Schemas) -> Vec<Row> {
     let subjects: Vec<_> = subjects::SUBJECTS.iter().filter(|subject| subject.is_built()).collect();
-    for dialect in sabir::dialects::dialects() {
-        let name = dialect.name();
+    let (chats, vectors) = (sabir::dialects::dialects().iter(), sabir::dialects::embeddings().iter());
+    let (orders, lists) = (sabir::dialects::rerankings().iter(), sabir::dialects::listings().iter());
+    let conversations = chats.map(|dialect| dialect.name());
+    let others = vectors.map(|format| format.name()).chain(orders.map(|format| format.name()));
+    for name in conversations.chain(others).chain(lists.map(|format| format.name())) {
         assert!(subjects.iter().any(|subject| subject.room == name), "no description is named for {name}");
     }
     std::thread::scope(|scope| {

@@ -37,12 +37,15 @@ const RECORDED: &str = "\
 The recordings are described in [tests/recordings](../tests/recordings/README.md), the descriptions in
 [tests/schemas](../tests/schemas/README.md).
 
-* *answers read*: the decoder says what the oracle of the recordings says.
+* *answers read*: the decoder says what the oracle of the recordings says (the tests `recordings` and `exchanges`).
 * *requests accepted*: what clients sent, understood by the server's side.
 * *same again*: what was accepted means the same after it was encoded and accepted once more, or a loss is stated.
 * *requests valid*: what was accepted, encoded again, is valid by the service's description of its requests, in which
   an unknown field is an error.
 * *answers*, *errors* and *streams valid*: what was decoded, given as an answer of ours. Of a stream every event.
+
+Jina and Voyage publish no description that may be kept here: that of `jina-rerank` was written by hand, after their
+public pages. Nobody recorded `ollama-embed` and `ollama-tags`; what we write for them is below.
 
 In parentheses: recordings that the description itself refuses, of which nothing is asked. They are other vendors'
 fields, fields of a beta, values wrong on purpose, and bodies that are no JSON.

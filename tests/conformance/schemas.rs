@@ -32,10 +32,15 @@ pub(crate) struct Schemas(HashMap<Slot, Validator>);
 impl Schemas {
     /// Reads the bundles.
     pub(crate) fn load() -> Self {
+        let bodies = [Body::Request, Body::Response, Body::Stream, Body::Error];
+        Self::of(bodies.iter().flat_map(|body| SUBJECTS.iter().flat_map(|subject| subject.slots(*body))))
+    }
+
+    /// Reads the bundles of these descriptions.
+    pub(crate) fn of(slots: impl Iterator<Item = Slot>) -> Self {
         let mut bundles = HashMap::new();
         let mut all = HashMap::new();
-        let bodies = [Body::Request, Body::Response, Body::Stream, Body::Error];
-        for slot in bodies.iter().flat_map(|body| SUBJECTS.iter().flat_map(|subject| subject.slots(*body))) {
+        for slot in slots {
             let side = if slot.body == Body::Request { "requests" } else { "answers" };
             let name = format!("{}.{side}.json", slot.bundle);
             let bundle = bundles.entry(name).or_insert_with_key(|name| read(name));

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::schemas::{Body, Schemas, Slot};
 use crate::tally::Row;
-use crate::{chat, exchange};
+use crate::{answered, asked, chat, exchange};
 
 /// One row of the page.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ enum Kind {
     Chat,
     Embedding,
     Reranking,
+    Listing,
 }
 
 const OPENAI_CHAT: Operations = &[("openai", "chat.completions"), ("openai-sdk", "chat.completions")];
@@ -72,12 +73,15 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     chat("ollama-generate", "ollama-generate", &[("ollama", "generate")]),
     format("openai-embeddings", Kind::Embedding, &[("openai", "embeddings"), ("mistral", "embeddings")]),
     format("cohere-embed", Kind::Embedding, &[("cohere", "v1.embed"), ("cohere", "v2.embed")]),
-    Subject {
-        corpora: &[],
-        ..format("gemini-embed", Kind::Embedding, &[("gemini", "embedContent"), ("gemini", "batchEmbedContents")])
-    },
+    format("gemini-embed", Kind::Embedding, &[("gemini", "embedContent"), ("gemini", "batchEmbedContents")]),
     Subject { corpora: &[], ..format("ollama-embed", Kind::Embedding, &[("ollama", "embed")]) },
     format("cohere-rerank", Kind::Reranking, &[("cohere", "v1.rerank"), ("cohere", "v2.rerank")]),
+    format("jina-rerank", Kind::Reranking, &[("jina", "rerank"), ("jina", "voyage.rerank")]),
+    format("openai-models", Kind::Listing, &[("openai", "models"), ("mistral", "models")]),
+    format("anthropic-models", Kind::Listing, &[("anthropic", "models")]),
+    format("gemini-models", Kind::Listing, &[("gemini", "models")]),
+    format("cohere-models", Kind::Listing, &[("cohere", "v1.models")]),
+    Subject { corpora: &[], ..format("ollama-tags", Kind::Listing, &[("ollama", "tags")]) },
 ];
 
 const fn chat(name: &'static str, room: &'static str, operations: &'static [(&'static str, &'static str)]) -> Subject {
@@ -98,6 +102,7 @@ impl Subject {
             Kind::Chat => sabir::dialects::dialect(self.room).is_some(),
             Kind::Embedding => sabir::dialects::embeddings().iter().any(|format| format.name() == self.room),
             Kind::Reranking => sabir::dialects::rerankings().iter().any(|format| format.name() == self.room),
+            Kind::Listing => sabir::dialects::listings().iter().any(|format| format.name() == self.room),
         }
     }
 
@@ -151,12 +156,18 @@ impl Subject {
             Kind::Embedding => {
                 let mut all = sabir::dialects::embeddings().iter();
                 let format = *all.find(|format| format.name() == self.room).expect("it is built");
-                exchange::run(self, format, crate::asked::embeddings(), schemas)
+                exchange::run(self, format, asked::embeddings(), answered::embeddings(), schemas)
             }
             Kind::Reranking => {
                 let mut all = sabir::dialects::rerankings().iter();
                 let format = *all.find(|format| format.name() == self.room).expect("it is built");
-                exchange::run(self, format, crate::asked::rerankings(), schemas)
+                exchange::run(self, format, asked::rerankings(), answered::rerankings(), schemas)
+            }
+            Kind::Listing => {
+                let mut all = sabir::dialects::listings().iter();
+                let format = *all.find(|format| format.name() == self.room).expect("it is built");
+                // What is asked has no body.
+                exchange::run(self, format, Vec::new(), answered::listings(), schemas)
             }
         }
     }

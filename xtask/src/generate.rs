@@ -1,5 +1,6 @@
 //! What is made from `providers.toml`: the static table of `sabir-dialects`, and the list in the README.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -36,16 +37,25 @@ pub(crate) struct Row {
     name: String,
     dialect: String,
     #[serde(default)]
+    also: Table,
+    #[serde(default)]
     embed: String,
     #[serde(default)]
     rerank: String,
     #[serde(default)]
     models: String,
+    #[serde(default)]
+    count: String,
     base_url: String,
     #[serde(default)]
     base_path: String,
+    moved: Option<(String, String)>,
     base_url_env: Vec<String>,
     key_env: Vec<String>,
+    #[serde(default)]
+    token_env: Vec<String>,
+    #[serde(default)]
+    header_env: BTreeMap<String, Vec<String>>,
     model_env: Vec<String>,
     auth: String,
     key: Key,
@@ -121,20 +131,27 @@ fn row_literal(row: &Row) -> Result<String, String> {
         embed,
         rerank,
         models,
+        count,
         base_url,
         base_path,
+        moved,
         base_url_env,
         key_env,
+        token_env,
         model_env,
         model,
         cheap_model,
         ..
     } = row;
+    let header_env: Vec<String> = row.header_env.iter().map(|(name, env)| format!("({name:?}, &{env:?}),")).collect();
+    let header_env = header_env.concat();
     Ok(format!(
-        "ProviderRow {{ id: {id:?}, aliases: &{aliases:?}, name: {name:?}, dialect: {dialect:?}, \
-         embed: {embed:?}, rerank: {rerank:?}, models: {models:?}, base_url: {base_url:?}, base_path: {base_path:?}, base_url_env: &{base_url_env:?}, key_env: &{key_env:?}, \
-         model_env: &{model_env:?}, auth: {auth}, key_required: {}, model: {model:?}, cheap_model: {cheap_model:?}, \
+        "ProviderRow {{ id: {id:?}, aliases: &{aliases:?}, name: {name:?}, dialect: {dialect:?}, also: {}, \
+         embed: {embed:?}, rerank: {rerank:?}, models: {models:?}, count: {count:?}, base_url: {base_url:?}, base_path: {base_path:?}, \
+         moved: {moved:?}, base_url_env: &{base_url_env:?}, key_env: &{key_env:?}, token_env: &{token_env:?}, \
+         header_env: &[{header_env}], model_env: &{model_env:?}, auth: {auth}, key_required: {}, model: {model:?}, cheap_model: {cheap_model:?}, \
          headers: {}, quirks: {}, retired: {retired} }},",
+        pairs(id, &row.also)?,
         row.key == Key::Required,
         pairs(id, &row.headers)?,
         pairs(id, &row.quirks)?,
@@ -182,21 +199,16 @@ pub(crate) fn readme(text: &str, rows: &[Row]) -> Result<String, String> {
 fn list(rows: &[Row]) -> String {
     let mut text = String::from("| Provider | `id/model` | Speaks | Key variables |\n| --- | --- | --- | --- |\n");
     let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    for row in rows {
-        let retired = if row.retired.is_empty() { "" } else { " (retired)" };
+    // A service that is gone is named in its error, not in the list of those that can be called.
+    for row in rows.iter().filter(|row| row.retired.is_empty()) {
         let mut ids = vec![row.id.clone()];
         ids.extend(row.aliases.iter().cloned());
         let optional = if row.key == Key::Optional { " (optional)" } else { "" };
-        let formats = [&row.dialect, &row.embed, &row.rerank];
-        let formats: Vec<String> = formats.into_iter().filter(|format| !format.is_empty()).cloned().collect();
-        let _ = writeln!(
-            text,
-            "| {}{retired} | {} | {} | {}{optional} |",
-            row.name,
-            quoted(&ids),
-            quoted(&formats),
-            quoted(&row.key_env)
-        );
+        let formats = std::iter::once(&row.dialect).chain(row.also.keys()).chain([&row.embed, &row.rerank, &row.count]);
+        let formats: Vec<String> = formats.filter(|format| !format.is_empty()).cloned().collect();
+        let keys: Vec<String> = row.key_env.iter().chain(&row.token_env).cloned().collect();
+        let _ =
+            writeln!(text, "| {} | {} | {} | {}{optional} |", row.name, quoted(&ids), quoted(&formats), quoted(&keys));
     }
     text
 }
@@ -223,8 +235,23 @@ mod tests {
         let signed = ROW.replace("header:x", "aws").replace("dialect = \"d\"", "dialect = \"\"\nembed = \"e\"");
         let row = &read(&signed).expect("a good row")[0];
         let literal = row_literal(row).expect("a good row");
+        assert!(literal.contains("also: &[], embed") && literal.contains("moved: None, "), "{literal}");
         assert!(literal.contains("auth: AuthRow::Aws") && literal.contains("embed: \"e\", rerank: \"\""), "{literal}");
         assert!(list(std::slice::from_ref(row)).contains("| A | `a` | `e` |"));
+    }
+
+    #[test]
+    fn a_row_may_say_more() {
+        let more = "also = { f = \"/p\" }\nmoved = [\"old\", \"new\"]\ntoken_env = [\"A_TOKEN\"]\nheader_env = { h = [\"A_H\"] }\n";
+        let rows = read(&format!("{ROW}{more}")).expect("a good row");
+        let literal = row_literal(&rows[0]).expect("a good row");
+        for said in ["also: &[(\"f\", \"/p\"),]", "moved: Some((\"old\", \"new\"))", "&[(\"h\", &[\"A_H\"]),]"] {
+            assert!(literal.contains(said), "{said} in {literal}");
+        }
+        assert!(list(&rows).contains("| A | `a` | `d`, `f` | `A_KEY`, `A_TOKEN` (optional) |"), "{}", list(&rows));
+        assert!(read(&format!("{ROW}moved = [\"old\"]")).is_err());
+        let gone = read(&format!("{ROW}retired = \"it is gone\"")).expect("a good row");
+        assert!(!list(&gone).contains("| A |"), "{}", list(&gone));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::{HeaderMap, Uri};
 
-use crate::{Error, ErrorKind, ModelTraits, Result, Secret, Signer, TraitsOf};
+use crate::{Error, ErrorKind, Loss, ModelTraits, Result, Secret, Signer, TraitsOf};
 
 /// One provider as it is to be called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Endpoint {
     pub quirks: Quirks,
     /// Where it is known what its models can do.
     pub traits: TraitsOf,
+    /// What was changed in the caller's own settings (a base URL that is served no more), told with every answer.
+    pub notices: Vec<Loss>,
 }
 
 /// How a provider wants its key.

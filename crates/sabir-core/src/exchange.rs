@@ -1,9 +1,11 @@
-//! A wire format of one question and one answer, both ways: vectors, orders of documents, lists of models.
+//! A wire format of one question and one answer, both ways: vectors, orders of documents, lists of models, counts of
+//! tokens.
 //! What [`Dialect`](crate::Dialect) is for conversations, without the streams.
 
 use bytes::Bytes;
 use http::StatusCode;
 
+use crate::count::{CountRequest, CountResponse};
 use crate::dialect::{Answer, Asked, Encoded, Responded};
 use crate::embed::{EmbedRequest, EmbedResponse};
 use crate::models::{ModelsRequest, ModelsResponse};
@@ -19,6 +21,17 @@ pub trait Exchange: std::fmt::Debug + Send + Sync + 'static {
 
     /// Its name: `openai-embeddings`, `cohere-rerank`. Also the namespace of its options.
     fn name(&self) -> &'static str;
+
+    /// The quirks that a provider's row may name for it.
+    fn quirks(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// How the paths end at which clients ask for this (`/count_tokens`), the usual whole path first: a server that
+    /// finds formats by their paths finds it by them, under any prefix.
+    fn paths(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// What is asked, as this format's HTTP request. The same request gives the same bytes.
     fn encode(&self, request: &Self::Request, endpoint: &Endpoint) -> Result<Encoded>;
@@ -42,6 +55,8 @@ pub type Embedding = dyn Exchange<Request = EmbedRequest, Response = EmbedRespon
 pub type Reranking = dyn Exchange<Request = RerankRequest, Response = RerankResponse>;
 /// A wire format for lists of models.
 pub type Listing = dyn Exchange<Request = ModelsRequest, Response = ModelsResponse>;
+/// A wire format for counts of tokens.
+pub type Counting = dyn Exchange<Request = CountRequest, Response = CountResponse>;
 
 /// What an [`Exchange`] asks, as far as the drivers need to know it.
 pub trait Question: Send + Sync + 'static {
@@ -66,7 +81,7 @@ pub trait Question: Send + Sync + 'static {
     }
 
     /// Writes into an answer what is known of it besides its body.
-    fn complete(answer: &mut Self::Answer, provider: &str, request_id: Option<&str>, losses: Vec<Loss>);
+    fn complete(&self, answer: &mut Self::Answer, provider: &str, request_id: Option<&str>, losses: Vec<Loss>);
 }
 
 impl Question for EmbedRequest {
@@ -87,7 +102,7 @@ impl Question for EmbedRequest {
             .ok_or_else(|| misfit(format!("{asked} inputs were sent and {given} vectors came back")))
     }
 
-    fn complete(answer: &mut EmbedResponse, provider: &str, request_id: Option<&str>, losses: Vec<Loss>) {
+    fn complete(&self, answer: &mut EmbedResponse, provider: &str, request_id: Option<&str>, losses: Vec<Loss>) {
         provider.clone_into(&mut answer.provider);
         answer.request_id = answer.request_id.take().or_else(|| request_id.map(str::to_owned));
         answer.losses.splice(0..0, losses);
@@ -113,7 +128,7 @@ impl Question for RerankRequest {
         })
     }
 
-    fn complete(answer: &mut RerankResponse, provider: &str, request_id: Option<&str>, losses: Vec<Loss>) {
+    fn complete(&self, answer: &mut RerankResponse, provider: &str, request_id: Option<&str>, losses: Vec<Loss>) {
         provider.clone_into(&mut answer.provider);
         answer.request_id = answer.request_id.take().or_else(|| request_id.map(str::to_owned));
         answer.losses.splice(0..0, losses);
@@ -123,11 +138,45 @@ impl Question for RerankRequest {
 impl Question for ModelsRequest {
     type Answer = ModelsResponse;
 
-    fn model(&self) -> &'static str {
-        ""
+    fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or_default()
     }
 
-    fn complete(_: &mut ModelsResponse, _: &str, _: Option<&str>, _: Vec<Loss>) {}
+    fn check(&self, answer: &ModelsResponse) -> Result<()> {
+        match answer.models.len() {
+            count if self.model.is_some() && count != 1 => {
+                Err(misfit(format!("one model was asked for and {count} came back")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A service that is asked about one model need not say its name again.
+    fn complete(&self, answer: &mut ModelsResponse, _: &str, _: Option<&str>, _: Vec<Loss>) {
+        if let (Some(asked), [model]) = (&self.model, answer.models.as_mut_slice())
+            && model.id.is_empty()
+        {
+            model.id.clone_from(asked);
+        }
+    }
+}
+
+impl Question for CountRequest {
+    type Answer = CountResponse;
+
+    fn model(&self) -> &str {
+        &self.chat.model
+    }
+
+    fn strict(&self) -> bool {
+        self.chat.strict
+    }
+
+    fn complete(&self, answer: &mut CountResponse, provider: &str, request_id: Option<&str>, losses: Vec<Loss>) {
+        provider.clone_into(&mut answer.provider);
+        answer.request_id = answer.request_id.take().or_else(|| request_id.map(str::to_owned));
+        answer.losses.splice(0..0, losses);
+    }
 }
 
 fn misfit(what: String) -> Error {

@@ -1,7 +1,7 @@
 //! The vocabulary and the seams of [Sabir](https://docs.rs/sabir): everything that has to be agreed on, and nothing
 //! that touches the world. No IO, no clock, no environment, no runtime.
 //!
-//! * [`chat`], [`embed`], [`rerank`]: the words.
+//! * [`chat`], [`count`], [`embed`], [`rerank`], [`models`]: the words.
 //! * [`dialect`]: a wire format, both ways; [`frame`] cuts streams into frames; a [`Sink`] is where decoders tell.
 //! * [`service`]: the one method that clients, layers and providers share; [`transport`]: where bytes move;
 //!   [`Clock`]: where time passes.
@@ -10,6 +10,7 @@
 
 pub mod chat;
 mod clock;
+pub mod count;
 pub mod dialect;
 pub mod drive;
 pub mod embed;
@@ -17,7 +18,6 @@ mod endpoint;
 pub mod error;
 pub mod exchange;
 pub mod frame;
-pub mod json;
 mod loss;
 pub mod model;
 pub mod models;

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::chat::{ChatRequest, ChatResponse, EventStream};
+use crate::count::{CountRequest, CountResponse};
 use crate::embed::{EmbedRequest, EmbedResponse};
 use crate::rerank::{RerankRequest, RerankResponse};
 use crate::transport::{BoxFuture, Timeouts};
@@ -13,7 +14,6 @@ use crate::{Error, ErrorKind, Result};
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "chat is the common case; boxing it would cost every call an allocation")]
 pub enum Request {
     /// An answer to a conversation; a stream where the request says so.
     Chat(ChatRequest),
@@ -21,6 +21,9 @@ pub enum Request {
     Embed(EmbedRequest),
     /// An order of documents.
     Rerank(RerankRequest),
+    /// How many tokens a conversation is. It goes through the layers as the others do: providers count it against
+    /// their limits on requests, and it may fail and be tried again as any call.
+    Count(CountRequest),
 }
 
 impl Request {
@@ -30,6 +33,7 @@ impl Request {
             Self::Chat(r) => &r.model,
             Self::Embed(r) => &r.model,
             Self::Rerank(r) => &r.model,
+            Self::Count(r) => &r.chat.model,
         }
     }
 
@@ -39,6 +43,7 @@ impl Request {
             Self::Chat(r) => &mut r.model,
             Self::Embed(r) => &mut r.model,
             Self::Rerank(r) => &mut r.model,
+            Self::Count(r) => &mut r.chat.model,
         }
     }
 
@@ -48,6 +53,7 @@ impl Request {
             Self::Chat(r) => &mut r.strict,
             Self::Embed(r) => &mut r.strict,
             Self::Rerank(r) => &mut r.strict,
+            Self::Count(r) => &mut r.chat.strict,
         }
     }
 }
@@ -63,6 +69,8 @@ pub enum Reply {
     Embed(EmbedResponse),
     /// An order of documents.
     Rerank(RerankResponse),
+    /// How many tokens a conversation is.
+    Count(CountResponse),
 }
 
 impl Reply {
@@ -121,6 +129,20 @@ impl Reply {
             )),
         }
     }
+
+    /// The count of tokens.
+    ///
+    /// # Errors
+    /// `Provider` where the service gave something else: a fault of the service.
+    pub fn count(self) -> Result<CountResponse> {
+        match self {
+            Self::Count(response) => Ok(response),
+            _ => Err(Error::new(
+                ErrorKind::Provider,
+                "a service answered a call for a count with something else; this is a fault of the service",
+            )),
+        }
+    }
 }
 
 impl Debug for Reply {
@@ -130,6 +152,7 @@ impl Debug for Reply {
             Self::Stream(_) => "Reply::Stream",
             Self::Embed(_) => "Reply::Embed",
             Self::Rerank(_) => "Reply::Rerank",
+            Self::Count(_) => "Reply::Count",
         })
     }
 }

@@ -66,6 +66,14 @@ impl<'a> Fields<'a> {
         Ok(Self { fields, strict })
     }
 
+    /// The same fields under other names, for a format whose fields may be spelled in several ways.
+    pub(crate) fn renamed(mut self, name: impl Fn(Cow<'a, str>) -> Cow<'a, str>) -> Self {
+        for (key, _) in &mut self.fields {
+            key.0 = name(std::mem::take(&mut key.0));
+        }
+        self
+    }
+
     /// Reads a client's request.
     pub(crate) fn of_request(body: &'a [u8]) -> Result<Self> {
         let json: &RawValue = serde_json::from_slice(body).map_err(|e| {
@@ -92,6 +100,18 @@ impl<'a> Fields<'a> {
         let (_, value) = self.fields.remove(at);
         self.fields.retain(|(name, _)| name.0 != key);
         Some(value).filter(|v| v.get() != "null")
+    }
+
+    /// Takes over the fields of another object; they win.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.fields.extend(other.fields);
+    }
+
+    /// Takes a field, if `read` makes something of it; else it is left where it is.
+    pub(crate) fn take_if<T>(&mut self, key: &str, read: impl FnOnce(&'a RawValue) -> Option<T>) -> Option<T> {
+        let value = read(self.peek(key)?)?;
+        self.take(key);
+        Some(value)
     }
 
     /// A field that is left where it is; `null` counts as absent.
@@ -159,6 +179,28 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Reads what is in an object, if it is there. What is wrong in it is said with its place.
+    pub(crate) fn inside<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Self) -> Result<T, Wrong>,
+    ) -> Result<Option<T>, Wrong> {
+        let Some(mut object) = self.object(key)? else { return Ok(None) };
+        read(&mut object).map(Some).map_err(|e| e.within(key))
+    }
+
+    /// Reads the items of a list one by one. What is wrong in one is said with its place.
+    pub(crate) fn each(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(&'a RawValue) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        for (i, item) in self.list(key)?.into_iter().enumerate() {
+            read(item).map_err(|e| e.within(format_args!("{key}[{i}]")))?;
+        }
+        Ok(())
+    }
+
     /// Takes a list, each item still JSON text.
     pub(crate) fn list(&mut self, key: &str) -> Result<Vec<&'a RawValue>, Wrong> {
         let Some(value) = self.take(key) else {
@@ -180,6 +222,12 @@ impl<'a> Fields<'a> {
         objects.collect()
     }
 
+    /// The name of the first field that is there: which member of a union it is.
+    pub(crate) fn first(&self) -> Option<Cow<'a, str>> {
+        let (name, _) = self.fields.iter().find(|(_, value)| value.get() != "null")?;
+        Some(name.0.clone())
+    }
+
     /// Whether nothing is left but nulls.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.iter().all(|(_, value)| value.get() == "null")
@@ -195,6 +243,25 @@ impl<'a> Fields<'a> {
         Ok(rest)
     }
 
+    /// Takes all that is left.
+    pub(crate) fn left(&mut self) -> Self {
+        Self { fields: std::mem::take(&mut self.fields), strict: self.strict }
+    }
+
+    /// Takes what is left, without nulls, as the option `key` of a dialect; nothing where nothing is left.
+    pub(crate) fn keep(&mut self, key: &str, dialect: &str, options: &mut Meta) -> Result<(), Wrong> {
+        let left = self.left().rest()?;
+        if !left.is_empty() {
+            options.set(dialect, key, Value::Object(left));
+        }
+        Ok(())
+    }
+
+    /// Whether what is missing or of the wrong type is an error.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// What was not taken, as metadata of a dialect.
     pub(crate) fn meta(self, dialect: &str) -> Result<Meta, Wrong> {
         let mut meta = Meta::default();
@@ -208,6 +275,23 @@ impl<'a> Fields<'a> {
 /// A JSON text as a value. Text that was read as JSON can only be nested too deeply.
 pub(crate) fn value_of(json: &RawValue) -> Result<Value, Wrong> {
     serde_json::from_str(json.get()).map_err(|_| Wrong::new(": is nested too deeply"))
+}
+
+/// Their fields over ours, object by object; a null of theirs takes a field of ours away.
+pub(crate) fn merged(ours: Value, theirs: Value) -> Value {
+    let (mut ours, theirs) = match (ours, theirs) {
+        (Value::Object(ours), Value::Object(theirs)) => (ours, theirs),
+        (_, theirs) => return theirs,
+    };
+    for (key, theirs) in theirs {
+        if theirs.is_null() {
+            ours.shift_remove(&key);
+        } else {
+            let place = ours.entry(key).or_insert(Value::Null);
+            *place = merged(place.take(), theirs);
+        }
+    }
+    Value::Object(ours)
 }
 
 /// A count that may be written with a fraction; `None` for anything below zero or beyond what a float holds exactly.
@@ -354,6 +438,21 @@ impl<'o> Object<'o> {
     }
 }
 
+/// An object of those fields that have a value.
+pub(crate) fn known<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+/// An object of one field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct One<'k, T>(pub(crate) &'k str, pub(crate) T);
+
+impl<T: Serialize> Serialize for One<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.0, &self.1)])
+    }
+}
+
 /// The items of a list, written one by one.
 #[derive(Debug, Default)]
 pub(crate) struct List(Vec<u8>);
@@ -374,8 +473,20 @@ impl List {
         object.end();
     }
 
+    /// Writes JSON text as the next item, if there is any.
+    pub(crate) fn add(&mut self, json: Option<Vec<u8>>) {
+        if let Some(json) = json {
+            self.item().extend(json);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The items, separated by commas.
+    pub(crate) fn items(&self) -> &[u8] {
+        &self.0
     }
 
     /// The list.

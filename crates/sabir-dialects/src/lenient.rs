@@ -112,6 +112,13 @@ impl<'de, T: Deserialize<'de>> Lenient<'de> for Object<T> {
     }
 }
 
+/// An object in its place, for a field of the hot path: `#[serde(deserialize_with = "leniently")]`.
+impl<'de, T: Deserialize<'de>> Lenient<'de> for Option<T> {
+    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Lenient<'de> for List<T> {
     fn of_list<A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
         Vec::deserialize(SeqAccessDeserializer::new(list)).map(Self)

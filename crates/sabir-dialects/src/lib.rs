@@ -9,6 +9,9 @@ pub mod anthropic;
 pub mod auth;
 #[cfg(feature = "bedrock")]
 pub mod bedrock;
+#[cfg(any(feature = "anthropic", feature = "bedrock"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod blocks;
 pub mod catalog;
 #[cfg(any(feature = "cohere-v1", feature = "cohere-v2"))]
 mod cohere;
@@ -16,9 +19,11 @@ mod cohere;
 pub mod cohere_v1;
 #[cfg(feature = "cohere-v2")]
 pub mod cohere_v2;
+#[cfg(feature = "count")]
+pub mod count;
 #[cfg(feature = "embeddings")]
 pub mod embeddings;
-#[cfg(any(feature = "embeddings", feature = "rerank", feature = "models"))]
+#[cfg(any(feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
 mod exchange;
 #[cfg(feature = "gemini")]
 pub mod gemini;
@@ -32,11 +37,17 @@ mod lenient;
 pub mod models;
 #[cfg(feature = "ollama")]
 pub mod ollama;
+#[cfg(any(feature = "openai-chat", feature = "openai-completions", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai;
+#[cfg(any(feature = "openai-chat", feature = "openai-completions"))]
+mod openai_answer;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
 #[cfg(feature = "openai-completions")]
 pub mod openai_completions;
-#[cfg(any(feature = "openai-completions", feature = "openai-responses"))]
+#[cfg(any(feature = "openai-chat", feature = "openai-completions", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
 mod openai_error;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
@@ -45,9 +56,11 @@ pub mod providers;
 pub mod rerank;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod shared;
+#[cfg(any(feature = "openai-chat", feature = "openai-completions"))]
+mod shortcut;
 
 use sabir_core::Dialect;
-use sabir_core::exchange::{Embedding, Listing, Reranking};
+use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};
 
 /// All dialects of conversations that are built in, in the order in which they are documented.
 pub fn dialects() -> &'static [&'static dyn Dialect] {
@@ -103,5 +116,13 @@ pub fn listings() -> &'static [&'static Listing] {
     #[cfg(feature = "models")]
     return models::all();
     #[cfg(not(feature = "models"))]
+    &[]
+}
+
+/// The formats for counts of tokens.
+pub fn countings() -> &'static [&'static Counting] {
+    #[cfg(feature = "count")]
+    return count::all();
+    #[cfg(not(feature = "count"))]
     &[]
 }

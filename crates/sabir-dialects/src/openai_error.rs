@@ -1,4 +1,4 @@
-//! Errors of Responses and legacy Completions: in the shapes in which servers say them, and in OpenAI's, in which we do.
+//! Errors of OpenAI's dialects: in the many shapes in which servers say them, and in OpenAI's, in which we do.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -6,21 +6,18 @@ use sabir_core::error::{kind_for, said};
 use sabir_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
+use crate::json::plain_words;
+
+/// Code and message.
+type Said = (Option<String>, String);
+
 /// The most characters of a server's message that are kept.
-const LONGEST: usize = 600;
+const LONGEST: usize = 1000;
 
 /// The error that an HTTP answer is.
 pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    let (code, message) = match serde_json::from_str::<Value>(text).map(|json| find(&json)) {
-        Ok(Some(found)) => found,
-        Ok(None) => (None, format!("HTTP {} with a body that gives no reason", status.as_u16())),
-        Err(_) if text.is_empty() => (None, format!("HTTP {} with an empty body", status.as_u16())),
-        Err(_) => {
-            (None, short(text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("<!")).unwrap_or(text)))
-        }
-    };
+    let json = serde_json::from_str::<Value>(String::from_utf8_lossy(body).trim());
+    let (code, message) = json.ok().and_then(|json| find(&json)).unwrap_or_else(|| (None, plain_words(status, body)));
     said(status, headers, code.as_deref(), &message)
 }
 
@@ -35,44 +32,93 @@ pub(crate) fn inside(json: &Value) -> Option<Error> {
     })
 }
 
-/// Code and message, in any of the shapes that were met: `{"error": {…}}`, `{"error": "…"}`, `{"message", "code"}`,
-/// `{"detail": …}`.
-fn find(json: &Value) -> Option<(Option<String>, String)> {
-    let here = |name: &str| json.get(name).filter(|value| !value.is_null());
-    match here("error") {
-        Some(Value::String(message)) => Some((code(json), short(message))),
-        Some(error @ Value::Object(fields)) if !fields.is_empty() => {
-            let message = ["message", "detail", "msg"].iter().find_map(|name| fields.get(*name)).unwrap_or(error);
-            Some((code(error).or_else(|| code(json)), words(message)))
-        }
-        _ => {
-            let message = here("message").or_else(|| here("detail")).or_else(|| here("msg"))?;
-            Some((code(json), words(message)))
-        }
-    }
+/// The error that the body of a success is, or one event of it; `None` where it says none.
+pub(crate) fn instead(body: &[u8]) -> Option<Error> {
+    inside(&serde_json::from_slice(body).ok()?)
 }
 
-/// The word for the error: one that is a word tells more than a number.
-fn code(json: &Value) -> Option<String> {
-    let said = |name: &str| match json.get(name)? {
-        Value::String(text) if !text.is_empty() && text != "error" => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// The error that an `error` event is, whatever its data.
+pub(crate) fn event(data: &[u8]) -> Error {
+    instead(data).unwrap_or_else(|| {
+        let message = plain_words(StatusCode::OK, data);
+        Error::new(kind_for(0, None, &message), message)
+    })
+}
+
+/// Looks for an error in any of the shapes that were met: `{"error": {…}}`, `{"error": "…"}`, an error in a choice,
+/// `MiniMax`'s `base_resp` beside an answer, `{"message", "code"}`, `{"detail": …}`, or a list of any.
+fn find(json: &Value) -> Option<Said> {
+    let Value::Object(fields) = json else {
+        return json.as_array()?.iter().find_map(find);
     };
-    let all: Vec<String> = ["code", "type", "status"].iter().filter_map(|name| said(name)).collect();
+    let here = |name: &str| fields.get(name).filter(|value| !value.is_null());
+    let field = here("error").and_then(|error| error_field(error, json));
+    let in_choice = || error_field(json.pointer("/choices/0/error")?, &Value::Null);
+    let beside = || {
+        let base = here("base_resp")?;
+        let code = scalar(base.get("status_code")).filter(|code| !code.is_empty() && code != "0")?;
+        Some((Some(code), words(base.get("status_msg")?)))
+    };
+    let plain = || {
+        let message = ["message", "detail", "msg", "errors"].iter().find_map(|name| here(name))?;
+        // An answer's own fields may be called the same.
+        (!fields.contains_key("choices")).then(|| (code_of(json), words(message)))
+    };
+    field.or_else(in_choice).or_else(beside).or_else(plain)
+}
+
+/// What an `error` field says; `around` is the object that it stands in.
+fn error_field(error: &Value, around: &Value) -> Option<Said> {
+    let message = match error {
+        Value::Null | Value::Bool(false) => return None,
+        Value::Object(fields) if fields.is_empty() => return None,
+        Value::String(text) if text.is_empty() => return None,
+        Value::Object(fields) => {
+            let said = ["message", "msg", "detail", "error"].iter().find_map(|name| fields.get(*name));
+            let message = words(said.unwrap_or(error));
+            // A router's "Provider returned error" is explained by what the provider said.
+            match error.pointer("/metadata/raw").and_then(Value::as_str).filter(|raw| !raw.is_empty()) {
+                Some(raw) => short(&format!("{message}: {raw}")),
+                None => message,
+            }
+        }
+        other => words(other),
+    };
+    Some((code_of(error).or_else(|| code_of(around)), message))
+}
+
+/// The word for the error: a code that is a word tells more than a type, a type more than a number.
+fn code_of(json: &Value) -> Option<String> {
+    let fields = ["code", "type", "error_type", "status", "status_code"];
+    let found = fields.iter().filter_map(|name| scalar(json.get(*name)));
+    let all: Vec<String> = found.filter(|code| !code.is_empty() && code != "error").collect();
     all.iter().find(|code| code.parse::<u64>().is_err()).or(all.first()).cloned()
 }
 
+fn scalar(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A message in words: a string as it is, a list of findings (`FastAPI`'s `loc` and `msg`) joined, else its JSON.
 fn words(message: &Value) -> String {
-    match message {
-        Value::String(text) => short(text),
-        Value::Array(items) => short(&items.iter().map(words).collect::<Vec<_>>().join("; ")),
-        Value::Object(fields) => match fields.get("msg").or_else(|| fields.get("message")) {
-            Some(inner) => words(inner),
-            None => short(&message.to_string()),
+    let joined = |items: &[Value], by: &str| items.iter().map(words).collect::<Vec<_>>().join(by);
+    let text = match message {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => joined(items, "; "),
+        Value::Object(fields) => match ["msg", "message", "detail"].iter().find_map(|name| fields.get(*name)) {
+            Some(said) => match fields.get("loc").and_then(Value::as_array) {
+                Some(place) => format!("{}: {}", joined(place, "."), words(said)),
+                None => words(said),
+            },
+            None => message.to_string(),
         },
         other => other.to_string(),
-    }
+    };
+    short(text.trim())
 }
 
 fn short(text: &str) -> String {

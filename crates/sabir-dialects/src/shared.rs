@@ -14,7 +14,7 @@ use sabir_core::{Error, ErrorKind, Feature, Loss};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::json::{Fields, List, Wrong, plain_words, title_of, value_of, write_json};
+use crate::json::{Fields, List, Object, Wrong, plain_words, title_of, value_of, write_json};
 
 /// The name by which a schema goes that has none on the wire.
 const NAMELESS: &str = "response";
@@ -52,9 +52,19 @@ impl Losses {
             (request.user.is_some(), Feature::User, "user"),
             (!request.metadata.is_empty(), Feature::Metadata, "metadata"),
         ];
-        for (_, feature, path) in gone.into_iter().filter(|(is_there, ..)| *is_there) {
+        self.absent(gone);
+        self.options(request, dialect);
+    }
+
+    /// Settings of a request that have no place, where they are there.
+    pub(crate) fn absent<'p>(&mut self, settings: impl IntoIterator<Item = (bool, Feature, &'p str)>) {
+        for (_, feature, path) in settings.into_iter().filter(|(is_there, ..)| *is_there) {
             self.lose(feature, path, "not in this dialect");
         }
+    }
+
+    /// Options of other dialects.
+    pub(crate) fn options(&mut self, request: &ChatRequest, dialect: &str) {
         for other in request.options.dialects().filter(|other| *other != dialect) {
             self.lose(Feature::Options, format!("options.{other}"), "options of another dialect");
         }
@@ -114,18 +124,7 @@ impl Losses {
 
     /// Any part that cannot be said where it stands.
     pub(crate) fn part(&mut self, path: impl Into<String>, content: &Content) {
-        let feature = match content {
-            Content::Image(_) => Feature::Images,
-            Content::Audio(_) => Feature::Audio,
-            Content::Video(_) => Feature::Video,
-            Content::Document(_) => Feature::Documents,
-            Content::Reasoning(_) => Feature::Reasoning,
-            Content::ToolCall(_) | Content::ToolResult(_) => Feature::Tools,
-            Content::Citation(_) => Feature::Citations,
-            Content::ServerToolUse(_) | Content::ServerToolResult(_) => Feature::ServerTools,
-            _ => Feature::Opaque,
-        };
-        self.lose(feature, path, "it has no place here in this dialect; left out");
+        self.lose(feature_of(content), path, "it has no place here in this dialect; left out");
     }
 
     /// The signature or seal of a thought.
@@ -155,12 +154,28 @@ impl Losses {
     }
 }
 
+/// What is lost with a part.
+pub(crate) fn feature_of(content: &Content) -> Feature {
+    match content {
+        Content::Image(_) => Feature::Images,
+        Content::Audio(_) => Feature::Audio,
+        Content::Video(_) => Feature::Video,
+        Content::Document(_) => Feature::Documents,
+        Content::Reasoning(_) => Feature::Reasoning,
+        Content::ToolCall(_) | Content::ToolResult(_) => Feature::Tools,
+        Content::Citation(_) => Feature::Citations,
+        Content::ServerToolUse(_) | Content::ServerToolResult(_) => Feature::ServerTools,
+        _ => Feature::Opaque,
+    }
+}
+
 /// Where a part of a request stands.
 pub(crate) fn path(at: usize, n: usize) -> String {
     format!("messages[{at}].parts[{n}]")
 }
 
-fn plain_text(document: &Document) -> Option<&str> {
+/// The text of a document that is one.
+pub(crate) fn plain_text(document: &Document) -> Option<&str> {
     let is_text = document.media.mime.as_deref().is_none_or(|mime| mime.starts_with("text/"));
     match &document.media.source {
         Source::Bytes(bytes) if is_text => std::str::from_utf8(bytes).ok(),
@@ -194,7 +209,7 @@ pub(crate) fn one_prompt(turns: &[(&Message, String)]) -> String {
 }
 
 /// The schema of a function without arguments.
-fn no_arguments() -> Value {
+pub(crate) fn no_arguments() -> Value {
     json!({"type": "object", "properties": {}})
 }
 
@@ -206,19 +221,23 @@ pub(crate) fn read_tool(json: &RawValue, dialect: &str) -> Result<Tool, Wrong> {
         return Ok(Tool::Opaque { dialect: dialect.to_owned(), json: value_of(json)? });
     }
     let mut function = fields.object("function")?.ok_or_else(|| Wrong::new("function: is missing"))?;
-    let parameters = function.value("parameters")?;
+    let mut tool = read_function(&mut function, dialect).map_err(|e| e.within("function"))?;
+    tool.parameters = tool.parameters.filter(|schema| *schema != no_arguments());
+    let mut meta = fields.meta(dialect)?;
+    meta.merge(tool.meta);
+    Ok(Tool::Function(FunctionTool { meta, ..tool }))
+}
+
+/// Reads `{name, description, parameters}`; what else is in it is metadata under `function`.
+pub(crate) fn read_function(fields: &mut Fields<'_>, dialect: &str) -> Result<FunctionTool, Wrong> {
     let mut tool = FunctionTool {
-        name: function.need("name").map_err(|e| e.within("function"))?.into_owned(),
-        description: function.string("description")?,
-        parameters: parameters.filter(|schema| *schema != no_arguments()),
+        parameters: fields.value("parameters")?,
+        name: fields.need("name")?.into_owned(),
+        description: fields.string("description")?,
         ..FunctionTool::default()
     };
-    let rest = function.rest()?;
-    tool.meta = fields.meta(dialect)?;
-    if !rest.is_empty() {
-        tool.meta.set(dialect, "function", Value::Object(rest));
-    }
-    Ok(Tool::Function(tool))
+    fields.keep("function", dialect, &mut tool.meta)?;
+    Ok(tool)
 }
 
 /// Writes a tool as [`read_tool`] reads it, if it is offered.
@@ -241,15 +260,28 @@ pub(crate) fn write_tool(
     if function.cache.is_some() {
         losses.lose(Feature::CacheMarks, format!("tools[{at}].cache"), "not in this dialect");
     }
-    let meta = function.meta.of(dialect);
+    let parameters = function.parameters.clone().unwrap_or_else(no_arguments);
+    write_function(function, Some(&parameters), [None, None], dialect, out);
+}
+
+/// Writes a function as [`read_tool`] reads it, with these words on whether it is `strict`, and a mark for a cache.
+pub(crate) fn write_function(
+    function: &FunctionTool,
+    parameters: Option<&Value>,
+    [strict, mark]: [Option<Value>; 2],
+    dialect: &str,
+    out: &mut List,
+) {
+    let FunctionTool { name, description, meta, .. } = function;
+    let meta = meta.of(dialect);
     out.object(|to| {
         to.field("type", "function");
         to.object("function", |to| {
-            to.field("name", &function.name).some("description", function.description.as_ref());
-            to.field("parameters", function.parameters.as_ref().unwrap_or(&no_arguments()));
+            to.field("name", name).some("description", description.as_ref());
+            to.some("parameters", parameters).some("strict", strict);
             to.meta(meta.and_then(|meta| meta.get("function")).and_then(Value::as_object), &[]);
         });
-        to.meta(meta, &["type", "function"]);
+        to.meta(meta, &["type", "function"]).some("cache_control", mark);
     });
 }
 
@@ -284,10 +316,15 @@ impl Calls {
             made_id(self.made, &name)
         });
         self.made += 1;
-        self.names.insert(id.clone(), name.clone());
         let call = ToolCall { id, name, arguments };
-        self.open.push_back(call.clone());
+        self.open(call.clone());
         Part { meta, ..Content::ToolCall(call).into() }
+    }
+
+    /// A call that waits for its result.
+    pub(crate) fn open(&mut self, call: ToolCall) {
+        self.names.insert(call.id.clone(), call.name.clone());
+        self.open.push_back(call);
     }
 
     /// The id of the first open call that fits; it is open no more.
@@ -305,6 +342,50 @@ impl Calls {
     pub(crate) fn name_of(&self, id: &str) -> Option<&str> {
         self.names.get(id).map(String::as_str)
     }
+}
+
+/// A text as a part of a path or query: all but letters, digits and what is in `plain` is percent-encoded (RFC 3986
+/// §2.1).
+pub(crate) fn percent(text: &str, plain: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || plain.as_bytes().contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            out.push('%');
+            out.extend(digits.map(char::from));
+        }
+    }
+    out
+}
+
+/// A part of a path with its percent signs undone; what is no UTF-8 then is replaced.
+pub(crate) fn unescaped(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits =
+            tail.first_chunk::<2>().filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        out.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Writes a server-sent event: its name, and its data, in which `type` says it again.
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, data: impl FnOnce(&mut Object<'_>)) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    let mut object = Object::new(out);
+    object.field("type", name);
+    data(&mut object);
+    object.end();
+    out.extend_from_slice(b"\n\n");
 }
 
 /// What an image is, by its first bytes, where only those are said.
@@ -333,14 +414,16 @@ impl Complaint {
     /// Reads an error in any of the shapes that were met: words under `error`, `message` or `detail`, an object with
     /// a `message` there, or a list of either.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
-        let mut fields = Fields::of_answer(body).ok()?;
-        let id = fields.string("id").ok()?;
+        // Google's streaming endpoints wrap it in a list.
+        let listed: Vec<&RawValue> = serde_json::from_slice(body).unwrap_or_default();
+        let mut fields = Fields::of_answer(listed.first().map_or(body, |first| first.get().as_bytes())).ok()?;
+        let id = fields.string("id").ok()?.or(fields.string("request_id").ok()?);
         let wait: Option<f64> = fields.get("estimated_time").ok()?;
         let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let mut code = fields.string("error_type").ok()?.or(fields.string("code").ok()?);
         for key in ["error", "message", "detail"] {
             let Some(value) = fields.value(key).ok()? else { continue };
-            code = code.or_else(|| ["code", "type"].iter().find_map(|key| value[*key].as_str()).map(str::to_owned));
+            code = code.or_else(|| code_of(&value));
             let message = words(&value);
             if !message.is_empty() {
                 return Some(Self { message, code, id, wait });
@@ -351,7 +434,10 @@ impl Complaint {
 
     /// As an error that came without a status.
     pub(crate) fn into_error(self) -> Error {
-        let error = Error::new(kind_for(0, self.code.as_deref(), &self.message), self.message);
+        let mut error = Error::new(kind_for(0, self.code.as_deref(), &self.message), self.message);
+        if let Some(id) = self.id {
+            error = error.with_request_id(id);
+        }
         match self.code {
             Some(code) => error.with_code(code),
             None => error,
@@ -372,6 +458,13 @@ impl Complaint {
             None => error,
         }
     }
+}
+
+/// The code in an error that may be an object: Anthropic's finer one first, a number last.
+fn code_of(error: &Value) -> Option<String> {
+    let finer = &error["details"]["error_code"];
+    let code = [finer, &error["code"], &error["type"], &error["status"]].into_iter().find_map(Value::as_str);
+    code.map(str::to_owned).or_else(|| error["code"].as_u64().map(|code| code.to_string()))
 }
 
 /// The words of an error that may be an object or a list.
@@ -395,7 +488,12 @@ pub(crate) fn of_kind(kind: ErrorKind, error: &Error) -> Error {
 /// The status with which an error goes: its own, else the usual one of its kind.
 pub(crate) fn status_of(error: &Error) -> StatusCode {
     let own = error.status().filter(|status| status.is_client_error() || status.is_server_error());
-    let usual = match error.kind() {
+    own.unwrap_or_else(|| usual_status(error.kind()))
+}
+
+/// The usual status of a kind of error.
+pub(crate) fn usual_status(kind: ErrorKind) -> StatusCode {
+    match kind {
         ErrorKind::Authentication => StatusCode::UNAUTHORIZED,
         ErrorKind::Quota | ErrorKind::BudgetExceeded => StatusCode::PAYMENT_REQUIRED,
         ErrorKind::Permission => StatusCode::FORBIDDEN,
@@ -410,8 +508,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         // 499, "client closed request", for one that nobody waits for.
         ErrorKind::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    own.unwrap_or(usual)
+    }
 }
 
 /// Answers read in every way in which they may arrive, for the tests of the rooms.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Request as HttpRequest, Response, StatusCode, Uri};
-use sabir_core::drive::{serve, server};
+use sabir_core::drive::{self, serve, serve_exchange, serve_listing, server};
+use sabir_core::exchange::Counting;
+use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir_core::transport::{Body, whole};
 use sabir_core::{Call, Dialect, Error, ErrorKind, Reply, Request, Result, Secret, Service, Shared};
 use serde_json::json;
@@ -29,9 +31,10 @@ pub(crate) struct Refused;
 
 /// Answers one request.
 pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<Response<Body>, Refused> {
-    let mut response = match wanted(request.method(), request.uri()) {
-        Wanted::Chat(dialect) => chat(simulator, dialect, request).await?,
-        Wanted::Models => answer(StatusCode::OK, &models()),
+    let mut response = match wanted(request.method(), request.uri(), request.headers()) {
+        Wanted::Chat(dialect) => asked(simulator, Spoken::Chat(dialect), request).await?,
+        Wanted::Count(format) => asked(simulator, Spoken::Count(format), request).await?,
+        Wanted::Models(format) => serve_listing(format, request, async |wanted| Ok(models(wanted))).await,
         Wanted::Health => answer(StatusCode::OK, &json!({ "status": "ok" })),
         Wanted::Nothing => answer(StatusCode::NOT_FOUND, &not_served(&request)),
     };
@@ -39,23 +42,43 @@ pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>)
     Ok(response)
 }
 
-async fn chat(
-    simulator: &Simulator,
-    dialect: &'static dyn Dialect,
-    request: HttpRequest<Bytes>,
-) -> Result<Response<Body>, Refused> {
+/// What a question to the model is asked in.
+#[derive(Clone, Copy)]
+enum Spoken {
+    Chat(&'static dyn Dialect),
+    Count(&'static Counting),
+}
+
+impl Spoken {
+    async fn serve(self, service: &Shared, request: HttpRequest<Bytes>) -> Response<Body> {
+        let call = Call::default();
+        match self {
+            Self::Chat(dialect) => serve(dialect, service, &call, request).await,
+            Self::Count(format) => serve_exchange(format, service, &call, request).await,
+        }
+    }
+
+    fn refuse(self, error: &Error) -> Response<Body> {
+        match self {
+            Self::Chat(dialect) => server::refuse(dialect, error),
+            Self::Count(format) => drive::exchange::refuse(format, error),
+        }
+    }
+}
+
+async fn asked(simulator: &Simulator, spoken: Spoken, request: HttpRequest<Bytes>) -> Result<Response<Body>, Refused> {
     if let Some(key) = simulator.key()
         && !has_key(key, request.headers(), request.uri())
     {
         let message =
             "this simulator wants a key and the request has another or none; send the one it was started with";
         let error = Error::new(ErrorKind::Authentication, message).with_status(StatusCode::UNAUTHORIZED);
-        return Ok(server::refuse(dialect, &error));
+        return Ok(spoken.refuse(&error));
     }
     let mut guard = simulator.enter();
     let seat = Seat { simulator: simulator.clone(), wire: Arc::default() };
     let wire = seat.wire.clone();
-    let mut response = serve(dialect, &Shared::new(seat), &Call::default(), request).await;
+    let mut response = spoken.serve(&Shared::new(seat), request).await;
     let wire = std::mem::take(&mut *wire.lock().unwrap_or_else(PoisonError::into_inner));
 
     response.headers_mut().extend(wire.headers);
@@ -112,15 +135,19 @@ fn answer(status: StatusCode, json: &serde_json::Value) -> Response<Body> {
 }
 
 /// Any model's name is answered; a list must name one.
-fn models() -> serde_json::Value {
-    json!({
-        "object": "list",
-        "data": [{ "id": "simulator", "object": "model", "created": 0, "owned_by": "sabir" }],
-    })
+fn models(wanted: ModelsRequest) -> ModelsResponse {
+    let mut model = ModelInfo::default();
+    model.id = wanted.model.unwrap_or_else(|| "simulator".into());
+    model.meta.set("openai-models", "owned_by", "sabir".into());
+    let mut list = ModelsResponse::default();
+    list.models.push(model);
+    list
 }
 
 fn not_served(request: &HttpRequest<Bytes>) -> serde_json::Value {
-    let served: Vec<String> = routes().map(|(path, dialect)| format!("POST …{path} ({})", dialect.name())).collect();
+    let counts = sabir_dialects::countings().iter().flat_map(|f| f.paths().iter().map(|path| (*path, f.name())));
+    let all = routes().map(|(path, dialect)| (path, dialect.name())).chain(counts);
+    let served: Vec<String> = all.map(|(path, name)| format!("POST …{path} ({name})")).collect();
     let message = format!(
         "the simulator does not serve {} {}; it serves {}, GET /v1/models, GET /healthz",
         request.method(),

@@ -8,6 +8,7 @@ use sabir_core::chat::{ChatRequest, Event};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Secret, Service};
 
 use crate::counters::{Counted, Counters, Guard};
+use crate::model;
 use crate::play::play;
 use crate::script::{Repeat, Script, Turn};
 use crate::vectors;
@@ -148,6 +149,7 @@ impl Simulator {
             Request::Chat(chat) => play(turn, chat).await,
             Request::Embed(embed) => Ok(Reply::Embed(vectors::embed(embed))),
             Request::Rerank(rerank) => Ok(Reply::Rerank(vectors::rerank(rerank))),
+            Request::Count(count) => model::count_tokens(&count.chat).map(Reply::Count),
             _ => Err(Error::new(ErrorKind::Unsupported, "the simulator does not know this kind of request")),
         }
     }

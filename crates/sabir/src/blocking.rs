@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Event};
+use sabir_core::count::CountResponse;
 use sabir_core::embed::{EmbedRequest, EmbedResponse};
 use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
@@ -83,6 +84,22 @@ impl Client {
     /// As [`sabir::Client::models`](crate::Client::models).
     pub fn models(&self, provider: &str) -> Result<Vec<ModelInfo>> {
         self.runtime.block_on(self.client.models(provider))
+    }
+
+    /// What the provider knows of one of its models, written `provider/model`.
+    ///
+    /// # Errors
+    /// As [`sabir::Client::model`](crate::Client::model).
+    pub fn model(&self, model: &str) -> Result<ModelInfo> {
+        self.runtime.block_on(self.client.model(model))
+    }
+
+    /// How many tokens a request is, asked of its provider.
+    ///
+    /// # Errors
+    /// As [`sabir::Client::count_tokens`](crate::Client::count_tokens).
+    pub fn count_tokens(&self, request: impl Into<ChatRequest>) -> Result<CountResponse> {
+        self.runtime.block_on(self.client.count_tokens(request))
     }
 
     /// Asks, and gives the answer as it comes: an iterator of events with exactly one terminal item.

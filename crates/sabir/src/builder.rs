@@ -128,6 +128,8 @@ impl ClientBuilder {
                     "a key, base URL or header is set without a provider; name it with `.provider(…)` or in the model";
                 return Err(Error::new(ErrorKind::Configuration, message));
             };
+            // In whatever dialect it is asked: the provider is the same.
+            let id = self.registry.base(id);
             let mut provider = self.registry.get(id)?;
             if let Some(key) = self.key {
                 provider = provider.key(key);
@@ -138,7 +140,7 @@ impl ClientBuilder {
             for (name, value) in &self.headers {
                 provider = add_header(provider, name, value)?;
             }
-            self.registry.register(provider);
+            self.registry.register_as(id.to_owned(), provider);
         }
         let mut call = Call::default();
         call.timeouts.total = self.timeout;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Latency};
+use sabir_core::count::{CountRequest, CountResponse};
 use sabir_core::embed::{EmbedRequest, EmbedResponse};
 use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
@@ -149,12 +150,49 @@ impl Client {
         self.0.directory.models(&call).await
     }
 
+    /// What the provider knows of one of its models, written `provider/model`: how much it takes and writes, what it can
+    /// do. It goes past the layers, as a list does.
+    ///
+    /// ```no_run
+    /// # async fn example() -> sabir::Result<()> {
+    /// let client = sabir::Client::new("ollama/qwen3")?;
+    /// let context = client.model("").await?.context; // of the client's own model
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` for a model that the provider does not have, `Unsupported` where it tells of none; else as
+    /// [`models`](Self::models).
+    pub async fn model(&self, model: &str) -> Result<ModelInfo> {
+        let (provider, model) = self.place(model, true)?;
+        let mut call = self.0.call.clone();
+        call.provider = provider;
+        self.0.directory.model(&call, model).await
+    }
+
+    /// How many tokens a request is, asked of its provider before it is sent. Providers that count do so for nothing,
+    /// but against limits of their own.
+    ///
+    /// ```no_run
+    /// # async fn example() -> sabir::Result<()> {
+    /// let client = sabir::Client::new("anthropic/claude-haiku-5-5")?;
+    /// println!("{} tokens", client.count_tokens("Why is the sea salt?").await?.input_tokens);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` where the provider does not count; else as [`chat`](Self::chat).
+    pub async fn count_tokens(&self, request: impl Into<ChatRequest>) -> Result<CountResponse> {
+        self.send(Request::Count(CountRequest { chat: request.into() })).await?.count()
+    }
+
     /// Sends any request through the layers.
     ///
     /// # Errors
     /// `Configuration` where the model cannot be placed; else what the layers and the provider say.
     pub async fn send(&self, mut request: Request) -> Result<Reply> {
-        let (provider, model) = self.place(request.model(), matches!(request, Request::Chat(_)))?;
+        let about_chat = matches!(request, Request::Chat(_) | Request::Count(_));
+        let (provider, model) = self.place(request.model(), about_chat)?;
         *request.model_mut() = model;
         *request.strict_mut() |= self.0.strict;
         let mut call = self.0.call.clone();
@@ -162,8 +200,8 @@ impl Client {
         self.0.stack.call(&call, &request).await
     }
 
-    /// Which provider serves a model, and the model's name there. The provider is stated (`provider/model`) or set
-    /// in the builder; it is never guessed from the name.
+    /// Which provider serves a model, and the model's name there. The provider is stated (`provider/model`, or
+    /// `provider:dialect/model` for another of its dialects) or set in the builder; it is never guessed from the name.
     ///
     /// # Errors
     /// `Configuration` where neither is so.
@@ -195,6 +233,12 @@ impl Client {
                     "no model is set for {provider}; write {provider}/MODEL or set `.model(…)`"
                 ))),
             };
+        }
+        // A known provider with a dialect that it has not.
+        if let Some((first, _)) = wanted.split_once('/')
+            && first.contains(':')
+        {
+            registry.find(first)?;
         }
         Err(configuration(match wanted.split_once('/') {
             _ if wanted.is_empty() => "no model is set; name one like openai/gpt-6-luna".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use sabir_core::drive::{Limits, Origin, ask};
-use sabir_core::models::{ModelInfo, ModelsRequest};
+use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Service, Transport};
 use sabir_http::HttpTransport;
 
@@ -14,8 +14,17 @@ use crate::{Env, Provider, Registry};
 /// The most pages that are read of a list of models: a service whose list never ends is not followed for ever.
 const PAGES: usize = 100;
 
-/// What was called already, by id, and the provider that it was made of.
-type Origins = HashMap<String, (Arc<Provider>, Origin)>;
+/// What was called already, by id.
+type Origins = HashMap<String, Known>;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// The provider that it was made of.
+    of: Arc<Provider>,
+    chat: Origin,
+    /// What is asked for all but conversations.
+    besides_chat: Origin,
+}
 
 /// Cloning shares everything.
 #[derive(Clone, Debug)]
@@ -28,50 +37,39 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    fn origin(&self, id: &str, provider: &Arc<Provider>) -> Result<Origin> {
+    /// What a provider is asked at: for conversations, or for all else.
+    fn origin(&self, id: &str, provider: &Arc<Provider>, for_chat: bool) -> Result<Origin> {
+        let pick = |known: &Known| if for_chat { known.chat.clone() } else { known.besides_chat.clone() };
         let known = self.origins.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, origin)) = known.get(id) {
-            // A provider registered anew under the same id has an origin of its own.
-            if Arc::ptr_eq(of, provider) {
-                return Ok(origin.clone());
-            }
+        // A provider registered anew under the same id has origins of its own.
+        if let Some(found) = known.get(id).filter(|found| Arc::ptr_eq(&found.of, provider)) {
+            return Ok(pick(found));
         }
         drop(known);
+        let chat = self.make(provider)?;
+        let besides_chat = match provider.besides_chat() {
+            Some(elsewhere) => self.make(&elsewhere)?,
+            None => chat.clone(),
+        };
+        let made = Known { of: provider.clone(), chat, besides_chat };
+        let picked = pick(&made);
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), made);
+        Ok(picked)
+    }
+
+    fn make(&self, provider: &Provider) -> Result<Origin> {
         let transport = self.transport()?;
         let endpoint = provider.endpoint(&self.env, &transport)?;
-        let mut origin = match provider.dialect() {
-            Some(dialect) => Origin::new(dialect, endpoint, transport),
-            None => Origin::without_chat(endpoint, transport),
-        };
-        let (embedding, reranking, _) = provider.formats();
-        if let Some(embedding) = embedding {
-            origin = origin.with_embedding(embedding);
-        }
-        if let Some(reranking) = reranking {
-            origin = origin.with_reranking(reranking);
-        }
-        let mut known = self.origins.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(id.to_owned(), (provider.clone(), origin.clone()));
-        Ok(origin)
+        Ok(provider.origin(endpoint, transport))
     }
 
     /// All models that a provider lists, in its order.
     pub(crate) async fn models(&self, call: &Call) -> Result<Vec<ModelInfo>> {
         let id = &call.provider;
-        let no_list = || {
-            let message = format!("{id} lists no models, as far as is known here; see its documentation");
-            Error::new(ErrorKind::Unsupported, message).with_provider(id)
-        };
-        let Registered::Provider(provider) = self.registry.find(id)? else {
-            return Err(no_list());
-        };
-        let listing = provider.formats().2.ok_or_else(no_list)?;
-        let origin = self.origin(id, &provider)?;
-        let transport = self.transport()?;
         let mut request = ModelsRequest::default();
         let mut models = Vec::new();
         for _ in 0..PAGES {
-            let page = ask(listing, origin.endpoint(), &*transport, call, &request, Limits::default()).await?;
+            let page = self.list(call, &request).await?;
             models.extend(page.models);
             if page.next_page.is_none() {
                 return Ok(models);
@@ -80,6 +78,30 @@ impl Directory {
         }
         let message = format!("the list of models does not end after {PAGES} pages");
         Err(Error::new(ErrorKind::Decode, message).with_provider(id))
+    }
+
+    /// What a provider knows of one of its models.
+    pub(crate) async fn model(&self, call: &Call, model: String) -> Result<ModelInfo> {
+        let nothing = || {
+            let error = Error::new(ErrorKind::Decode, "one model was asked for and none came back");
+            error.with_provider(&call.provider).with_model(&model)
+        };
+        self.list(call, &ModelsRequest::one(&model)).await?.models.pop().ok_or_else(nothing)
+    }
+
+    /// One page of models, or one model.
+    async fn list(&self, call: &Call, request: &ModelsRequest) -> Result<ModelsResponse> {
+        let id = &call.provider;
+        let no_list = || {
+            let message = format!("{id} lists no models, as far as is known here; see its documentation");
+            Error::new(ErrorKind::Unsupported, message).with_provider(id)
+        };
+        let Registered::Provider(provider) = self.registry.find(id)? else {
+            return Err(no_list());
+        };
+        let listing = provider.lists_in().ok_or_else(no_list)?;
+        let origin = self.origin(id, &provider, false)?;
+        ask(listing, origin.endpoint(), &*self.transport()?, call, request, Limits::default()).await
     }
 
     fn transport(&self) -> Result<Arc<dyn Transport>> {
@@ -94,7 +116,10 @@ impl Directory {
 impl Service for Directory {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         match self.registry.find(&call.provider)? {
-            Registered::Provider(provider) => self.origin(&call.provider, &provider)?.call(call, request).await,
+            Registered::Provider(provider) => {
+                let for_chat = matches!(request, Request::Chat(_));
+                self.origin(&call.provider, &provider, for_chat)?.call(call, request).await
+            }
             Registered::Service(service) => service.call(call, request).await,
         }
     }

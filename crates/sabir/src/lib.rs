@@ -10,8 +10,9 @@
 //!
 //! * [`Client`] calls models: [`chat`](Client::chat), [`stream`](Client::stream), [`complete`](Client::complete).
 //!   Besides conversations it gives vectors ([`embed`](Client::embed)), orders documents
-//!   ([`rerank`](Client::rerank)) and lists models ([`models`](Client::models)). [`blocking::Client`] does the same
-//!   without an async runtime.
+//!   ([`rerank`](Client::rerank)), counts tokens ([`count_tokens`](Client::count_tokens)) and tells of models
+//!   ([`models`](Client::models), [`model`](Client::model)). [`blocking::Client`] does the same without an async
+//!   runtime.
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
 //!   keys that are fetched or sign.
@@ -34,8 +35,8 @@ mod stream;
 #[doc(inline)]
 pub use sabir_core::{
     Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Layer, Loss, Quirks, Reply, Request, Result,
-    Secret, Service, Shared, Signer, Stage, Transport, chat, dialect, drive, embed, error, exchange, frame, models,
-    rerank, secret, service, transport,
+    Secret, Service, Shared, Signer, Stage, Transport, chat, count, dialect, drive, embed, error, exchange, frame,
+    models, rerank, secret, service, transport,
 };
 #[doc(inline)]
 pub use sabir_core::{Efforts, ModelTraits, TraitsOf};
@@ -47,6 +48,7 @@ pub use sabir_http as http;
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};
 pub use client::Client;
+pub use count::{CountRequest, CountResponse};
 pub use embed::{EmbedRequest, EmbedResponse};
 pub use env::Env;
 pub use models::ModelInfo;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use sabir_core::exchange::{Embedding, Listing, Reranking};
-use sabir_core::{Auth, Dialect, Endpoint, Error, ErrorKind, Exchange, Result, Secret, Transport};
+use sabir_core::drive::Origin;
+use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};
+use sabir_core::{Auth, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Loss, Result, Secret, Transport};
 use sabir_dialects::providers::{self, AuthRow, ProviderRow};
 
 use crate::Env;
@@ -24,9 +25,12 @@ use crate::credentials::aws::{self, Aws};
 pub struct Provider {
     endpoint: Endpoint,
     dialect: Option<&'static dyn Dialect>,
+    /// The path of that dialect, in place of the base URL's own; empty where it is the same.
+    path: &'static str,
     embedding: Option<&'static Embedding>,
     reranking: Option<&'static Reranking>,
     listing: Option<&'static Listing>,
+    counting: Option<&'static Counting>,
     /// Where it is called with an AWS identity: how that is found.
     aws: Option<Identity>,
     row: Option<&'static ProviderRow>,
@@ -46,7 +50,7 @@ impl fmt::Debug for Identity {
 }
 
 impl Provider {
-    /// A provider that is built in, by its id (`openai`, `anthropic`, `groq` …) or alias.
+    /// A provider that is built in, by its id (`openai`, `anthropic`, `groq` …) or alias, in its usual dialect.
     ///
     /// # Errors
     /// `Configuration` for an id that is not known, with the one that was probably meant, or for a service that
@@ -59,9 +63,11 @@ impl Provider {
         Ok(Self {
             endpoint: row.endpoint(),
             dialect: stated(row.dialect, dialect)?,
+            path: "",
             embedding: stated(row.embed, embedding)?,
             reranking: stated(row.rerank, reranking)?,
             listing: stated(row.models, listing)?,
+            counting: stated(row.count, counting)?,
             aws: (row.auth == AuthRow::Aws).then(|| Identity(Arc::new(|aws| aws))),
             row: Some(row),
             base_url: None,
@@ -72,7 +78,7 @@ impl Provider {
 
     /// A provider of one's own: an id for it, the dialect it speaks, and where its API begins. It takes a bearer
     /// key if one is given. What else it has is said by [`embedding`](Self::embedding),
-    /// [`reranking`](Self::reranking) and [`listing`](Self::listing).
+    /// [`reranking`](Self::reranking), [`listing`](Self::listing) and [`counting`](Self::counting).
     ///
     /// # Errors
     /// `Configuration` for a dialect that is not known.
@@ -80,9 +86,11 @@ impl Provider {
         Ok(Self {
             endpoint: Endpoint { provider: id.into(), ..Endpoint::default() },
             dialect: Some(dialect(dialect_name)?),
+            path: "",
             embedding: None,
             reranking: None,
             listing: None,
+            counting: None,
             aws: None,
             row: None,
             base_url: Some(base_url.into()),
@@ -141,6 +149,32 @@ impl Provider {
         self
     }
 
+    /// Sets the dialect in which conversations are held, by name (`openai-responses`) or, for a provider that is built
+    /// in, by the name without its inventor's (`responses`). What is no conversation is asked for as before. In a
+    /// model's name it is written behind the provider: `openai:responses/gpt-6-luna`.
+    ///
+    /// ```
+    /// let openai = sabir::Provider::builtin("openai")?.with_dialect("responses")?;
+    /// # Ok::<(), sabir::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Configuration` for a dialect that the provider does not serve, with those that it does.
+    pub fn with_dialect(mut self, name: &str) -> Result<Self> {
+        let (name, path) = match self.row {
+            Some(row) => row.dialect_called(name).ok_or_else(|| not_served(row, name))?,
+            None => (name, ""),
+        };
+        self.dialect = Some(dialect(name)?);
+        self.path = path;
+        Ok(self)
+    }
+
+    /// The same, with the endpoint of what is no conversation, where that is another.
+    pub(crate) fn besides_chat(&self) -> Option<Self> {
+        (!self.path.is_empty()).then(|| Self { path: "", ..self.clone() })
+    }
+
     /// Sets the format in which it is asked for vectors, by name (`openai-embeddings`).
     ///
     /// # Errors
@@ -168,6 +202,15 @@ impl Provider {
         Ok(self)
     }
 
+    /// Sets the format in which it is asked how many tokens a conversation is, by name (`anthropic-count`).
+    ///
+    /// # Errors
+    /// `Configuration` for a format that is not known.
+    pub fn counting(mut self, format: &str) -> Result<Self> {
+        self.counting = Some(counting(format)?);
+        Ok(self)
+    }
+
     /// Adds a header to every request.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -192,9 +235,27 @@ impl Provider {
         self.dialect
     }
 
-    /// The format in which it gives vectors, orders documents and lists its models.
-    pub(crate) fn formats(&self) -> (Option<&'static Embedding>, Option<&'static Reranking>, Option<&'static Listing>) {
-        (self.embedding, self.reranking, self.listing)
+    /// An origin at an endpoint of its own, with every format that it has.
+    pub(crate) fn origin(&self, endpoint: Endpoint, transport: Arc<dyn Transport>) -> Origin {
+        let mut origin = match self.dialect {
+            Some(dialect) => Origin::new(dialect, endpoint, transport),
+            None => Origin::without_chat(endpoint, transport),
+        };
+        if let Some(embedding) = self.embedding {
+            origin = origin.with_embedding(embedding);
+        }
+        if let Some(reranking) = self.reranking {
+            origin = origin.with_reranking(reranking);
+        }
+        if let Some(counting) = self.counting {
+            origin = origin.with_counting(counting);
+        }
+        origin
+    }
+
+    /// The format in which it lists its models.
+    pub(crate) fn lists_in(&self) -> Option<&'static Listing> {
+        self.listing
     }
 
     /// The endpoint, with what the environment adds. The transport is for keys that are fetched; nothing is sent
@@ -205,7 +266,7 @@ impl Provider {
     /// would give it.
     pub fn endpoint(&self, env: &Env, transport: &Arc<dyn Transport>) -> Result<Endpoint> {
         if let Some(Identity(set)) = &self.aws {
-            let mut endpoint = self.with_given_url(env);
+            let mut endpoint = self.with_environment(env)?;
             let identity = set(Aws::new(env.clone(), transport.clone()));
             identity.complete(&mut endpoint).map_err(|error| error.with_provider(self.id()))?;
             return Ok(endpoint);
@@ -216,11 +277,16 @@ impl Provider {
             return Ok(endpoint);
         }
         if endpoint.key.is_none() {
-            let names = self.row.map_or(&[][..], |row| row.key_env);
-            endpoint.key = env.first(names.iter().copied()).map(Secret::new);
+            if let Some(token) = env.first(self.token_env().iter().copied()) {
+                endpoint.key = Some(token.into());
+                endpoint.auth = Auth::Bearer;
+            } else {
+                endpoint.key = env.first(self.key_env().iter().copied()).map(Secret::new);
+            }
         }
         if endpoint.key.is_none() && self.key_required {
-            let message = format!("no key for {}: {}", self.name(), set_one(self.key_env(), "give it with `.key(…)`"));
+            let names = [self.key_env(), self.token_env()].concat();
+            let message = format!("no key for {}: {}", self.name(), set_one(&names, "give it with `.key(…)`"));
             return Err(Error::new(ErrorKind::Configuration, message).with_provider(self.id()));
         }
         Ok(endpoint)
@@ -231,7 +297,7 @@ impl Provider {
     /// # Errors
     /// `Configuration` where nothing says where it is.
     pub fn endpoint_without_key(&self, env: &Env) -> Result<Endpoint> {
-        let mut endpoint = self.with_given_url(env);
+        let mut endpoint = self.with_environment(env)?;
         if endpoint.base_url.is_empty() && self.is_aws_row() {
             endpoint.base_url = aws::usual_base_url(env).map_err(|error| error.with_provider(self.id()))?;
         }
@@ -244,14 +310,34 @@ impl Provider {
         Ok(endpoint)
     }
 
-    /// The endpoint, at the URL that was set here or in the environment, if one was.
-    fn with_given_url(&self, env: &Env) -> Endpoint {
+    /// The endpoint, at the URL that was set here or in the environment, if one was, with the headers whose values
+    /// stand in the environment.
+    fn with_environment(&self, env: &Env) -> Result<Endpoint> {
         let mut endpoint = self.endpoint.clone();
-        let names = self.row.map_or(&[][..], |row| row.base_url_env);
-        if let Some(given) = self.base_url.clone().or_else(|| env.first(names.iter().copied())) {
-            endpoint.base_url = self.row.map_or_else(|| given.clone(), |row| row.whole_base_url(&given));
+        let Some(row) = self.row else {
+            endpoint.base_url = self.base_url.clone().unwrap_or_default();
+            return Ok(endpoint);
+        };
+        if let Some(given) = self.base_url.clone().or_else(|| env.first(row.base_url_env.iter().copied())) {
+            endpoint.base_url = row.whole_base_url(&given);
+            if let Some(now) = row.moved(&endpoint.base_url) {
+                let note = format!("{} is gone; {now} was asked: set that", endpoint.base_url);
+                endpoint.notices.push(Loss::new(Feature::Other("base_url".into()), "base_url", note));
+                now.clone_into(&mut endpoint.base_url);
+            }
         }
-        endpoint
+        if !endpoint.base_url.is_empty() {
+            endpoint.base_url = row.base_url_with(&endpoint.base_url, self.path);
+        }
+        for (name, variables) in row.header_env {
+            let Some(value) = env.first(variables.iter().copied()) else { continue };
+            let value = HeaderValue::from_str(&value).map_err(|_| {
+                let message = format!("{} cannot be sent as a header; check it", variables.join(" or "));
+                Error::new(ErrorKind::Configuration, message).with_provider(self.id())
+            })?;
+            endpoint.headers.entry(HeaderName::from_static(name)).or_insert(value);
+        }
+        Ok(endpoint)
     }
 
     fn is_aws_row(&self) -> bool {
@@ -268,12 +354,20 @@ impl Provider {
 
     /// Whether there is a key for it, set here or in the environment.
     pub fn has_key(&self, env: &Env) -> bool {
-        self.endpoint.key.is_some() || env.first(self.key_env().iter().copied()).is_some()
+        let names = self.key_env().iter().chain(self.token_env());
+        self.endpoint.key.is_some() || env.first(names.copied()).is_some()
     }
 
     /// The environment variables that can hold its key.
     pub fn key_env(&self) -> &'static [&'static str] {
         self.row.map_or(&[], |row| row.key_env)
+    }
+
+    /// The environment variables that can hold a bearer token in place of a key. None for a provider that sends its
+    /// key otherwise than its row says.
+    fn token_env(&self) -> &'static [&'static str] {
+        let row = self.row.filter(|row| row.endpoint().auth == self.endpoint.auth);
+        row.map_or(&[], |row| row.token_env)
     }
 
     fn name(&self) -> &str {
@@ -305,6 +399,10 @@ fn listing(name: &str) -> Result<&'static Listing> {
     exchange("format for lists of models", name, sabir_dialects::listings())
 }
 
+fn counting(name: &str) -> Result<&'static Counting> {
+    exchange("format for counts of tokens", name, sabir_dialects::countings())
+}
+
 /// One format of a kind by its name.
 fn exchange<Q: 'static, A: 'static>(
     kind: &str,
@@ -318,6 +416,19 @@ fn exchange<Q: 'static, A: 'static>(
 fn not_known<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known = known.collect::<Vec<_>>().join(", ");
     Error::new(ErrorKind::Configuration, format!("unknown {kind} {name:?}; the known ones are {known}"))
+}
+
+/// The error of a dialect that a provider does not serve.
+fn not_served(row: &ProviderRow, name: &str) -> Error {
+    let served: Vec<&str> = row.dialects().map(|(dialect, _)| dialect).collect();
+    if served.is_empty() {
+        return Error::new(ErrorKind::Configuration, format!("{} holds no conversations; it has no dialects", row.id));
+    }
+    let short = served.iter().filter_map(|dialect| Some(dialect.split_once('-')?.1));
+    let near = providers::nearest(name, served.iter().copied().chain(short));
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    let message = format!("{} does not serve {name:?}; it serves {}{hint}", row.id, served.join(", "));
+    Error::new(ErrorKind::Configuration, message).with_provider(row.id)
 }
 
 /// The error of a provider that is not known.

@@ -14,8 +14,12 @@ use crate::provider::unknown;
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     added: Arc<RwLock<BTreeMap<String, Registered>>>,
+    spoken: Arc<RwLock<Spoken>>,
     without_builtin: bool,
 }
+
+/// Providers in another of their dialects, by `id:dialect`, each behind the provider that it was made of.
+type Spoken = BTreeMap<String, (Arc<Provider>, Arc<Provider>)>;
 
 /// Something that can be called by an id.
 #[derive(Clone, Debug)]
@@ -37,7 +41,12 @@ impl Registry {
 
     /// Adds a provider under its id, in place of one that was there.
     pub fn register(&self, provider: Provider) {
-        self.insert(provider.id().to_owned(), Registered::Provider(Arc::new(provider)));
+        self.register_as(provider.id().to_owned(), provider);
+    }
+
+    /// Adds a provider under an id or an alias, as it is called.
+    pub(crate) fn register_as(&self, id: String, provider: Provider) {
+        self.insert(id, Registered::Provider(Arc::new(provider)));
     }
 
     /// Adds any service under an id: a simulator, a fake, a client of one's own.
@@ -45,10 +54,12 @@ impl Registry {
         self.insert(id.into(), Registered::Service(Shared::new(service)));
     }
 
-    /// A provider, registered or built in.
+    /// A provider, registered or built in. Behind its id may stand one of its dialects: `openai:openai-responses`, or
+    /// without the inventor's name `openai:responses`.
     ///
     /// # Errors
-    /// `Configuration` for an id that is not known, with the one that was probably meant.
+    /// `Configuration` for an id that is not known, with the one that was probably meant, or for a dialect that the
+    /// provider does not serve, with those that it does.
     pub fn get(&self, id: &str) -> Result<Provider> {
         match self.find(id)? {
             Registered::Provider(provider) => Ok((*provider).clone()),
@@ -63,6 +74,15 @@ impl Registry {
     pub fn contains(&self, id: &str) -> bool {
         self.added.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
             || (!self.without_builtin && providers::find(id).is_some())
+            || (id.contains(':') && self.find(id).is_ok())
+    }
+
+    /// The id of the provider in `id:dialect`.
+    pub(crate) fn base<'i>(&self, id: &'i str) -> &'i str {
+        match id.split_once(':') {
+            Some((base, _)) if !self.added.read().unwrap_or_else(PoisonError::into_inner).contains_key(id) => base,
+            _ => id,
+        }
     }
 
     /// All ids, registered ones first.
@@ -88,6 +108,9 @@ impl Registry {
         if let Some(found) = self.added.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(found.clone());
         }
+        if let Some((base, dialect)) = id.split_once(':') {
+            return self.find_spoken(id, base, dialect).map(Registered::Provider);
+        }
         if self.without_builtin {
             return Err(unknown(id, self.did_you_mean(id).as_deref()));
         }
@@ -97,6 +120,23 @@ impl Registry {
         let provider = Provider::builtin(id)?;
         let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
         Ok(added.entry(id.to_owned()).or_insert_with(|| Registered::Provider(Arc::new(provider))).clone())
+    }
+
+    /// A provider in another of its dialects: the same one for as long as the provider is.
+    fn find_spoken(&self, id: &str, base: &str, dialect: &str) -> Result<Arc<Provider>> {
+        let Registered::Provider(usual) = self.find(base)? else {
+            let message = format!("{base:?} is a service, not a provider with dialects; write {base}/MODEL");
+            return Err(Error::new(ErrorKind::Configuration, message));
+        };
+        if let Some((of, spoken)) = self.spoken.read().unwrap_or_else(PoisonError::into_inner).get(id)
+            && Arc::ptr_eq(of, &usual)
+        {
+            return Ok(spoken.clone());
+        }
+        let spoken = Arc::new((*usual).clone().with_dialect(dialect)?);
+        let mut all = self.spoken.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(id.to_owned(), (usual, spoken.clone()));
+        Ok(spoken)
     }
 
     fn insert(&self, id: String, registered: Registered) {

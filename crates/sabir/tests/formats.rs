@@ -1,4 +1,4 @@
-//! Vectors, orders of documents and lists of models: who is asked, and how.
+//! Vectors, orders of documents, lists of models and counts of tokens: who is asked, and how.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -7,9 +7,10 @@ use bytes::Bytes;
 use sabir::embed::{EmbedInput, EmbedPurpose};
 use sabir::transport::{Body, BoxFuture, whole};
 use sabir::{
-    ChatRequest, Client, EmbedRequest, Env, Error, ErrorKind, Provider, RerankRequest, Result, Stage, Transport,
+    Call, ChatRequest, Client, EmbedRequest, Env, Error, ErrorKind, Layer, Provider, Reply, Request, RerankRequest,
+    Result, Service, Shared, Stage, Transport,
 };
-use sabir_sim::Simulator;
+use sabir_sim::{Loopback, Simulator};
 
 /// A transport that keeps what it is given and answers in turn; the last answer again and again.
 #[derive(Clone, Debug)]
@@ -125,6 +126,11 @@ async fn what_a_provider_does_not_do_is_said_in_one_line() {
         (client.embed(embed).await.expect_err("no vectors"), "groq embeds nothing"),
         (client.rerank(rerank).await.expect_err("no order"), "openai orders no documents"),
         (client.models("voyage").await.expect_err("no list"), "voyage lists no models"),
+        (client.model("voyage/m").await.expect_err("no list"), "voyage lists no models"),
+        (
+            client.count_tokens(ChatRequest::new("groq/m").user("hi")).await.expect_err("no count"),
+            "groq counts no tokens",
+        ),
     ] {
         assert_eq!((error.kind(), error.stage()), (ErrorKind::Unsupported, Stage::NotSent), "{error}");
         assert!(error.message().starts_with(says) && error.message().lines().count() == 1, "{error}");
@@ -213,4 +219,91 @@ fn the_blocking_client_does_the_same() {
     let request = RerankRequest { query: "sea salt".into(), documents, ..RerankRequest::default() };
     assert_eq!(client.rerank(request).expect("an order").ranking[0].index, 1);
     assert_eq!(client.models("sim").expect_err("a service").kind(), ErrorKind::Unsupported);
+    assert_eq!(client.model("sim/m").expect_err("a service").kind(), ErrorKind::Unsupported);
+    assert_eq!(client.count_tokens("the sea").expect("a count").input_tokens, 2);
+}
+
+/// A client of the simulator, in the formats of every provider.
+fn simulated(simulator: &Simulator) -> Client {
+    let env: Env = [
+        ("OPENAI_API_KEY", "k"),
+        ("ANTHROPIC_API_KEY", "k"),
+        ("GEMINI_API_KEY", "k"),
+        ("VERTEX_ACCESS_TOKEN", "k"),
+        ("VERTEX_BASE_URL", "https://vertex.test/v1/projects/p/locations/l"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "k"),
+        ("AWS_REGION", "eu-west-3"),
+    ]
+    .into_iter()
+    .collect();
+    Client::builder().env(env).transport(Loopback::new(simulator.clone())).build().expect("a client")
+}
+
+#[tokio::test]
+async fn every_provider_that_counts_gives_the_count_that_its_answer_would_have() {
+    let simulator = Simulator::new();
+    let client = simulated(&simulator);
+    for provider in ["openai", "anthropic", "gemini", "vertex", "bedrock"] {
+        let mut request = ChatRequest::new(format!("{provider}/m")).system("Be brief.").user("Why is the sea salt?");
+        request.temperature = Some(0.5);
+        let counted = client.count_tokens(request.clone()).await.expect(provider);
+        assert_eq!((counted.provider.as_str(), counted.input_tokens), (provider, 8));
+        assert!(counted.losses.is_empty(), "{provider}: {:?}", counted.losses);
+        let answer = client.chat(request).await.expect(provider);
+        assert_eq!(answer.usage.input_total(), Some(counted.input_tokens), "{provider}");
+    }
+    let counts = simulator.requests().into_iter().filter(|request| matches!(request, Request::Count(_)));
+    assert_eq!(counts.map(|request| request.model().to_owned()).collect::<Vec<_>>(), ["m"; 5]);
+
+    let wrong = simulated(&Simulator::new().require_key("another"));
+    let request = ChatRequest::new("anthropic/m").user("hi");
+    let error = wrong.count_tokens(request.clone()).await.expect_err("another key");
+    assert_eq!(
+        (error.kind(), error.provider(), error.model()),
+        (ErrorKind::Authentication, Some("anthropic"), Some("m"))
+    );
+    let tool = request.option("anthropic-messages", "container", "c").strict();
+    let error = client.count_tokens(tool).await.expect_err("a loss");
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::Unsupported, Stage::NotSent));
+}
+
+#[tokio::test]
+async fn layers_see_counts() {
+    #[derive(Debug)]
+    struct Refusing;
+    #[derive(Debug)]
+    struct Refused;
+    impl Layer for Refusing {
+        fn apply(&self, _: Shared) -> Shared {
+            Shared::new(Refused)
+        }
+    }
+    impl Service for Refused {
+        async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
+            Err(Error::new(ErrorKind::RateLimit, format!("no more of {}", request.model())))
+        }
+    }
+    let client = simulated(&Simulator::new()).with_layer(Refusing);
+    let error = client.count_tokens(ChatRequest::new("openai/m").user("hi")).await.expect_err("limited");
+    assert_eq!((error.kind(), error.message()), (ErrorKind::RateLimit, "no more of m"));
+}
+
+#[tokio::test]
+async fn one_model_is_asked_about() {
+    let client = simulated(&Simulator::new());
+    for provider in ["openai", "anthropic", "gemini", "ollama"] {
+        let model = client.model(&format!("{provider}/org/m-1")).await.expect(provider);
+        assert_eq!(model.id, "org/m-1", "{provider}");
+        assert!(!client.models(provider).await.expect(provider).is_empty());
+    }
+    let wire =
+        Wire::new([r#"{"model_info":{"general.architecture":"a","a.context_length":8},"capabilities":["tools"]}"#]);
+    let model = wire.client().model("ollama/q:7b").await.expect("what is known");
+    assert_eq!((model.id.as_str(), model.context), ("q:7b", Some(8)));
+    assert_eq!(model.meta.get("ollama-tags", "capabilities"), Some(&serde_json::json!(["tools"])));
+    assert_eq!(wire.sent(), [r#"POST http://localhost:11434/api/show {"model":"q:7b"}"#]);
+    let wire = Wire::new([r#"{"data":[{"id":"a"},{"id":"b"}]}"#]);
+    let error = wire.client().model("openai/a").await.expect_err("a list in place of a model");
+    assert_eq!((error.kind(), error.model()), (ErrorKind::Decode, Some("a")));
+    assert_eq!(wire.client().model("m").await.expect_err("whose?").kind(), ErrorKind::Configuration);
 }

@@ -1,4 +1,4 @@
-//! The formats of one question and one answer: vectors, orders of documents, lists of models.
+//! The formats of one question and one answer: vectors, orders of documents, lists of models, counts of tokens.
 
 use std::process::ExitCode;
 
@@ -28,6 +28,10 @@ pub(super) fn decode(named: &Named<Format>, status: StatusCode, headers: &Header
             with_usage(json!(said), &said.usage)
         }),
         Format::Models(format) => format.decode(answer).map(|said| json!(said)),
+        Format::Count(format) => format.decode(answer).map(|mut said| {
+            provider.clone_into(&mut said.provider);
+            json!(said)
+        }),
     })
 }
 
@@ -40,6 +44,7 @@ pub(super) fn accept(named: &Named<Format>, path: &str) -> Outcome {
         Format::Embed(format) => format.accept(asked).map(|request| json!(request)),
         Format::Rerank(format) => format.accept(asked).map(|request| json!(request)),
         Format::Models(format) => format.accept(asked).map(|request| json!(request)),
+        Format::Count(format) => format.accept(asked).map(|request| json!(request)),
     })
 }
 
@@ -49,6 +54,7 @@ pub(super) fn encode(named: &Named<Format>, endpoint: &Endpoint) -> Result<Encod
         Format::Embed(format) => asked(format, endpoint),
         Format::Rerank(format) => asked(format, endpoint),
         Format::Models(format) => asked(format, endpoint),
+        Format::Count(format) => asked(format, endpoint),
     }
 }
 

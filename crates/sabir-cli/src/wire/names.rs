@@ -1,7 +1,7 @@
 //! Dialects, formats and providers by the names that people give them.
 
-use sabir::dialects::{dialects, embeddings, listings, providers, rerankings};
-use sabir::exchange::{Embedding, Listing, Reranking};
+use sabir::dialects::{countings, dialects, embeddings, listings, providers, rerankings};
+use sabir::exchange::{Counting, Embedding, Listing, Reranking};
 use sabir::{Dialect, Endpoint, Env, Error, ErrorKind, Provider, Registry};
 
 /// Names that mean a dialect with a provider's row.
@@ -22,6 +22,7 @@ pub(crate) enum Format {
     Embed(&'static Embedding),
     Rerank(&'static Reranking),
     Models(&'static Listing),
+    Count(&'static Counting),
 }
 
 /// Finds a dialect by its name, and the provider.
@@ -36,7 +37,10 @@ pub(crate) fn find(dialect: &str, provider: Option<&str>) -> Result<Named, Error
         };
         Error::new(ErrorKind::Configuration, message)
     })?;
-    with_provider(found, name, provider.or(alias.map(|(.., provider)| *provider)))
+    let mut named = with_provider(found, name, provider.or(alias.map(|(.., provider)| *provider)))?;
+    // Where the provider serves it; a provider that does not lends its URL and key as they are.
+    named.provider = named.provider.map(|provider| provider.clone().with_dialect(name).unwrap_or(provider));
+    Ok(named)
 }
 
 /// Finds a format of one question and one answer by its name, and the provider. `None` where it is none of these.
@@ -47,7 +51,8 @@ pub(crate) fn find_format(name: &str, provider: Option<&str>) -> Option<Result<N
 /// All names that are known, for people.
 pub(crate) fn known() -> String {
     let formats = embeddings().iter().map(|f| f.name()).chain(rerankings().iter().map(|f| f.name()));
-    list(conversations().chain(formats).chain(listings().iter().map(|f| f.name())))
+    let more = listings().iter().map(|f| f.name()).chain(countings().iter().map(|f| f.name()));
+    list(conversations().chain(formats).chain(more))
 }
 
 /// All names of dialects that hold conversations, for people.
@@ -67,7 +72,8 @@ fn format(name: &str) -> Option<Format> {
     let embed = || Some(Format::Embed(embeddings().iter().copied().find(|format| format.name() == name)?));
     let rerank = || Some(Format::Rerank(rerankings().iter().copied().find(|format| format.name() == name)?));
     let models = || Some(Format::Models(listings().iter().copied().find(|format| format.name() == name)?));
-    embed().or_else(rerank).or_else(models)
+    let count = || Some(Format::Count(countings().iter().copied().find(|format| format.name() == name)?));
+    embed().or_else(rerank).or_else(models).or_else(count)
 }
 
 fn with_provider<T>(dialect: T, name: &str, provider: Option<&str>) -> Result<Named<T>, Error> {

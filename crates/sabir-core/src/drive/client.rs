@@ -12,7 +12,7 @@ use super::common::{collect, enrich, refuse_losses, send};
 use super::exchange::ask;
 use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, response_headers};
 use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
-use crate::exchange::{Embedding, Reranking};
+use crate::exchange::{Counting, Embedding, Reranking};
 use crate::frame::Framer;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
@@ -40,6 +40,7 @@ pub struct Origin {
     dialect: Option<&'static dyn Dialect>,
     embedding: Option<&'static Embedding>,
     reranking: Option<&'static Reranking>,
+    counting: Option<&'static Counting>,
     endpoint: Arc<Endpoint>,
     transport: Arc<dyn Transport>,
     limits: Limits,
@@ -57,6 +58,7 @@ impl Origin {
             dialect: None,
             embedding: None,
             reranking: None,
+            counting: None,
             endpoint: Arc::new(endpoint),
             transport,
             limits: Limits::default(),
@@ -74,6 +76,13 @@ impl Origin {
     #[must_use]
     pub fn with_reranking(mut self, reranking: &'static Reranking) -> Self {
         self.reranking = Some(reranking);
+        self
+    }
+
+    /// Sets the format in which it is asked how many tokens a conversation is. Without one it does not count.
+    #[must_use]
+    pub fn with_counting(mut self, counting: &'static Counting) -> Self {
+        self.counting = Some(counting);
         self
     }
 
@@ -125,22 +134,26 @@ impl Origin {
 impl Service for Origin {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let (endpoint, transport) = (&*self.endpoint, &*self.transport);
-        match (request, self.dialect, self.embedding, self.reranking) {
-            (Request::Chat(chat), Some(dialect), ..) => self
+        match (request, (self.dialect, self.embedding, self.reranking, self.counting)) {
+            (Request::Chat(chat), (Some(dialect), ..)) => self
                 .chat(dialect, call, chat)
                 .await
                 .map_err(|e| enrich(e, &endpoint.provider, Some(&chat.model), endpoint.key.as_ref())),
-            (Request::Embed(embed), _, Some(format), _) => {
+            (Request::Embed(embed), (_, Some(format), ..)) => {
                 ask(format, endpoint, transport, call, embed, self.limits).await.map(Reply::Embed)
             }
-            (Request::Rerank(rerank), .., Some(format)) => {
+            (Request::Rerank(rerank), (.., Some(format), _)) => {
                 ask(format, endpoint, transport, call, rerank, self.limits).await.map(Reply::Rerank)
+            }
+            (Request::Count(count), (.., Some(format))) => {
+                ask(format, endpoint, transport, call, count, self.limits).await.map(Reply::Count)
             }
             _ => {
                 let what = match request {
                     Request::Chat(_) => "holds no conversations",
                     Request::Embed(_) => "embeds nothing",
                     Request::Rerank(_) => "orders no documents",
+                    Request::Count(_) => "counts no tokens",
                 };
                 let message = format!("{} {what}, as far as is known here; ask another provider", endpoint.provider);
                 Err(Error::new(ErrorKind::Unsupported, message)
@@ -157,12 +170,15 @@ impl Service for Origin {
 /// # Errors
 /// As [`Dialect::encode`] and [`ModelTraits::fit`](crate::ModelTraits::fit).
 pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-    if !ModelTraits::matter_to(request) {
-        return dialect.encode(request, endpoint);
-    }
-    let (request, losses) = endpoint.traits(&request.model).fit(request)?;
-    let mut encoded = dialect.encode(&request, endpoint)?;
-    encoded.losses.splice(0..0, losses);
+    let mut encoded = if ModelTraits::matter_to(request) {
+        let (request, losses) = endpoint.traits(&request.model).fit(request)?;
+        let mut encoded = dialect.encode(&request, endpoint)?;
+        encoded.losses.splice(0..0, losses);
+        encoded
+    } else {
+        dialect.encode(request, endpoint)?
+    };
+    encoded.losses.splice(0..0, endpoint.notices.iter().cloned());
     Ok(encoded)
 }
 

@@ -1,4 +1,5 @@
-//! Both mirrors for what is one question and one answer: vectors, orders of documents, lists of models.
+//! Both mirrors for what is one question and one answer: vectors, orders of documents, lists of models, counts of
+//! tokens.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -6,6 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use super::client::Limits;
 use super::common::{collect, enrich, refuse_losses, send};
 use super::server::{Losses, refused};
+use crate::count::CountRequest;
 use crate::dialect::{Answer, Asked};
 use crate::embed::EmbedRequest;
 use crate::error::request_id;
@@ -30,6 +32,7 @@ pub async fn ask<Q: Question>(
 ) -> Result<Q::Answer> {
     let answered = async {
         let mut encoded = exchange.encode(request, endpoint)?;
+        encoded.losses.splice(0..0, endpoint.notices.iter().cloned());
         if request.strict() {
             refuse_losses(&encoded.losses)?;
         }
@@ -39,7 +42,7 @@ pub async fn ask<Q: Question>(
         let (status, headers) = (head.status, &head.headers);
         let mut answer = exchange.decode(Answer { status, headers, body: &body })?;
         request.check(&answer)?;
-        Q::complete(&mut answer, &endpoint.provider, request_id(headers), losses);
+        request.complete(&mut answer, &endpoint.provider, request_id(headers), losses);
         Ok(answer)
     };
     let model = Some(request.model()).filter(|model| !model.is_empty());
@@ -86,6 +89,7 @@ macro_rules! served {
 served! {
     EmbedRequest = Embed, embed;
     RerankRequest = Rerank, rerank;
+    CountRequest = Count, count;
 }
 
 /// Answers one HTTP request in a format, from a service. Never fails: an error is an answer in the format's shape.
@@ -104,8 +108,8 @@ pub async fn serve_exchange<Q: Served>(
     answered.await.unwrap_or_else(|error| refuse(exchange, &error))
 }
 
-/// Answers one HTTP request for a list of models, from whoever knows them. Never fails: an error is an answer in
-/// the format's shape.
+/// Answers one HTTP request for a list of models, or for one of them, from whoever knows them: `list` may give all
+/// even where one is asked for. Never fails: an error is an answer in the format's shape.
 pub async fn serve_listing<F>(
     exchange: &Listing,
     request: http::Request<Bytes>,
@@ -116,7 +120,8 @@ where
 {
     let answered = async {
         let wanted = accept(exchange, &request)?;
-        let answer = list(wanted.clone()).await?;
+        let mut answer = list(wanted.clone()).await?;
+        wanted.pick(&mut answer)?;
         Ok(respond(exchange, &answer, &wanted, Vec::new()))
     };
     answered.await.unwrap_or_else(|error| refuse(exchange, &error))
@@ -149,7 +154,8 @@ fn respond<Q: 'static, A: 'static>(
     response
 }
 
-fn refuse<Q: 'static, A: 'static>(
+/// An error as an answer in a format's own shape.
+pub fn refuse<Q: 'static, A: 'static>(
     exchange: &dyn Exchange<Request = Q, Response = A>,
     error: &Error,
 ) -> http::Response<Body> {

@@ -19,7 +19,6 @@
 mod accept;
 mod block;
 mod encoder;
-mod error;
 mod request;
 mod response;
 mod stream;
@@ -85,6 +84,6 @@ impl Dialect for AnthropicMessages {
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
+        response::refuse(error)
     }
 }

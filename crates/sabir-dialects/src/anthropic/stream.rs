@@ -1,16 +1,20 @@
 //! Streamed answers, read: `message_start`, blocks of deltas, `message_delta`, `message_stop`.
 
-use sabir_core::chat::{Content, Meta, Part, Reasoning, ToolCall};
-use sabir_core::dialect::{Decoder, unreadable as not_json};
+use http::StatusCode;
+use sabir_core::chat::{Content, Finish, Part};
+use sabir_core::dialect::{Decoder, unreadable};
 use sabir_core::frame::Frame;
 use sabir_core::{Error, ErrorKind, Result, Sink};
+use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use super::block::{read_block, read_citation};
-use super::error::{from_event, unreadable};
-use super::response::{keep, take_in, tell, tool_start};
-use super::wire::{Counters, Delta, Fields, StreamEvent, Wrong, value_of};
+use super::NAME;
+use super::block::{read_block, take_content};
+use super::wire::{Delta, StreamEvent, tell_usage};
+use crate::blocks::{join, start_call, tell};
+use crate::json::{Fields, Wrong, plain_words, value_of};
+use crate::shared::Complaint;
 
 /// The most blocks that may be open at once. The protocol has one.
 const MAX_OPEN: usize = 1024;
@@ -19,36 +23,26 @@ const MAX_OPEN: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct MessagesDecoder {
     open: Vec<Open>,
-    counters: Counters,
+    /// The provider's counters. Each report replaces the one before, field by field.
+    usage: Map<String, Value>,
+    /// What `message_start` said of the output: a beginning, not a count.
+    provisional: Option<Value>,
 }
 
 /// A block that has started and not stopped.
 #[derive(Debug)]
 struct Open {
     index: Option<u64>,
-    kind: Kind,
-    meta: Meta,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Text {
-        citations: Vec<Part>,
-    },
-    Thinking {
-        signature: Option<String>,
-    },
-    /// `input`: what the start said already, unless deltas follow.
-    Tool {
-        number: usize,
-        input: String,
-    },
-    /// Any other block, as it started; the input that deltas write, and what else they bring.
-    Other {
-        start: Box<RawValue>,
-        input: String,
-        more: Map<String, Value>,
-    },
+    /// How it started, unless it is a call.
+    start: Option<Box<RawValue>>,
+    part: Part,
+    citations: Vec<Part>,
+    /// The number of the call that it is.
+    call: Option<usize>,
+    /// The input that deltas write.
+    input: String,
+    /// What else they bring.
+    more: Value,
 }
 
 impl Decoder for MessagesDecoder {
@@ -61,22 +55,64 @@ impl Decoder for MessagesDecoder {
         // One check of the whole is cheaper than one for each string in it.
         let data = std::str::from_utf8(data)
             .map_err(|_| Error::new(ErrorKind::Decode, "an event of the stream is not UTF-8"))?;
-        let event = match serde_json::from_str::<StreamEvent<'_>>(data) {
+        let event = serde_json::from_str::<StreamEvent<'_>>(data);
+        let event = match &event {
             Ok(event) => event,
-            Err(_) if frame.event == "error" => return Err(from_event(data.as_bytes())),
-            Err(error) => return self.strange(data, &error),
+            Err(_) if frame.event == "error" => return Err(failure(data)),
+            Err(error) => return Err(unreadable("an event of the stream", error)),
         };
         // Some gateways say the type in the event's name alone.
         let kind = if event.kind.is_empty() { frame.event } else { &*event.kind };
-        match (kind, &event.delta) {
-            ("content_block_delta", Some(delta)) => self.delta(event.index, delta, data, sink),
+        let read = match (kind, &event.delta) {
+            ("content_block_delta", Some(delta)) => self.delta(event.index.0, delta, data, sink),
             ("ping", _) => Ok(()),
-            _ => self.rare(kind, event.index, data, sink),
-        }
+            ("error", _) => return Err(failure(data)),
+            _ => {
+                let json = serde_json::from_str(data).map_err(|e| unreadable("an event of the stream", &e))?;
+                let fields = Fields::read(json, false).map_err(|e| e.unreadable())?;
+                if event.kind.is_empty() && fields.peek("error").is_some() {
+                    return Err(failure(data));
+                }
+                self.rare(kind, event.index.0, fields, sink)
+            }
+        };
+        read.map_err(|e| e.unreadable())
     }
 }
 
+/// The error that an event is.
+fn failure(data: &str) -> Error {
+    let no_reason = || Error::new(ErrorKind::Provider, plain_words(StatusCode::OK, data.as_bytes()));
+    Complaint::read(data.as_bytes()).map_or_else(no_reason, Complaint::into_error)
+}
+
 impl MessagesDecoder {
+    /// Takes in what a message says of itself: a whole one, that of `message_start`, or what `message_delta` adds to
+    /// it.
+    pub(super) fn take_in(&mut self, mut fields: Fields<'_>, sink: &mut Sink) -> Result<(), Wrong> {
+        fields.take("type");
+        fields.take("role");
+        sink.identify(fields.text("id")?.as_deref(), fields.text("model")?.as_deref());
+        tell(take_content(&mut fields, "content", true)?, NAME, sink).map_err(|e| Wrong::new(e.message()))?;
+        let usage: Map<_, _> = fields.get("usage")?.unwrap_or_default();
+        self.usage.extend(usage.into_iter().filter(|(_, value)| !value.is_null()));
+        let stop_sequence = fields.string("stop_sequence")?;
+        if let Some(raw) = fields.text("stop_reason")? {
+            sink.finish(Finish { stop_sequence, ..Finish::from_raw(&raw) });
+        }
+        sink.response_mut().meta.merge(fields.meta(NAME)?);
+        Ok(())
+    }
+
+    /// Tells the counters of an answer that is whole.
+    pub(super) fn settle(&mut self, sink: &mut Sink) {
+        if let Some(output) = self.provisional.take() {
+            // No report follows: a provisional count is better than none.
+            self.usage.entry("output_tokens").or_insert(output);
+        }
+        tell_usage(std::mem::take(&mut self.usage), sink);
+    }
+
     /// The block that an event is about: the last one where the event does not say.
     fn find(&self, index: Option<u64>) -> Option<usize> {
         match index {
@@ -85,53 +121,32 @@ impl MessagesDecoder {
         }
     }
 
-    fn delta(&mut self, index: Option<u64>, delta: &Delta<'_>, data: &str, sink: &mut Sink) -> Result<()> {
+    fn delta(&mut self, index: Option<u64>, delta: &Delta<'_>, data: &str, sink: &mut Sink) -> Result<(), Wrong> {
         let Some(at) = self.find(index) else { return Ok(()) };
-        match (&*delta.kind, &mut self.open[at].kind) {
-            ("text_delta", Kind::Text { .. }) => sink.text(delta.text.as_ref().map_or("", |t| &t.0)),
-            ("thinking_delta", Kind::Thinking { .. }) => sink.reasoning(delta.thinking.as_ref().map_or("", |t| &t.0)),
-            ("input_json_delta", Kind::Tool { number, input }) => {
-                if let Some(fragment) = delta.partial_json.as_ref().filter(|f| !f.0.is_empty()) {
-                    input.clear();
-                    sink.tool_arguments(*number, &fragment.0);
+        let block = &mut self.open[at];
+        match (&*delta.kind, &mut block.part.content) {
+            ("text_delta", Content::Text { .. }) => sink.text(&delta.text),
+            ("thinking_delta", Content::Reasoning(_)) => sink.reasoning(&delta.thinking),
+            ("input_json_delta", Content::ToolCall(call)) => {
+                if let Some(number) = block.call.filter(|_| !delta.partial_json.is_empty()) {
+                    call.arguments.clear();
+                    sink.tool_arguments(number, &delta.partial_json);
                 }
             }
-            ("input_json_delta", Kind::Other { input, .. }) => {
-                input.push_str(delta.partial_json.as_ref().map_or("", |f| &f.0));
-            }
-            (_, kind) => rare_delta(kind, data)?,
-        }
-        Ok(())
-    }
-
-    /// An event of another shape than those we know is one that we do not know, or is broken.
-    fn strange(&mut self, data: &str, error: &serde_json::Error) -> Result<()> {
-        let json: Value = serde_json::from_str(data).unwrap_or_default();
-        let kind = json["type"].as_str().unwrap_or_default();
-        let known_delta = ["text_delta", "thinking_delta", "input_json_delta"].map(Value::from);
-        if kind == "content_block_delta" && json["index"].is_u64() && !known_delta.contains(&json["delta"]["type"]) {
-            return match self.find(json["index"].as_u64()) {
-                Some(at) => rare_delta(&mut self.open[at].kind, data),
-                None => Ok(()),
-            };
-        }
-        if kind.is_empty() || kind.starts_with("message_") || kind.starts_with("content_block_") {
-            return Err(not_json("an event of the stream", error));
+            ("input_json_delta", _) => block.input.push_str(&delta.partial_json),
+            _ => block.join_delta(data)?,
         }
         Ok(())
     }
 
     /// Any event but the frequent deltas and pings.
-    fn rare(&mut self, kind: &str, index: Option<u64>, data: &str, sink: &mut Sink) -> Result<()> {
-        let read = |e: Wrong| unreadable(&e);
-        let json: &RawValue = serde_json::from_str(data).map_err(|e| not_json("an event of the stream", &e))?;
-        let mut fields = Fields::read(json, false).map_err(|e| read(e.within("the event")))?;
+    fn rare(&mut self, kind: &str, index: Option<u64>, mut fields: Fields<'_>, sink: &mut Sink) -> Result<(), Wrong> {
         match kind {
             "message_start" => {
-                if let Some(message) = fields.object("message").map_err(read)? {
-                    take_in(message, &mut self.counters, sink)?;
-                    self.counters.output_is_provisional();
-                    sink.usage(self.counters.usage());
+                if let Some(message) = fields.take("message") {
+                    self.take_in(Fields::read(message, false).map_err(|e| e.within("message"))?, sink)?;
+                    self.provisional = self.usage.shift_remove("output_tokens");
+                    tell_usage(self.usage.clone(), sink);
                 }
             }
             "content_block_start" => {
@@ -141,151 +156,100 @@ impl MessagesDecoder {
             }
             "content_block_stop" => {
                 if let Some(at) = self.find(index) {
-                    let block = self.open.remove(at);
-                    stop(block, sink)?;
+                    self.open.remove(at).stop(sink)?;
                 }
             }
             "message_delta" => {
-                fields.take("type");
-                let delta = fields.object("delta").map_err(read)?;
-                if let Some(usage) = fields.get("usage").map_err(read)? {
-                    self.counters.update(usage);
+                if let Some(delta) = fields.object("delta")? {
+                    self.take_in(delta, sink)?;
                 }
-                if let Some(delta) = delta {
-                    take_in(delta, &mut self.counters, sink)?;
-                }
-                keep(fields.rest().map_err(read)?, &self.counters, sink.response_mut());
-                sink.usage(self.counters.usage());
+                self.take_in(fields, sink)?;
+                tell_usage(self.usage.clone(), sink);
             }
             "message_stop" => {
-                for block in std::mem::take(&mut self.open) {
-                    stop(block, sink)?;
-                }
-                self.counters.settle();
-                sink.usage(self.counters.usage());
+                self.open.drain(..).try_for_each(|block| block.stop(sink))?;
+                self.settle(sink);
                 sink.end();
-            }
-            "error" => return Err(from_event(data.as_bytes())),
-            _ if fields.peek("type").is_none() && fields.peek("error").is_some() => {
-                return Err(from_event(data.as_bytes()));
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn start(&mut self, index: Option<u64>, json: &RawValue, sink: &mut Sink) -> Result<()> {
+    fn start(&mut self, index: Option<u64>, json: &RawValue, sink: &mut Sink) -> Result<(), Wrong> {
         // Blocks follow one another: one ends where another begins, or where its number is given again. Only calls
         // may overlap, as they are told apart by more than their order.
-        let ends = |block: &Open| block.index == index || !matches!(block.kind, Kind::Tool { .. });
+        let ends = |block: &Open| block.index == index || block.call.is_none();
         while let Some(at) = self.open.iter().position(ends) {
-            let block = self.open.remove(at);
-            stop(block, sink)?;
+            self.open.remove(at).stop(sink)?;
         }
         if self.open.len() >= MAX_OPEN {
-            let message = format!("the answer has more than {MAX_OPEN} blocks open at once");
-            return Err(Error::new(ErrorKind::Decode, message));
+            return Err(Wrong::new(format!("more than {MAX_OPEN} blocks are open at once")));
         }
-        let mut parts = Vec::new();
-        read_block(json, false, true, &mut parts).map_err(|e| unreadable(&e.within("content_block")))?;
-        let citations = parts.split_off(1.min(parts.len()));
-        let Some(Part { content, meta, .. }) = parts.pop() else {
-            return Ok(());
-        };
-        let kind = match content {
-            Content::Text { text } => {
-                sink.text(&text);
-                Kind::Text { citations }
+        let (mut part, citations) = read_block(json, false, true).map_err(|e| e.within("content_block"))?;
+        let mut call = None;
+        match &mut part.content {
+            Content::Text { text } => sink.text(text),
+            Content::Reasoning(thought) => sink.reasoning(&thought.text),
+            Content::ToolCall(made) => {
+                call = Some(start_call(made, &part.meta, NAME, sink).map_err(|e| Wrong::new(e.message()))?);
+                // An empty input only holds the place of what deltas bring.
+                if made.arguments.strip_prefix('{').is_none_or(|rest| rest.trim_start() == "}") {
+                    made.arguments.clear();
+                }
             }
-            Content::Reasoning(Reasoning { text, signature, encrypted: None }) => {
-                sink.reasoning(&text);
-                Kind::Thinking { signature }
-            }
-            Content::ToolCall(ToolCall { id, name, arguments }) => {
-                let number = tool_start(&id, &name, &meta, sink)?;
-                let says_something = arguments.starts_with('{') && arguments[1..].trim_start() != "}";
-                let input = if says_something { arguments } else { String::new() };
-                Kind::Tool { number, input }
-            }
-            _ => Kind::Other { start: json.to_owned(), input: String::new(), more: Map::new() },
-        };
-        self.open.push(Open { index, kind, meta });
+            _ => {}
+        }
+        let start = call.is_none().then(|| json.to_owned());
+        self.open.push(Open { index, start, part, citations, call, input: String::new(), more: Value::Null });
         Ok(())
     }
 }
 
-/// Signatures, citations, and deltas of kinds that we do not know.
-fn rare_delta(kind: &mut Kind, data: &str) -> Result<()> {
-    #[derive(serde::Deserialize)]
-    struct Rare {
-        delta: Map<String, Value>,
+impl Open {
+    /// Keeps what a rare delta brings: a citation, a signature, anything for a block that we do not know.
+    fn join_delta(&mut self, data: &str) -> Result<(), Wrong> {
+        #[derive(Deserialize)]
+        struct Rare {
+            delta: Map<String, Value>,
+        }
+        let rare = serde_json::from_str(data).map_err(|_| Wrong::new("delta: is nested too deeply"));
+        let Rare { mut delta } = rare?;
+        delta.shift_remove("type");
+        if let Some(citation) = delta.shift_remove("citation") {
+            delta.insert("citations".to_owned(), vec![citation].into());
+        }
+        join(&mut self.more, Value::Object(delta));
+        Ok(())
     }
-    let Rare { delta } = serde_json::from_str(data).map_err(|e| not_json("an event of the stream", &e))?;
-    match kind {
-        Kind::Text { citations } => {
-            if let Some(citation) = delta.get("citation").filter(|c| c.is_object()) {
-                citations.push(read_citation(citation.clone()));
-            }
-        }
-        Kind::Thinking { signature } => {
-            if let Some(Value::String(signed)) = delta.get("signature") {
-                *signature = Some(signed.clone());
-            }
-        }
-        Kind::Tool { .. } => {}
-        Kind::Other { more, .. } => {
-            for (key, value) in delta.into_iter().filter(|(key, value)| key != "type" && !value.is_null()) {
-                join(more, key, value);
-            }
-        }
-    }
-    Ok(())
-}
 
-/// Adds what a delta brings to what is there: text to text, items to a list; anything else is replaced.
-fn join(fields: &mut Map<String, Value>, key: String, value: Value) {
-    match (fields.get_mut(&key), value) {
-        (Some(Value::String(all)), Value::String(more)) => all.push_str(&more),
-        (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
-        (_, value) => {
-            fields.insert(key, value);
-        }
-    }
-}
-
-/// A block is complete.
-fn stop(block: Open, sink: &mut Sink) -> Result<()> {
-    match block.kind {
-        Kind::Text { citations } => {
-            sink.part_end(None, block.meta);
-            for citation in citations {
-                sink.part(citation);
+    /// The block is complete.
+    fn stop(mut self, sink: &mut Sink) -> Result<(), Wrong> {
+        if let Some(number) = self.call {
+            if let Content::ToolCall(call) = &self.part.content {
+                sink.tool_arguments(number, &call.arguments);
             }
-        }
-        Kind::Thinking { signature } => {
-            sink.part_end(signature.as_deref().filter(|s| !s.is_empty()), block.meta);
-        }
-        Kind::Tool { number, input } => {
-            sink.tool_arguments(number, &input);
             sink.tool_end(number);
+            return Ok(());
         }
-        Kind::Other { start, input, more } => {
-            let mut parts = Vec::new();
-            let read = |e: Wrong| unreadable(&e.within("content_block"));
-            if more.is_empty() {
-                read_block(&start, false, true, &mut parts).map_err(read)?;
-            } else if let Value::Object(mut whole) = value_of(&start).map_err(read)? {
-                more.into_iter().for_each(|(key, value)| join(&mut whole, key, value));
-                let whole = to_raw_value(&whole).map_err(|e| not_json("a block", &e))?;
-                read_block(&whole, false, true, &mut parts).map_err(read)?;
-            }
-            if let Some(Part { content: Content::ServerToolUse(used), .. }) = parts.first_mut()
-                && !input.is_empty()
-            {
-                used.input = input;
-            }
-            tell(parts, sink)?;
+        if let Some(start) = self.start.filter(|_| !self.more.is_null()) {
+            let mut whole = value_of(&start)?;
+            join(&mut whole, self.more);
+            let whole = to_raw_value(&whole).map_err(|_| Wrong::new("content_block: cannot be kept"))?;
+            (self.part, self.citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
         }
+        match &mut self.part.content {
+            Content::Text { .. } => sink.part_end(None, self.part.meta),
+            Content::Reasoning(thought) if thought.encrypted.is_none() => {
+                sink.part_end(thought.signature.as_deref().filter(|s| !s.is_empty()), self.part.meta);
+            }
+            Content::ServerToolUse(used) if !self.input.is_empty() => {
+                used.input = self.input;
+                sink.part(self.part);
+            }
+            _ => sink.part(self.part),
+        }
+        self.citations.into_iter().for_each(|citation| sink.part(citation));
+        Ok(())
     }
-    Ok(())
 }

@@ -1,47 +1,41 @@
 //! Streamed answers, written.
 
-use sabir_core::chat::{ChatResponse, Content, Event, Part};
+use std::collections::BTreeMap;
+
+use sabir_core::chat::{Content, Event, Part};
 use sabir_core::dialect::Encoder;
 use sabir_core::frame::event_stream;
-use sabir_core::{Error, Feature, Loss};
-use serde_json::{Value, json};
+use sabir_core::{Error, Loss};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::NAME;
-use super::block::{Place, Writer, object_text, start_server_use};
-use super::error;
-use super::media;
-use super::response::{stop_reason, write_metadata, write_more};
-use super::wire::{Object, write_json};
+use super::block::Writer;
+use super::error::words_for;
+use super::response::{metadata, stop};
+use super::wire::DeltaEvent;
+use crate::blocks::{Place, Speaker};
+use crate::json::{Fields, List, One, write_json};
 
 /// Writes one streamed answer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ConverseEncoder {
     started: bool,
     blocks: u64,
     /// The text or thought that is open, by its block's number.
-    open: Option<(u64, Kind)>,
+    open: Option<(u64, &'static str)>,
     /// The open text is complete but for its citations.
     ended: bool,
-    /// The calls that are open: number, block, and whether anything came for it.
-    calls: Vec<(usize, u64, bool)>,
-    parts: usize,
+    /// The blocks of the calls that are open, by the calls' numbers.
+    calls: BTreeMap<usize, u64>,
+    place: Place,
     writer: Writer,
     payload: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Thought,
-}
-
-impl Default for ConverseEncoder {
-    fn default() -> Self {
-        let writer = Writer::answering();
-        let (open, calls, payload) = (None, Vec::new(), Vec::new());
-        Self { started: false, blocks: 0, open, ended: false, calls, parts: 0, writer, payload }
-    }
-}
+const TEXT: &str = "text";
+const THOUGHT: &str = "reasoningContent";
 
 impl Encoder for ConverseEncoder {
     fn content_type(&self) -> &'static str {
@@ -49,11 +43,8 @@ impl Encoder for ConverseEncoder {
     }
 
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if !self.started {
-            self.started = true;
-            self.frame("messageStart", out, |start| {
-                start.field("role", "assistant");
-            });
+        if !std::mem::replace(&mut self.started, true) {
+            self.frame("messageStart", &One("role", "assistant"), out);
         }
         let cites =
             |part: &Part| matches!(part.content, Content::Citation(_)) && part.meta.get(NAME, "apart").is_none();
@@ -61,110 +52,102 @@ impl Encoder for ConverseEncoder {
             self.close(out);
         }
         match event {
-            Event::Text(delta) => {
-                let block = self.begin(Kind::Text, out);
-                self.delta(block, out, |inner| {
-                    inner.field("text", delta);
-                });
-            }
-            Event::Reasoning(delta) => self.thought("text", delta, out),
+            Event::Text(delta) => self.said(TEXT, One(TEXT, delta), out),
+            Event::Reasoning(delta) => self.said(THOUGHT, One(THOUGHT, One("text", delta)), out),
             Event::PartEnd { signature, meta } => {
-                let place = self.place();
-                self.writer.lose_meta(&Part { meta: meta.clone(), ..Part::text("") }, place);
+                self.writer.lose_meta(meta, self.place);
                 if let Some(signature) = signature {
-                    self.thought("signature", signature, out);
+                    self.said(THOUGHT, One(THOUGHT, One("signature", signature)), out);
                 }
                 match self.open {
-                    Some((_, Kind::Text)) => self.ended = true,
+                    Some((_, TEXT)) => self.ended = true,
                     _ => self.close(out),
                 }
-                self.parts += 1;
+                self.place.part += 1;
             }
-            Event::ToolStart { index, id, name } => self.tool_start(*index, id, name, out),
-            Event::ToolArguments { index, fragment } => self.tool_arguments(*index, fragment, out),
-            Event::ToolEnd { index, call, meta } => {
-                let place = self.place();
-                self.writer.lose_meta(&Part { meta: meta.clone(), ..Part::text("") }, place);
-                if self.calls.iter().any(|(number, _, came)| number == index && !came) {
-                    self.tool_arguments(*index, &call.arguments, out);
+            Event::ToolStart { index, id, name } => {
+                let call = json!({ "toolUseId": self.writer.call_id(id), "name": name });
+                let block = self.start("toolUse", call, out);
+                self.calls.insert(*index, block);
+            }
+            Event::ToolArguments { index, fragment } => {
+                if let Some(block) = self.calls.get(index).copied() {
+                    self.delta(block, One("toolUse", One("input", fragment)), out);
                 }
-                if let Some(at) = self.calls.iter().position(|(number, ..)| number == index) {
-                    let (_, block, _) = self.calls.remove(at);
+            }
+            Event::ToolEnd { index, meta, .. } => {
+                self.writer.lose_meta(meta, self.place);
+                if let Some(block) = self.calls.remove(index) {
                     self.stop(block, out);
                 }
-                self.parts += 1;
+                self.place.part += 1;
             }
             Event::Part(part) => {
                 self.part(part, out);
-                self.parts += 1;
+                self.place.part += 1;
             }
-            Event::Done(response) => self.done(response, out),
+            Event::Done(response) => {
+                self.close(out);
+                while let Some((_, block)) = self.calls.pop_first() {
+                    self.stop(block, out);
+                }
+                let mut losses = std::mem::take(&mut self.writer.losses);
+                self.frame("messageStop", &stop(response, &mut losses), out);
+                self.frame("metadata", &metadata(response, &mut losses), out);
+                self.writer.losses = losses;
+            }
             _ => {}
         }
     }
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
-        let mut payload = Vec::new();
-        write_json(&mut payload, &json!({ "message": error.message() }));
         let headers = [
-            (":exception-type", error::exception(error.kind())),
+            (":exception-type", words_for(error.kind()).2),
             (":content-type", "application/json"),
             (":message-type", "exception"),
         ];
-        event_stream::write(out, &headers, &payload);
+        event_stream::write(out, &headers, json!({ "message": error.message() }).to_string().as_bytes());
     }
 
     fn losses(&mut self) -> Vec<Loss> {
-        self.writer.losses.clone()
+        self.writer.losses.0.clone()
     }
 }
 
 impl ConverseEncoder {
-    fn frame(&mut self, event: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+    fn frame(&mut self, event: &str, payload: &impl Serialize, out: &mut Vec<u8>) {
         self.payload.clear();
-        let mut object = Object::new(&mut self.payload);
-        write(&mut object);
-        object.end();
+        write_json(&mut self.payload, payload);
         let headers = [(":event-type", event), (":content-type", "application/json"), (":message-type", "event")];
         event_stream::write(out, &headers, &self.payload);
     }
 
-    fn delta(&mut self, block: u64, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
-        self.frame("contentBlockDelta", out, |event| {
-            event.field("contentBlockIndex", &block).object("delta", write);
-        });
-    }
-
-    fn start(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) -> u64 {
+    fn start(&mut self, member: &str, start: impl Serialize, out: &mut Vec<u8>) -> u64 {
         self.close(out);
-        let block = self.next_block();
-        self.frame("contentBlockStart", out, |event| {
-            event.field("contentBlockIndex", &block).object("start", write);
-        });
+        let block = self.blocks;
+        self.blocks += 1;
+        let start = json!({ "contentBlockIndex": block, "start": { member: start } });
+        self.frame("contentBlockStart", &start, out);
         block
     }
 
+    fn delta(&mut self, content_block_index: u64, delta: impl Serialize, out: &mut Vec<u8>) {
+        self.frame("contentBlockDelta", &DeltaEvent { content_block_index, delta }, out);
+    }
+
     fn stop(&mut self, block: u64, out: &mut Vec<u8>) {
-        self.frame("contentBlockStop", out, |event| {
-            event.field("contentBlockIndex", &block);
-        });
+        self.frame("contentBlockStop", &One("contentBlockIndex", block), out);
     }
 
-    fn next_block(&mut self) -> u64 {
-        self.blocks += 1;
-        self.blocks - 1
-    }
-
-    /// The block of the open text or thought; such a block begins with its first delta.
-    fn begin(&mut self, kind: Kind, out: &mut Vec<u8>) -> u64 {
-        match self.open {
-            Some((block, open)) if open == kind => block,
-            _ => {
-                self.close(out);
-                let block = self.next_block();
-                self.open = Some((block, kind));
-                block
-            }
+    /// Writes a delta of the open text or thought; such a block begins with its first delta.
+    fn said(&mut self, kind: &'static str, delta: impl Serialize, out: &mut Vec<u8>) {
+        if self.open.is_none_or(|(_, open)| open != kind) {
+            self.close(out);
+            self.open = Some((self.blocks, kind));
+            self.blocks += 1;
+        }
+        if let Some((block, _)) = self.open {
+            self.delta(block, delta, out);
         }
     }
 
@@ -175,161 +158,64 @@ impl ConverseEncoder {
         }
     }
 
-    fn thought(&mut self, field: &str, value: &str, out: &mut Vec<u8>) {
-        let block = self.begin(Kind::Thought, out);
-        self.delta(block, out, |inner| {
-            inner.object("reasoningContent", |thought| {
-                thought.field(field, value);
-            });
-        });
-    }
-
-    fn tool_start(&mut self, index: usize, id: &str, name: &str, out: &mut Vec<u8>) {
-        let id = self.writer.call_id(id).into_owned();
-        let block = self.start(out, |start| {
-            start.object("toolUse", |call| {
-                call.field("toolUseId", &id).field("name", name);
-            });
-        });
-        self.calls.push((index, block, false));
-    }
-
-    fn tool_arguments(&mut self, index: usize, fragment: &str, out: &mut Vec<u8>) {
-        let Some(call) = self.calls.iter_mut().rfind(|(number, ..)| *number == index) else {
-            return;
-        };
-        call.2 = true;
-        let block = call.1;
-        self.input(block, fragment, out);
-    }
-
-    fn input(&mut self, block: u64, fragment: &str, out: &mut Vec<u8>) {
-        self.delta(block, out, |inner| {
-            inner.object("toolUse", |call| {
-                call.field("input", fragment);
-            });
-        });
-    }
-
-    fn place(&self) -> Place {
-        Place { part: self.parts, ..Place::default() }
-    }
-
-    /// Writes a part that came whole.
+    /// Writes a part that came whole, as its blocks would have come in pieces.
     fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
-        let place = self.place();
-        self.writer.lose_meta(part, place);
-        match &part.content {
-            Content::Citation(_) => {
-                if let Some(json) = self.writer.citation(part, place) {
-                    let block = self.begin(Kind::Text, out);
-                    self.delta(block, out, |inner| {
-                        inner.field("citation", &json);
-                    });
-                    self.ended = true;
-                }
+        self.writer.lose_meta(&part.meta, self.place);
+        if let Content::Citation(citation) = &part.content {
+            if let Some(json) = self.writer.citation(citation, self.place) {
+                self.said(TEXT, One("citation", json), out);
+                self.ended = true;
             }
-            Content::Text { text } => self.whole_text(text, out),
-            Content::Refusal { text } => {
-                self.writer.lose(Feature::Refusals, place, "told as text");
-                self.whole_text(text, out);
-            }
-            Content::Reasoning(thought) => {
-                self.close(out);
-                if let Some(sealed) = &thought.encrypted {
-                    self.thought("redactedContent", sealed, out);
-                } else {
-                    self.thought("text", &thought.text, out);
-                }
-                if let Some(signature) = &thought.signature {
-                    self.thought("signature", signature, out);
-                }
-                self.close(out);
-            }
-            Content::ToolCall(call) => {
-                let id = self.writer.call_id(&call.id).into_owned();
-                let block = self.start(out, |start| {
-                    start.object("toolUse", |inner| {
-                        inner.field("toolUseId", &id).field("name", &call.name);
-                    });
-                });
-                self.input(block, &call.arguments, out);
-                self.stop(block, out);
-            }
-            Content::ServerToolUse(used) if part.meta.of(NAME).is_some() => {
-                let block = self.start(out, |start| {
-                    start.object("toolUse", |inner| start_server_use(inner, used));
-                });
-                self.input(block, object_text(&used.input).unwrap_or("{}"), out);
-                self.stop(block, out);
-            }
-            Content::ServerToolResult(result) if result.json["toolUseId"].is_string() => self.result(&result.json, out),
-            Content::Image(image) => {
-                let Some(format) = media::image_format(image) else {
-                    self.writer.lose(Feature::Images, place, "its MIME type is not known or not taken; left out");
-                    return;
-                };
-                let block = self.start(out, |start| {
-                    start.object("image", |inner| {
-                        inner.field("format", &*format);
-                    });
-                });
-                self.delta(block, out, |inner| {
-                    inner.object("image", |inner| {
-                        let owner = part.meta.get(NAME, "bucketOwner");
-                        inner.object("source", |source| media::write_source(source, image, false, owner));
-                    });
-                });
-                self.stop(block, out);
-            }
-            Content::Audio(_) => self.writer.lose(Feature::Audio, place, "not in a stream of this dialect"),
-            Content::Video(_) => self.writer.lose(Feature::Video, place, "not in a stream of this dialect"),
-            Content::Document(_) => self.writer.lose(Feature::Documents, place, "not in a stream of this dialect"),
-            Content::ServerToolUse(_) | Content::ServerToolResult(_) => {
-                self.writer.lose(Feature::ServerTools, place, "it is another provider's tool");
-            }
-            _ => self.writer.lose(Feature::Opaque, place, "it has no meaning in a stream of this dialect"),
+            return;
         }
-    }
-
-    fn whole_text(&mut self, text: &str, out: &mut Vec<u8>) {
         self.close(out);
-        let block = self.begin(Kind::Text, out);
-        self.delta(block, out, |inner| {
-            inner.field("text", text);
-        });
-        self.ended = true;
+        let mut blocks = List::default();
+        self.writer.part(part, Speaker::Assistant, self.place, &mut blocks);
+        let blocks = blocks.json();
+        for block in serde_json::from_slice::<Vec<&RawValue>>(&blocks).unwrap_or_default() {
+            if self.block(block, out).is_none() {
+                self.writer.losses.part(self.place, &part.content);
+            }
+        }
     }
 
-    /// Writes what a tool of the service's gave: all but its content at the start.
-    fn result(&mut self, json: &Value, out: &mut Vec<u8>) {
-        let block = self.start(out, |start| {
-            start.object("toolResult", |inner| {
-                for (key, value) in json.as_object().into_iter().flatten().filter(|(key, _)| *key != "content") {
-                    inner.field(key, value);
+    /// Writes a block in pieces; `None` for one that cannot be cut.
+    fn block(&mut self, block: &RawValue, out: &mut Vec<u8>) -> Option<()> {
+        let mut fields = Fields::read(block, false).ok()?;
+        let member = fields.first()?;
+        // What a delta brings of it; all else stands at the start.
+        let key = match &*member {
+            TEXT => {
+                self.said(TEXT, block, out);
+                self.ended = true;
+                return Some(());
+            }
+            THOUGHT => {
+                let mut thought = fields.object(&member).ok()??;
+                let mut open = thought.object("reasoningText").ok()?;
+                for key in ["text", "signature", "redactedContent"] {
+                    if let Some(value) = open.as_mut().unwrap_or(&mut thought).take(key) {
+                        self.said(THOUGHT, One(THOUGHT, One(key, value)), out);
+                    }
                 }
-            });
-        });
-        if json["content"].is_array() {
-            self.delta(block, out, |inner| {
-                inner.field("toolResult", &json["content"]);
-            });
+                self.close(out);
+                return Some(());
+            }
+            "toolUse" => "input",
+            "toolResult" => "content",
+            "image" => "source",
+            _ => return None,
+        };
+        let mut inner = fields.object(&member).ok()??;
+        let piece = inner.take(key);
+        let number = self.start(&member, inner.rest().ok()?, out);
+        match (key, piece) {
+            (_, None) => {}
+            ("input", Some(piece)) => self.delta(number, One(&member, One(key, piece.get())), out),
+            ("content", Some(piece)) => self.delta(number, One(&member, piece), out),
+            (_, Some(piece)) => self.delta(number, One(&member, One(key, piece)), out),
         }
-        self.stop(block, out);
-    }
-
-    fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
-        self.close(out);
-        for (_, block, _) in std::mem::take(&mut self.calls) {
-            self.stop(block, out);
-        }
-        let mut losses = Vec::new();
-        let reason = stop_reason(&response.finish, &mut losses);
-        self.frame("messageStop", out, |stop| {
-            stop.field("stopReason", reason);
-            write_more(response, stop);
-        });
-        self.frame("metadata", out, |metadata| write_metadata(response, metadata, &mut losses));
-        self.writer.losses.append(&mut losses);
+        self.stop(number, out);
+        Some(())
     }
 }

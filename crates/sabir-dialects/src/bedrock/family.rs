@@ -1,8 +1,11 @@
 //! Whose model it is: Converse passes on what it does not know itself, and each maker has names of its own for it.
 
-use sabir_core::chat::{ChatRequest, Effort, ReasoningRequest};
-use sabir_core::{Feature, Loss};
+use sabir_core::Feature;
+use sabir_core::chat::{ChatRequest, Effort, ReasoningRequest, ToolChoice};
 use serde_json::{Map, Value, json};
+
+use crate::blocks::{choice_word, thinking};
+use crate::shared::Losses;
 
 /// The makers whose own fields are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +38,10 @@ pub(super) fn effort(request: &ChatRequest) -> Option<&str> {
 }
 
 /// `additionalModelRequestFields`, and what has no place there either.
-pub(super) fn fields(request: &ChatRequest, family: Family, losses: &mut Vec<Loss>) -> Map<String, Value> {
+pub(super) fn fields(request: &ChatRequest, family: Family, losses: &mut Losses) -> Map<String, Value> {
     let mut fields = Map::new();
     let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
-    let mut lose = |feature: Feature, path: &str| {
-        losses.push(Loss::new(feature, path, "this model is not known to have it"));
-    };
+    let mut lose = |feature: Feature, path: &str| losses.lose(feature, path, "this model is not known to have it");
     match (request.top_k, family) {
         (None, _) => {}
         (Some(k), Family::Claude | Family::Mistral) => put("top_k", k.into()),
@@ -64,7 +65,12 @@ pub(super) fn fields(request: &ChatRequest, family: Family, losses: &mut Vec<Los
     }
     match request.parallel_tool_calls {
         Some(parallel) if family == Family::Claude && !request.tools.is_empty() => {
-            let mut choice = claude_choice(request);
+            let choice = request.tool_choice.as_ref().filter(|choice| **choice != ToolChoice::None);
+            let mut choice = match choice.map(choice_word) {
+                Some(Ok((word, Some(name)))) => json!({ "type": word, "name": name }),
+                Some(Ok((word, None))) => json!({ "type": word }),
+                _ => json!({ "type": "auto" }),
+            };
             choice["disable_parallel_tool_use"] = (!parallel).into();
             put("tool_choice", choice);
         }
@@ -74,73 +80,41 @@ pub(super) fn fields(request: &ChatRequest, family: Family, losses: &mut Vec<Los
     fields
 }
 
-/// Claude's own field for thoughts. An effort asks for thoughts, which Claude gives only where they are switched on.
-fn thinking(reasoning: &ReasoningRequest) -> Option<Value> {
-    let ReasoningRequest { effort, budget, enabled } = reasoning;
-    match (effort, budget, enabled) {
-        (Some(Effort::None), ..) | (_, Some(0), _) | (_, _, Some(false)) => Some(json!({ "type": "disabled" })),
-        (_, Some(budget), _) => Some(json!({ "type": "enabled", "budget_tokens": budget })),
-        (_, None, Some(true)) | (Some(_), None, None) => Some(json!({ "type": "adaptive" })),
-        (None, None, None) => None,
-    }
-}
-
-/// `toolChoice`, in Claude's own words.
-fn claude_choice(request: &ChatRequest) -> Value {
-    use sabir_core::chat::ToolChoice;
-    match &request.tool_choice {
-        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => json!({ "type": "any" }),
-        Some(ToolChoice::Named(name)) => json!({ "type": "tool", "name": name }),
-        _ => json!({ "type": "auto" }),
-    }
-}
-
-/// Reads what [`fields`] writes, in any order; what has more to it than the vocabulary has words for stays.
-pub(super) fn take(fields: &mut Map<String, Value>, family: Family, request: &mut ChatRequest) {
-    let nova = family == Family::Nova;
-    let only = |value: &Value, count: usize| value.as_object().is_some_and(|o| o.len() == count);
-    let k = match family {
-        Family::Claude | Family::Mistral => "top_k",
-        Family::Cohere => "k",
-        Family::Nova => "inferenceConfig",
-        Family::Other => "",
+/// Reads what [`fields`] writes: a field is taken where the request that it would mean is written just so. What has
+/// more to it than the vocabulary has words for stays.
+pub(super) fn take(given: &mut Map<String, Value>, family: Family, request: &mut ChatRequest) {
+    let is_said = |request: &ChatRequest, given: &mut Map<String, Value>, key: &str| {
+        let is_same = fields(request, family, &mut Losses::default()).get(key) == given.get(key);
+        is_same && given.shift_remove(key).is_some()
     };
-    let top_k = fields.get(k).and_then(|value| match family {
-        Family::Nova => value["topK"].as_u64().filter(|_| only(value, 1)),
-        _ => value.as_u64(),
-    });
-    if top_k.is_some() {
-        request.top_k = top_k;
-        fields.shift_remove(k);
-    }
-    let thinking = if nova { "reasoningConfig" } else { "thinking" };
-    if let Some(value) = fields.get(thinking).filter(|_| nova || family == Family::Claude) {
-        let effort = request.reasoning.as_ref().is_some_and(|r| r.effort.is_some());
-        let mut reasoning = request.reasoning.clone().unwrap_or_default();
-        match value["type"].as_str() {
-            Some("enabled") if !nova && only(value, 2) && value["budget_tokens"].as_u64() > Some(0) => {
-                reasoning.budget = value["budget_tokens"].as_u64();
-            }
-            Some("enabled") if nova && only(value, 1) => reasoning.enabled = Some(true),
-            Some("adaptive") if !nova && only(value, 1) => reasoning.enabled = (!effort).then_some(true),
-            Some("disabled") if only(value, 1) => reasoning.enabled = Some(false),
-            _ => return,
+    for key in ["top_k", "k", "inferenceConfig"] {
+        let Some(k) = given.get(key).and_then(|value| value.as_u64().or(value["topK"].as_u64())) else { continue };
+        let before = request.top_k.replace(k);
+        if !is_said(request, given, key) {
+            request.top_k = before;
         }
-        request.reasoning = Some(reasoning);
-        fields.shift_remove(thinking);
-    } else if family == Family::Claude && effort(request).is_some() {
-        // An effort without thoughts: kept apart from one that asks for them.
-        fields.insert("thinking".to_owned(), Value::Null);
     }
-    if family == Family::Claude
-        && let Some(choice) = fields.get("tool_choice")
-        && let Some(disabled) = choice["disable_parallel_tool_use"].as_bool()
-    {
-        let mut ours = claude_choice(request);
-        ours["disable_parallel_tool_use"] = disabled.into();
-        if ours == *choice {
-            request.parallel_tool_calls = Some(!disabled);
-            fields.shift_remove("tool_choice");
+    let without_thoughts = family == Family::Claude && effort(request).is_some() && !given.contains_key("thinking");
+    for key in ["thinking", "reasoningConfig"] {
+        let Some(value) = given.get(key) else { continue };
+        let (before, budget) = (request.reasoning.clone(), value["budget_tokens"].as_u64());
+        let found = [None, Some(true), Some(false)].into_iter().any(|enabled| {
+            let effort = before.as_ref().and_then(|before| before.effort.clone());
+            request.reasoning = Some(ReasoningRequest { effort, budget, enabled });
+            is_said(request, given, key)
+        });
+        if !found {
+            request.reasoning = before;
+        }
+    }
+    if without_thoughts {
+        // An effort without thoughts: kept apart from one that asks for them.
+        given.insert("thinking".to_owned(), Value::Null);
+    }
+    if let Some(disabled) = given.get("tool_choice").and_then(|choice| choice["disable_parallel_tool_use"].as_bool()) {
+        request.parallel_tool_calls = Some(!disabled);
+        if !is_said(request, given, "tool_choice") {
+            request.parallel_tool_calls = None;
         }
     }
 }

@@ -38,7 +38,7 @@ mod tests;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded};
+use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
@@ -75,8 +75,7 @@ impl Dialect for Bedrock {
     }
 
     fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
-        let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        (!kind.starts_with("application/json") && !kind.starts_with("text/html")).then_some(Framing::EventStream)
+        sse_unless_whole(headers).map(|_| Framing::EventStream)
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {

@@ -290,9 +290,24 @@ fn what_is_no_answer_is_an_error() {
     for body in hostile {
         assert_eq!(streamed(&body).unwrap_err().kind(), ErrorKind::Decode);
     }
+}
+
+#[test]
+fn damaged_frames_and_absurd_lengths_end_the_stream() {
+    let first = frames(&[text(0, "Hi")]);
     let mut damaged = frames(&[text(0, "Hi"), end("end_turn"), usage()]);
-    damaged[40] ^= 1;
-    assert_eq!(streamed(&damaged).unwrap_err().kind(), ErrorKind::Decode);
+    // In the payload, and in the checksum behind it.
+    for at in [40, first.len() - 2] {
+        damaged[at] ^= 1;
+        assert_eq!(streamed(&damaged).unwrap_err().kind(), ErrorKind::Decode);
+        damaged[at] ^= 1;
+    }
+    assert_eq!(streamed(&damaged).unwrap().text(), "Hi");
+    // A head of 4 GiB whose own checksum is right: refused at once, with what had arrived.
+    let endless = [&first[..], b"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff"].concat();
+    let mut error = streamed(&endless).unwrap_err();
+    assert_eq!((error.kind(), error.take_partial().unwrap().text()), (ErrorKind::Decode, "Hi".to_owned()));
+    assert!(error.message().contains("limit"), "{error}");
 }
 
 #[test]
@@ -315,7 +330,7 @@ fn hostile_numbers_and_unknown_words_are_borne() {
     assert_eq!(read.finish.reason, FinishReason::Other("moonrise".into()));
     assert!(read.usage.input.is_none() && read.usage.output.is_none());
     assert_eq!(read.meta.get(NAME, "usage"), Some(&json!({"new": 1})));
-    assert_eq!(read.tool_calls().count(), 1);
+    assert_eq!((read.tool_calls().count(), read.parts.len()), (1, 3), "a text, a call, a result of nobody's");
 }
 
 #[test]
@@ -512,7 +527,8 @@ fn what_is_wrong_with_a_request_is_said_with_its_place() {
     ];
     for (body, expected) in cases {
         let error = accepted("/model/m/converse", &body).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::InvalidRequest, expected));
+        let expected = format!("the request cannot be read: {expected}");
+        assert_eq!((error.kind(), error.message()), (ErrorKind::InvalidRequest, &*expected));
     }
     let headers = HeaderMap::new();
     let asked = |path, body| Bedrock.accept(Asked { method: &Method::POST, path, headers: &headers, body });

@@ -15,7 +15,7 @@ use super::response::{start_call, tell_block};
 use super::wire::{StreamEvent, citation_json, plan_of, plan_part, read_citation};
 use crate::cohere::{code_of, finish_word, inside, read_usage, write_usage};
 use crate::json::{Fields, Object, Wrong, value_of};
-use crate::shared::{Complaint, Losses};
+use crate::shared::{Complaint, Losses, write_event};
 
 /// Reads events up to `message-end`. The `[DONE]` that follows it is not needed.
 #[derive(Debug, Default)]
@@ -178,18 +178,6 @@ pub(super) struct EventEncoder {
     citations: usize,
     usage: Usage,
     losses: Losses,
-}
-
-/// Writes one event: its name, and its data, in which `type` says it again.
-fn write_event(out: &mut Vec<u8>, name: &str, data: impl FnOnce(&mut Object<'_>)) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    let mut object = Object::new(out);
-    object.field("type", name);
-    data(&mut object);
-    object.end();
-    out.extend_from_slice(b"\n\n");
 }
 
 /// Writes an event that has a message in its delta.

@@ -33,6 +33,10 @@ impl Exchange for OpenAiEmbeddings {
         NAME
     }
 
+    fn quirks(&self) -> &'static [&'static str] {
+        &["embed_path", "embed_encoding", "dimensions_field", "purpose"]
+    }
+
     fn encode(&self, request: &EmbedRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let quirk = |name| endpoint.quirks.get(name);
         let mut losses = foreign(&request.options, NAME);

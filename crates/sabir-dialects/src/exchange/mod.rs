@@ -1,6 +1,6 @@
 //! What the formats of one question and one answer share: bodies read and written, options, addresses, errors.
 #![cfg_attr(
-    not(all(feature = "embeddings", feature = "rerank", feature = "models")),
+    not(all(feature = "count", feature = "embeddings", feature = "models", feature = "rerank")),
     allow(dead_code, unused_imports, reason = "each kind of format needs a part of it")
 )]
 
@@ -168,16 +168,7 @@ pub(crate) fn unversioned(endpoint: &Endpoint, path: &str) -> Result<Uri> {
 
 /// A text as a part of a path or query (RFC 3986 §2.1).
 pub(crate) fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-            out.extend(['%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-    }
-    out
+    crate::shared::percent(text, "-._~/:")
 }
 
 /// A counter, which some services write as `2.0`.

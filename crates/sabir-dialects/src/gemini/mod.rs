@@ -35,6 +35,7 @@ mod stream;
 mod tell;
 mod usage;
 mod wire;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,11 @@ const TURN: &str = "turn";
 const PARAMETERS: &str = "parameters";
 /// Among a tool's metadata: it begins a list of its own.
 const SEPARATE: &str = "separate";
+
+/// Among an answer's metadata: the fields of the answer itself. All others are the candidate's.
+const ANSWER_FIELDS: &str = "response";
+/// Among an answer's metadata: the fields of its usage.
+const USAGE_FIELDS: &str = "usageMetadata";
 
 /// Google's Gemini, as client and as server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,8 +110,8 @@ impl Dialect for Gemini {
         accept::accept(asked)
     }
 
-    fn respond(&self, response: &ChatResponse, request: &ChatRequest) -> Responded {
-        response::respond(response, request)
+    fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
+        response::respond(response)
     }
 
     fn encoder(&self, request: &ChatRequest) -> Box<dyn Encoder> {

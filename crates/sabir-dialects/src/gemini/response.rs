@@ -1,29 +1,33 @@
 //! Whole answers: read as a client, written as a server.
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use sabir_core::chat::{ChatRequest, ChatResponse, Citation, Content, Finish, FinishReason};
+use sabir_core::chat::{ChatResponse, Citation, Content, Finish, FinishReason};
 use sabir_core::dialect::{Answer, Responded, unreadable};
 use sabir_core::drive::client::decode_whole;
-use sabir_core::{Error, ErrorKind, Feature, Loss, Result, Sink};
-use serde_json::Value;
+use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 
-use super::part::Parts;
-use super::tell::{ANSWER_FIELDS, Teller, USAGE_FIELDS};
-use super::wire::{self, Writer};
-use super::{Gemini, NAME, error, grounding, usage};
+use super::tell::Teller;
+use super::wire::Chunk;
+use super::write::Parts;
+use super::{ANSWER_FIELDS, Gemini, NAME, USAGE_FIELDS, error, grounding, usage};
+use crate::json::{List, Object};
+use crate::shared::Losses;
 
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
-    if !answer.status.is_success() {
-        return Err(error::decode(answer.status, answer.headers, answer.body));
+    let Answer { status, headers, body } = answer;
+    if !status.is_success() {
+        return Err(error::decode(status, headers, body));
     }
-    let body = answer.body.trim_ascii_start();
+    let body = body.trim_ascii_start();
     // A stream is read as one, whatever it is called.
-    if body.starts_with(b"data:") || body.starts_with(b"event:") || body.starts_with(b":") {
-        return decode_whole(&Gemini, answer.status, &HeaderMap::new(), body, true);
-    }
-    if body.starts_with(b"[") {
-        let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        return decode_whole(&Gemini, answer.status, &json, body, true);
+    let streamed = match body.first() {
+        Some(b'[') => Some("application/json"),
+        Some(b'd' | b'e' | b':') => Some("text/event-stream"),
+        _ => None,
+    };
+    if let Some(kind) = streamed {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        return decode_whole(&Gemini, status, &headers, body, true);
     }
     let mut sink = Sink::whole();
     match decode_object(body, &mut sink) {
@@ -33,11 +37,10 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
 }
 
 fn decode_object(body: &[u8], sink: &mut Sink) -> Result<()> {
-    if body.is_empty() {
-        return Err(Error::new(ErrorKind::Decode, "the answer is empty"));
-    }
     let chunk = chunk(body, "the answer")?;
-    let says = chunk.candidates.is_some() || chunk.feedback.is_some() || chunk.usage.0.is_some();
+    let says = chunk.candidates.is_some()
+        || chunk.rest.iter().any(|(name, _)| name == "promptFeedback")
+        || chunk.usage.is_some();
     if !says && chunk.error.is_none() {
         return Err(Error::new(ErrorKind::Decode, "the answer has neither candidates nor an error"));
     }
@@ -48,93 +51,94 @@ fn decode_object(body: &[u8], sink: &mut Sink) -> Result<()> {
 }
 
 /// An answer, or a piece of one, from its JSON.
-pub(super) fn chunk<'a>(json: &'a [u8], what: &str) -> Result<wire::Chunk<'a>> {
+pub(super) fn chunk<'a>(json: &'a [u8], what: &str) -> Result<Chunk<'a>> {
+    if !json.starts_with(b"{") {
+        return Err(Error::new(ErrorKind::Decode, format!("{what} is no JSON object, which this dialect sends")));
+    }
     // One look at all bytes is cheaper than one at each string.
-    let parsed: Result<wire::Object<wire::Chunk<'_>>, _> = match std::str::from_utf8(json) {
+    let parsed = match std::str::from_utf8(json) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(json),
     };
-    let parsed = parsed.map_err(|e| unreadable(what, &e))?;
-    let no_object = || {
-        Error::new(ErrorKind::Decode, format!("{what} is JSON, but no object, which is not what this dialect sends"))
-    };
-    parsed.0.ok_or_else(no_object)
+    parsed.map_err(|e| unreadable(what, &e))
 }
 
-pub(super) fn respond(response: &ChatResponse, _: &ChatRequest) -> Responded {
-    let mut parts = Parts { answers: true, ..Parts::default() };
-    let mut written = Vec::new();
-    let mut citations = Vec::new();
+pub(super) fn respond(response: &ChatResponse) -> Responded {
+    let mut out = Parts { answers: true, ..Parts::default() };
+    let (mut parts, mut citations) = (List::default(), Vec::new());
     for (at, part) in response.parts.iter().enumerate() {
         match &part.content {
             Content::Citation(citation) => citations.push(citation.clone()),
-            _ => written.extend(parts.write(part, &format!("parts[{at}]"))),
+            _ => parts.add(out.write(part, &format!("parts[{at}]"))),
         }
     }
-    let mut losses = parts.losses;
-    let body = last_chunk(response, &written, &citations, &mut losses);
-    Responded { headers: HeaderMap::new(), body: body.into(), losses }
+    let body = last_chunk(response, &parts, &citations, &mut out.losses).into();
+    Responded { headers: HeaderMap::new(), body, losses: out.losses.0 }
+}
+
+/// A chunk: its one candidate with these parts, unless it has none, and what else is written in and beside it.
+pub(super) fn write_chunk(
+    parts: Option<&List>,
+    finish: Option<&str>,
+    in_candidate: impl FnOnce(&mut Object<'_>),
+    beside: impl FnOnce(&mut Object<'_>),
+) -> Vec<u8> {
+    let (mut out, mut candidate) = (Vec::new(), List::default());
+    if let Some(parts) = parts {
+        candidate.object(|to| {
+            to.object("content", |to| {
+                to.list("parts", parts).field("role", "model");
+            });
+            to.some("finishReason", finish).field("index", &0);
+            in_candidate(to);
+        });
+    }
+    let mut to = Object::new(&mut out);
+    to.list("candidates", &candidate);
+    beside(&mut to);
+    to.end();
+    out
 }
 
 /// The chunk that says why the answer ends, and all that is known of it: a whole answer is this chunk alone.
 pub(super) fn last_chunk(
     response: &ChatResponse,
-    parts: &[String],
+    parts: &List,
     citations: &[Citation],
-    losses: &mut Vec<Loss>,
-) -> String {
-    let own = |name: &str| response.meta.get(NAME, name);
-    let fields = |name: &str| own(name).and_then(Value::as_object).into_iter().flatten();
-    let mut out = Writer::new();
-    let is_refused = own(ANSWER_FIELDS).and_then(|fields| fields.get("promptFeedback")?.get("blockReason"));
-    if is_refused.is_none() || !response.parts.is_empty() {
-        let mut candidate = Writer::new();
-        let mut content = Writer::new();
-        if !parts.is_empty() {
-            content.raw("parts", &wire::list(parts));
-        }
-        content.field("role", "model");
-        candidate.raw("content", &content.end());
-        candidate.field("finishReason", finish_word(&response.finish, losses)).raw("index", "0");
-        for (name, value) in response.meta.of(NAME).into_iter().flatten() {
-            if name != ANSWER_FIELDS && name != USAGE_FIELDS {
-                candidate.field(name, value);
+    losses: &mut Losses,
+) -> Vec<u8> {
+    let own = response.meta.of(NAME);
+    let fields = |name: &str| own.and_then(|own| own.get(name)?.as_object());
+    let has = |name: &str| own.is_some_and(|own| own.contains_key(name));
+    let finish = finish_word(&response.finish, losses);
+    let feedback = fields(ANSWER_FIELDS).and_then(|fields| fields.get("promptFeedback"));
+    let is_refused = response.parts.is_empty() && feedback.is_some_and(|feedback| !feedback["blockReason"].is_null());
+    write_chunk(
+        Some(parts).filter(|_| !is_refused),
+        Some(finish),
+        |to| {
+            to.meta(own, &[ANSWER_FIELDS, USAGE_FIELDS]);
+            if !citations.is_empty() && !has("groundingMetadata") && !has("citationMetadata") {
+                to.field("groundingMetadata", &grounding::metadata(citations));
             }
-        }
-        let has_sources = own("groundingMetadata").is_some() || own("citationMetadata").is_some();
-        if !citations.is_empty() && !has_sources {
-            candidate.field("groundingMetadata", &grounding::metadata(citations));
-        }
-        out.raw("candidates", &wire::list(&[candidate.end()]));
-    }
-    if let Some(mut usage) = usage::metadata(&response.usage, losses) {
-        for (name, value) in fields(USAGE_FIELDS) {
-            usage.entry(name).or_insert_with(|| value.clone());
-        }
-        out.field("usageMetadata", &usage);
-    }
-    who(response.model.as_str(), &response.id, &mut out);
-    for (name, value) in fields(ANSWER_FIELDS) {
-        out.field(name, value);
-    }
-    out.end()
+        },
+        |to| {
+            usage::write(&response.usage, fields(USAGE_FIELDS), to, losses);
+            who(&response.model, &response.id, to);
+            to.meta(fields(ANSWER_FIELDS), &[]);
+        },
+    )
 }
 
 /// Who answers, as far as that is known.
-pub(super) fn who(model: &str, id: &str, out: &mut Writer) {
-    let known = |text: &'_ str| !text.is_empty();
-    out.some("modelVersion", Some(model).filter(|text| known(text)));
-    out.some("responseId", Some(id).filter(|text| known(text)));
+pub(super) fn who(model: &str, id: &str, to: &mut Object<'_>) {
+    to.some("modelVersion", Some(model).filter(|model| !model.is_empty()));
+    to.some("responseId", Some(id).filter(|id| !id.is_empty()));
 }
 
 /// The reason in Google's words.
-fn finish_word<'f>(finish: &'f Finish, losses: &mut Vec<Loss>) -> &'f str {
-    let own = finish.raw.as_deref().filter(|raw| WORDS.contains(raw));
-    let is_same = |raw: &&str| {
-        let reason = Finish::from_raw(raw).reason;
-        reason == finish.reason || (reason == FinishReason::Stop && finish.reason == FinishReason::ToolCalls)
-    };
-    if let Some(word) = own.filter(is_same) {
+fn finish_word<'f>(finish: &'f Finish, losses: &mut Losses) -> &'f str {
+    if let Some(word) = finish.raw.as_deref().filter(|raw| WORDS.split(' ').any(|word| word == *raw)) {
         return word;
     }
     match &finish.reason {
@@ -143,34 +147,24 @@ fn finish_word<'f>(finish: &'f Finish, losses: &mut Vec<Loss>) -> &'f str {
         FinishReason::ContentFilter => "SAFETY",
         reason => {
             let note = format!("Google has no word for {reason}; OTHER is sent");
-            losses.push(Loss::new(Feature::from("finish_reason"), "finish", note));
+            losses.lose(Feature::from("finish_reason"), "finish", &note);
             "OTHER"
         }
     }
 }
 
-/// The words that Google's clients know.
-const WORDS: &[&str] = &[
-    "STOP",
-    "MAX_TOKENS",
-    "SAFETY",
-    "RECITATION",
-    "LANGUAGE",
-    "OTHER",
-    "BLOCKLIST",
-    "PROHIBITED_CONTENT",
-    "SPII",
-    "MALFORMED_FUNCTION_CALL",
-    "IMAGE_SAFETY",
-    "IMAGE_PROHIBITED_CONTENT",
-    "IMAGE_OTHER",
-    "NO_IMAGE",
-    "IMAGE_RECITATION",
-    "UNEXPECTED_TOOL_CALL",
-    "TOO_MANY_TOOL_CALLS",
-    "MISSING_THOUGHT_SIGNATURE",
-    "MALFORMED_RESPONSE",
-    "ESCALATION",
-    "CONTINUATION",
-    "MODEL_ARMOR",
-];
+/// The words that Google's clients know. The first twelve stand in the order of their numbers in the protocol buffer
+/// of `generativelanguage.v1beta`, for clients that asked for integers; Vertex numbers those from 6 on otherwise.
+const WORDS: &str = "FINISH_REASON_UNSPECIFIED STOP MAX_TOKENS SAFETY RECITATION OTHER LANGUAGE BLOCKLIST \
+    PROHIBITED_CONTENT SPII MALFORMED_FUNCTION_CALL IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT IMAGE_OTHER NO_IMAGE \
+    IMAGE_RECITATION UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE MALFORMED_RESPONSE ESCALATION \
+    CONTINUATION MODEL_ARMOR";
+const NUMBERED: usize = 12;
+
+/// A reason by its word or number; `None` where the answer has not ended: that is left out, or 0.
+pub(super) fn read_finish(said: &str) -> Option<Finish> {
+    let numbered = said.parse().ok().and_then(|number| WORDS.split(' ').take(NUMBERED).nth(number));
+    let word = numbered.unwrap_or(said);
+    let has_ended = !matches!(word, "" | "FINISH_REASON_UNSPECIFIED");
+    has_ended.then(|| Finish { raw: Some(said.to_owned()), ..Finish::from_raw(word) })
+}

@@ -2,37 +2,37 @@
 
 use serde_json::{Map, Value};
 
+use super::wire::{camel, word};
+
+/// The types, by their number in the protocol buffer.
+const TYPES: &[&str] = &["TYPE_UNSPECIFIED", "string", "number", "integer", "boolean", "array", "object", "null"];
+
 /// A schema as JSON Schema: types in lower case, `nullable` as a type of its own, and no hints to Google alone.
 pub(super) fn to_json_schema(schema: &Value) -> Value {
     let Value::Object(fields) = schema else { return schema.clone() };
     let mut out = Map::new();
     for (name, value) in fields {
-        let value = match (super::wire::camel(name).as_ref(), value) {
+        let name = camel(name.into()).into_owned();
+        let value = match (name.as_str(), value) {
             (_, Value::Null) | ("nullable" | "propertyOrdering" | "example", _) => continue,
-            ("type", Value::String(word)) => match word.to_ascii_lowercase() {
-                word if word == "type_unspecified" => continue,
-                word => word.into(),
-            },
-            // The enum as an integer.
-            ("type", Value::Number(number)) => {
-                match number.as_u64().and_then(|n| TYPES.get(usize::try_from(n).ok()?)) {
-                    Some(word) if !word.is_empty() => (*word).into(),
+            ("type", said @ (Value::String(_) | Value::Number(_))) => {
+                match word(said, TYPES).map(str::to_ascii_lowercase) {
+                    Some(word) if word != "type_unspecified" => word.into(),
                     _ => continue,
                 }
             }
             ("properties" | "defs", Value::Object(inner)) => {
-                Value::Object(inner.iter().map(|(name, inner)| (name.clone(), to_json_schema(inner))).collect())
+                inner.iter().map(|(name, inner)| (name.clone(), to_json_schema(inner))).collect()
             }
             ("items" | "additionalProperties", inner) => to_json_schema(inner),
             ("anyOf", Value::Array(inner)) => inner.iter().map(to_json_schema).collect(),
             // 64-bit integers are strings in Google's JSON.
-            (
-                "minItems" | "maxItems" | "minProperties" | "maxProperties" | "minLength" | "maxLength",
-                Value::String(n),
-            ) => n.parse::<u64>().map_or_else(|_| value.clone(), Value::from),
+            (limit, Value::String(n)) if limit.starts_with("min") || limit.starts_with("max") => {
+                n.parse::<u64>().map_or_else(|_| value.clone(), Value::from)
+            }
             _ => value.clone(),
         };
-        out.insert(super::wire::camel(name).into_owned(), value);
+        out.insert(name, value);
     }
     if fields.get("nullable") == Some(&Value::Bool(true)) {
         if let Some(kind @ Value::String(_)) = out.get_mut("type") {
@@ -42,8 +42,5 @@ pub(super) fn to_json_schema(schema: &Value) -> Value {
             values.push(Value::Null);
         }
     }
-    Value::Object(out)
+    out.into()
 }
-
-/// The types, by their number in the protocol buffer; 0 is none.
-const TYPES: &[&str] = &["", "string", "number", "integer", "boolean", "array", "object", "null"];

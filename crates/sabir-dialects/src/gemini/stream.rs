@@ -1,22 +1,22 @@
 //! Streamed answers: whole answers in pieces, as server-sent events or as one list, read and written.
 
+use std::collections::BTreeMap;
+
 use sabir_core::chat::{ChatRequest, Citation, Content, Event, Meta, Part};
 use sabir_core::dialect::{Decoder, Encoder, truncated};
 use sabir_core::frame::{Frame, json_array, sse};
 use sabir_core::{Error, Loss, Result, Sink};
 
-use super::part::Parts;
-use super::response::{chunk, last_chunk, who};
+use super::response::{chunk, last_chunk, who, write_chunk};
 use super::tell::Teller;
-use super::wire::Writer;
+use super::write::Parts;
 use super::{ALT, NAME, SIGNATURE, error};
+use crate::json::{List, Object};
 
 /// Reads chunks. There is no end marker, and a reason to finish may be followed by more: the answer is whole where
 /// the body ends behind one.
 #[derive(Debug, Default)]
-pub(super) struct ChunkDecoder {
-    teller: Teller,
-}
+pub(super) struct ChunkDecoder(Teller);
 
 impl Decoder for ChunkDecoder {
     fn frame(&mut self, frame: Frame<'_>, sink: &mut Sink) -> Result<()> {
@@ -25,129 +25,109 @@ impl Decoder for ChunkDecoder {
         if data.is_empty() || data == b"[DONE]" {
             return Ok(());
         }
-        self.teller.tell(chunk(data, "a piece of the answer")?, sink)
+        self.0.tell(chunk(data, "a piece of the answer")?, sink)
     }
 
     fn finish(&mut self, sink: &mut Sink) -> Result<()> {
-        if !self.teller.has_finished() {
+        if !self.0.has_finished {
             return Err(truncated());
         }
-        self.teller.close(sink);
+        self.0.close(sink);
         Ok(())
     }
 }
 
 /// Writes chunks. Calls go out whole, as Google sends them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ChunkEncoder {
     as_array: bool,
-    is_first: bool,
-    /// What follows the candidate in every chunk: who answers.
-    tail: String,
-    /// The kind of the open text; whether it was closed and may be followed by another of its kind.
-    open: Option<(Kind, bool)>,
-    calls: Vec<Option<Part>>,
-    /// How many calls are written.
+    has_begun: bool,
+    id: String,
+    model: String,
+    /// Whether the open text is a thought; whether it was closed and may be followed by another of its kind.
+    open: Option<(bool, bool)>,
+    /// Calls that wait for those that began before them, by number; and how many are written.
+    calls: BTreeMap<usize, Part>,
     called: usize,
     citations: Vec<Citation>,
     parts: Parts,
     count: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Thought,
-}
-
-impl Kind {
-    /// The fields of a part with this text.
-    fn part(self, text: &str) -> Writer {
-        let mut out = Writer::new();
-        out.field("text", text);
-        if self == Self::Thought {
-            out.raw("thought", "true");
-        }
-        out
-    }
+/// Writes a part with a text, and what `more` writes beside it.
+fn write_text(list: &mut List, is_thought: bool, text: &str, more: impl FnOnce(&mut Object<'_>)) {
+    list.object(|to| {
+        to.field("text", text).some("thought", is_thought.then_some(true));
+        more(to);
+    });
 }
 
 impl ChunkEncoder {
     pub(super) fn new(request: &ChatRequest) -> Self {
-        Self {
-            as_array: request.options.get(NAME, ALT).is_some_and(|alt| alt == "json"),
-            is_first: true,
-            tail: "}".to_owned(),
-            open: None,
-            calls: Vec::new(),
-            called: 0,
-            citations: Vec::new(),
-            parts: Parts { answers: true, ..Parts::default() },
-            count: 0,
-        }
+        let as_array = request.options.get(NAME, ALT).is_some_and(|alt| alt == "json");
+        Self { as_array, parts: Parts { answers: true, ..Parts::default() }, ..Self::default() }
     }
 
-    fn chunk(&mut self, json: &str, out: &mut Vec<u8>) {
+    fn chunk(&mut self, mut json: Vec<u8>, out: &mut Vec<u8>) {
         if self.as_array {
-            json_array::write(out, self.is_first, json.as_bytes());
-        } else if json.contains(['\n', '\r']) {
+            json_array::write(out, !self.has_begun, &json);
+        } else {
             // Many clients read an event's first line only. Line ends in JSON are white space between tokens.
-            sse::write(out, "", json.replace(['\n', '\r'], " ").as_bytes());
-        } else {
-            sse::write(out, "", json.as_bytes());
+            json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+            sse::write(out, "", &json);
         }
-        self.is_first = false;
+        self.has_begun = true;
     }
 
-    /// A chunk with parts, given as the inside of a list.
-    fn content(&mut self, parts: &str, out: &mut Vec<u8>) {
-        let tail = &self.tail;
-        let json =
-            format!("{{\"candidates\":[{{\"content\":{{\"parts\":[{parts}],\"role\":\"model\"}},\"index\":0}}]{tail}");
-        self.chunk(&json, out);
+    /// Writes the last chunk, and the end of the list.
+    fn end(&mut self, json: Vec<u8>, out: &mut Vec<u8>) {
+        self.chunk(json, out);
+        if self.as_array {
+            json_array::write_end(out, false);
+        }
     }
 
-    fn delta(&mut self, kind: Kind, text: &str, out: &mut Vec<u8>) {
-        let part = kind.part(text).end();
-        if self.open.replace((kind, false)) == Some((kind, true)) {
+    fn content(&mut self, parts: &List, out: &mut Vec<u8>) {
+        let json = write_chunk(Some(parts), None, |_| {}, |to| who(&self.model, &self.id, to));
+        self.chunk(json, out);
+    }
+
+    fn delta(&mut self, is_thought: bool, text: &str, out: &mut Vec<u8>) {
+        let mut parts = List::default();
+        if self.open.replace((is_thought, false)) == Some((is_thought, true)) {
             // Two texts in one chunk are two texts; the first of them, which is empty, ends the one before.
-            let end = kind.part("").end();
-            self.content(&format!("{end},{part}"), out);
-        } else {
-            self.content(&part, out);
+            write_text(&mut parts, is_thought, "", |_| {});
         }
+        write_text(&mut parts, is_thought, text, |_| {});
+        self.content(&parts, out);
     }
 
     fn part_end(&mut self, signature: Option<&str>, meta: &Meta, out: &mut Vec<u8>) {
-        let kind = match self.open.take() {
-            Some((kind, false)) => kind,
-            // Only a thought is made of a signature alone.
-            _ => Kind::Thought,
-        };
-        let own = meta.of(NAME).into_iter().flatten();
-        let mut part = kind.part("");
-        let signature = signature.filter(|_| meta.get(NAME, SIGNATURE).is_none());
-        part.some(SIGNATURE, signature);
-        let says = signature.is_some() || meta.of(NAME).is_some();
-        for (name, field) in own {
-            part.field(name, field);
-        }
-        if says {
-            self.content(&part.end(), out);
-        } else {
-            self.open = Some((kind, true));
-        }
         self.count += 1;
+        // Only a thought is made of a signature alone.
+        let is_thought = self.open.take().is_none_or(|(is_thought, is_closed)| is_thought || is_closed);
+        let signature = signature.filter(|_| meta.get(NAME, SIGNATURE).is_none());
+        if signature.is_none() && meta.of(NAME).is_none() {
+            self.open = Some((is_thought, true));
+            return;
+        }
+        let mut parts = List::default();
+        write_text(&mut parts, is_thought, "", |to| {
+            to.some(SIGNATURE, signature).meta(meta.of(NAME), &[]);
+        });
+        self.content(&parts, out);
     }
 
     fn whole(&mut self, part: &Part, out: &mut Vec<u8>) {
         self.open = None;
-        let path = format!("parts[{}]", self.count);
         self.count += 1;
         if let Content::Citation(citation) = &part.content {
-            self.citations.push(citation.clone());
-        } else if let Some(json) = self.parts.write(part, &path) {
-            self.content(&json, out);
+            return self.citations.push(citation.clone());
+        }
+        let mut parts = List::default();
+        parts.add(self.parts.write(part, &format!("parts[{}]", self.count - 1)));
+        if !parts.is_empty() {
+            self.content(&parts, out);
         }
     }
 }
@@ -159,43 +139,25 @@ impl Encoder for ChunkEncoder {
 
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         match event {
-            Event::Start { id, model } => {
-                let mut tail = Writer::new();
-                who(model, id, &mut tail);
-                let tail = tail.end();
-                // The inside of the object, and the end of the chunk's own.
-                self.tail = if tail.len() > 2 { format!(",{}", &tail[1..]) } else { "}".to_owned() };
-            }
-            Event::Text(text) => self.delta(Kind::Text, text, out),
-            Event::Reasoning(text) => self.delta(Kind::Thought, text, out),
+            Event::Start { id, model } => (self.id, self.model) = (id.clone(), model.clone()),
+            Event::Text(text) => self.delta(false, text, out),
+            Event::Reasoning(text) => self.delta(true, text, out),
             Event::PartEnd { signature, meta } => self.part_end(signature.as_deref(), meta, out),
-            Event::ToolStart { index, .. } => {
-                self.open = None;
-                if *index == self.calls.len() {
-                    self.calls.push(None);
-                }
-            }
             Event::ToolEnd { index, call, meta } => {
-                let part = Part { meta: meta.clone(), ..Content::ToolCall(call.clone()).into() };
-                if let Some(place) = self.calls.get_mut(*index) {
-                    *place = Some(part);
-                }
-                // In the order in which they began.
-                while let Some(part) = self.calls.get_mut(self.called).and_then(Option::take) {
+                self.calls.insert(*index, Part { meta: meta.clone(), ..Content::ToolCall(call.clone()).into() });
+                while let Some(part) = self.calls.remove(&self.called) {
                     self.called += 1;
                     self.whole(&part, out);
                 }
             }
             Event::Part(part) => self.whole(part, out),
             Event::Done(response) => {
-                let said = [Kind::Text.part("").end()];
-                let citations = std::mem::take(&mut self.citations);
-                let parts = if self.is_first { &[][..] } else { &said[..] };
-                let json = last_chunk(response, parts, &citations, &mut self.parts.losses);
-                self.chunk(&json, out);
-                if self.as_array {
-                    json_array::write_end(out, false);
+                let mut parts = List::default();
+                if self.has_begun {
+                    write_text(&mut parts, false, "", |_| {});
                 }
+                let json = last_chunk(response, &parts, &self.citations, &mut self.parts.losses);
+                self.end(json, out);
             }
             // Arguments wait for their call, and the last usage comes with the end.
             _ => {}
@@ -203,14 +165,10 @@ impl Encoder for ChunkEncoder {
     }
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
-        let (_, json) = error::shape(error);
-        self.chunk(&json, out);
-        if self.as_array {
-            json_array::write_end(out, false);
-        }
+        self.end(error::refuse(error).1.into(), out);
     }
 
     fn losses(&mut self) -> Vec<Loss> {
-        std::mem::take(&mut self.parts.losses)
+        std::mem::take(&mut self.parts.losses.0)
     }
 }

@@ -1,226 +1,153 @@
 //! Tells a sink what a whole answer or a chunk of one says: one reading for both, so that they cannot differ.
 
-use sabir_core::chat::{Content, Finish, FinishReason, Meta, Part, Reasoning};
+use sabir_core::chat::{Finish, FinishReason, Meta, Part};
 use sabir_core::{Feature, Loss, Result, Sink};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::args::Assembly;
+use super::response::read_finish;
 use super::usage::Counters;
-use super::wire::{Rest, camel, value};
-use super::{NAME, error, grounding, part, wire};
+use super::wire::{self, Rest, map_of, value};
+use super::{ANSWER_FIELDS, NAME, USAGE_FIELDS, args, error, grounding, part};
 
 /// The most different fields that are kept beside an answer.
 const MOST_FIELDS: usize = 64;
 
-/// What has to be kept between the chunks of one answer.
+/// What has to be kept between the chunks of one answer, or the turns of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
     counters: Counters,
-    /// The text or thought that may still grow.
-    open: Option<Kind>,
-    calls: usize,
-    /// The call whose arguments come in parts, by its number.
-    assembly: Option<(usize, Assembly)>,
-    finished: bool,
+    /// Whether the text that may still grow is a thought.
+    open: Option<bool>,
+    /// How many calls there were.
+    pub(super) calls: usize,
+    /// The number of the call whose arguments come in parts, and the arguments.
+    running: Option<(usize, Map<String, Value>)>,
+    /// Whether the last that came was an end: its reason, or that the prompt was refused.
+    pub(super) has_finished: bool,
     has_others: bool,
-    kept: Kept,
+    keeps_empty: bool,
+    /// Fields that have no word: of the candidate, of the answer, of its usage.
+    candidate: Map<String, Value>,
+    answer: Map<String, Value>,
+    usage: Map<String, Value>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Thought,
-}
-
-/// Fields beside the content: of the candidate, of the answer, and of its usage.
-#[derive(Debug, Default)]
-struct Kept {
-    candidate: Fields,
-    answer: Fields,
-    usage: Fields,
-}
-
-/// Fields by name, each with the JSON that it was read from.
-#[derive(Debug, Default)]
-struct Fields(Vec<(String, String, Value)>);
-
-impl Fields {
-    /// Takes over fields: an object's fields replace those of the earlier one, lists of log-probabilities grow, and
-    /// anything else is replaced.
-    fn take(&mut self, rest: &Rest<'_>) {
-        for (name, raw) in rest {
-            self.put(&camel(name), raw);
-        }
-    }
-
-    fn put(&mut self, name: &str, raw: &RawValue) {
-        let grows = name == "logprobsResult";
-        let count = self.0.len();
-        match self.0.iter_mut().find(|(known, ..)| known == name) {
-            Some((_, last, _)) if last == raw.get() && !grows => {}
-            Some((_, last, kept)) => {
-                raw.get().clone_into(last);
-                merge(kept, value(raw), grows);
-            }
-            None if count < MOST_FIELDS => self.0.push((name.to_owned(), raw.get().to_owned(), value(raw))),
-            None => {}
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, ..)| known == name).map(|(.., value)| value)
-    }
-
-    fn into_map(self) -> Map<String, Value> {
-        self.0.into_iter().map(|(name, _, value)| (name, value)).collect()
-    }
-}
-
-fn merge(kept: &mut Value, later: Value, grows: bool) {
-    match (kept, later) {
-        (Value::Object(kept), Value::Object(later)) => {
-            for (name, value) in later {
-                match (kept.get_mut(&name), value) {
-                    (Some(Value::Array(kept)), Value::Array(later)) if grows => kept.extend(later),
-                    (_, value) => {
-                        kept.insert(name, value);
+/// Keeps fields: an object's replace those of the earlier one, lists of log-probabilities grow, all else is replaced.
+fn keep(rest: &Rest<'_>, kept: &mut Map<String, Value>) {
+    let is_full = kept.len() >= MOST_FIELDS;
+    for (name, raw) in rest {
+        match (kept.get_mut(&**name), value(raw)) {
+            (Some(Value::Object(kept)), Value::Object(later)) => {
+                for (field, later) in later {
+                    match (kept.get_mut(&field), later) {
+                        (Some(Value::Array(kept)), Value::Array(later)) if name == "logprobsResult" => {
+                            kept.extend(later);
+                        }
+                        (_, later) => drop(kept.insert(field, later)),
                     }
                 }
             }
+            (None, _) if is_full => {}
+            (_, later) => drop(kept.insert(name.clone().into_owned(), later)),
         }
-        (kept, later) => *kept = later,
     }
 }
 
 impl Teller {
-    /// Whether the last that came was an end: its reason, or that the prompt was refused.
-    pub(super) fn has_finished(&self) -> bool {
-        self.finished
+    /// A teller of a client's turn, behind this many calls. Empty texts are parts there.
+    pub(super) fn of_turn(calls: usize) -> Self {
+        Self { calls, keeps_empty: true, ..Self::default() }
     }
 
     /// Tells what a chunk says. An error in it is told last, after what came with it.
     pub(super) fn tell(&mut self, chunk: wire::Chunk<'_>, sink: &mut Sink) -> Result<()> {
         sink.identify(Some(&chunk.id), Some(&chunk.model));
-        let mut is_answered = false;
+        keep(&chunk.rest, &mut self.answer);
+        let is_answered = chunk.candidates.as_ref().is_some_and(|list| !list.0.is_empty());
+        let refused = self.answer.get("promptFeedback").and_then(|feedback| feedback.get("blockReason"));
+        if let Some(word) = refused.filter(|word| !word.is_null() && !is_answered) {
+            let raw = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
+            sink.finish(Finish { raw: Some(raw), ..Finish::new(FinishReason::ContentFilter) });
+            self.has_finished = true;
+        }
         for (position, candidate) in chunk.candidates.into_iter().flat_map(|list| list.0).enumerate() {
             let index = candidate.index.0.unwrap_or(position as u64);
             if index == 0 {
-                is_answered = true;
-                self.candidate(candidate, sink)?;
+                self.parts(candidate.content.parts.0, sink)?;
+                if let Some(finish) = read_finish(&candidate.finish) {
+                    sink.finish(finish);
+                    self.has_finished = true;
+                }
+                keep(&candidate.rest, &mut self.candidate);
             } else if !std::mem::replace(&mut self.has_others, true) {
                 let path = format!("candidates[{index}]");
                 sink.loss(Loss::new(Feature::Choices, path, "only the first answer is kept"));
             }
         }
-        if let Some(report) = chunk.usage.0 {
+        if let Some(report) = chunk.usage {
             sink.usage(self.counters.update(&report));
-            self.kept.usage.take(&report.rest);
+            keep(&report.rest, &mut self.usage);
         }
-        if let Some(raw) = chunk.feedback {
-            self.kept.answer.put("promptFeedback", raw);
-            let feedback = value(raw);
-            if let Some(word) = feedback.get("blockReason").filter(|word| !word.is_null() && !is_answered) {
-                let raw = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
-                sink.finish(Finish { raw: Some(raw), ..Finish::new(FinishReason::ContentFilter) });
-                self.finished = true;
-            }
-        }
-        self.kept.answer.take(&chunk.rest);
         chunk.error.and_then(error::inside).map_or(Ok(()), Err)
     }
 
-    fn candidate(&mut self, candidate: wire::Candidate<'_>, sink: &mut Sink) -> Result<()> {
+    pub(super) fn parts(&mut self, parts: Vec<wire::Part<'_>>, sink: &mut Sink) -> Result<()> {
         let mut had_text = false;
-        for part in candidate.content.0.into_iter().flat_map(|turn| turn.parts.0) {
+        for mut part in parts {
             // Texts in one chunk stand for themselves, as in a whole answer; across chunks they go on.
             let is_text = part.text.is_some();
             if is_text && had_text {
-                self.close_part(sink);
+                self.open = None;
+                sink.part_end(None, Meta::default());
             }
             had_text = is_text;
             // Where the provider runs tools itself, it goes on behind a reason to finish.
             let is_silent = part.text.as_deref().is_none_or(str::is_empty) && part.rest.is_empty();
-            self.finished &= is_silent && part.call.0.is_none();
-            self.part(part, sink)?;
-        }
-        // "Not yet" is left out, or 0.
-        if !matches!(&*candidate.finish, "" | "0" | "FINISH_REASON_UNSPECIFIED") {
-            let word = REASONS.get(candidate.finish.parse().unwrap_or(usize::MAX)).copied();
-            sink.finish(Finish {
-                raw: Some(candidate.finish.0.clone().into_owned()),
-                ..Finish::from_raw(word.unwrap_or(&candidate.finish))
-            });
-            self.finished = true;
-        }
-        self.kept.candidate.take(&candidate.rest);
-        Ok(())
-    }
-
-    fn part(&mut self, mut part: wire::Part<'_>, sink: &mut Sink) -> Result<()> {
-        if let Some(call) = part.call.0.take() {
-            let meta = part::beside(&part);
-            return self.call(call, meta, sink);
-        }
-        let is_sidecar = part.text.is_none() && part.rest.is_empty();
-        if part.text.is_some() || is_sidecar {
-            self.text(&part, sink);
-        } else {
-            self.open = None;
-            sink.part(part::read(part));
+            self.has_finished &= is_silent && part.call.is_none();
+            if let Some(call) = part.call.take() {
+                self.call(call, part::beside(&part), sink)?;
+            } else if is_text || part.rest.is_empty() {
+                self.text(&part, sink);
+            } else {
+                self.open = None;
+                sink.part(part::read(part));
+            }
         }
         Ok(())
     }
 
     /// A text or a thought, or a signature alone, which belongs to the one that is open.
     fn text(&mut self, part: &wire::Part<'_>, sink: &mut Sink) {
-        let kind = if part.thought.0 { Kind::Thought } else { Kind::Text };
+        let is_thought = part.thought.0;
         let text = part.text.as_deref().unwrap_or_default();
         if !text.is_empty() {
-            match kind {
-                Kind::Text => sink.text(text),
-                Kind::Thought => sink.reasoning(text),
+            if is_thought {
+                sink.reasoning(text);
+            } else {
+                sink.text(text);
             }
-            self.open = Some(kind);
+            self.open = Some(is_thought);
         }
         let meta = part::beside(part);
-        if meta.is_empty() {
+        if meta.is_empty() && (!self.keeps_empty || !text.is_empty()) {
             return;
         }
-        let signature = Some(&*part.signature).filter(|signature| kind == Kind::Thought && !signature.is_empty());
-        if self.open == Some(kind) {
+        let signature = Some(&*part.signature).filter(|signature| is_thought && !signature.is_empty());
+        if self.open.take() == Some(is_thought) || signature.is_some() {
             sink.part_end(signature, meta);
         } else {
-            let content = match kind {
-                Kind::Text => Content::Text { text: String::new() },
-                Kind::Thought => {
-                    Content::Reasoning(Reasoning { signature: signature.map(str::to_owned), ..Reasoning::default() })
-                }
-            };
-            sink.part(Part { content, cache: None, meta });
-        }
-        self.open = None;
-    }
-
-    fn close_part(&mut self, sink: &mut Sink) {
-        if self.open.take().is_some() {
-            sink.part_end(None, Meta::default());
+            sink.part(Part { meta, ..Part::text("") });
         }
     }
 
     fn call(&mut self, call: wire::Call<'_>, mut meta: Meta, sink: &mut Sink) -> Result<()> {
         self.open = None;
-        let goes_on = call.goes_on.0;
-        let mut assembled = match self.assembly.take() {
-            // A part of the call before has no name of its own, and an empty call closes it.
-            Some(running) if call.name.is_empty() => Some(running),
-            Some((number, assembly)) => {
-                finish_call(number, assembly, sink);
-                None
-            }
-            None => None,
-        };
-        if assembled.is_none() {
+        // A part of the call before has no name of its own, and an empty call closes it.
+        if !call.name.is_empty() {
+            self.end_call(sink);
+        }
+        let is_whole = !call.goes_on.0 && call.pieces.0.is_empty();
+        if self.running.is_none() {
             if call.name.is_empty() && call.args.is_none() && call.pieces.0.is_empty() {
                 return Ok(());
             }
@@ -228,77 +155,54 @@ impl Teller {
             let id = if call.id.is_empty() { made() } else { call.id.0.into_owned() };
             self.calls += 1;
             let number = sink.tool_start(&id, &call.name)?;
-            part::set_inner(&mut meta, "functionCall", &call.rest);
+            if !call.rest.is_empty() {
+                meta.set(NAME, "functionCall", map_of(&call.rest).into());
+            }
             for (name, field) in meta.of(NAME).into_iter().flatten() {
                 sink.tool_meta(number, NAME, name, field.clone());
             }
-            if !goes_on && call.pieces.0.is_empty() {
+            if is_whole {
                 sink.tool_arguments(number, call.args.map_or("", |raw| raw.get()));
                 sink.tool_end(number);
                 return Ok(());
             }
-            assembled = Some((number, Assembly::default()));
+            self.running = Some((number, Map::new()));
         }
-        if let Some((number, mut assembly)) = assembled {
-            if let Some(args) = call.args {
-                assembly.whole(value(args));
+        if let Some((_, arguments)) = &mut self.running {
+            if let Some(Value::Object(fields)) = call.args.map(value) {
+                arguments.extend(fields);
             }
             for piece in call.pieces.0 {
-                assembly.piece(piece);
+                args::put(arguments, piece);
             }
-            if goes_on {
-                self.assembly = Some((number, assembly));
-            } else {
-                finish_call(number, assembly, sink);
-            }
+        }
+        if !call.goes_on.0 {
+            self.end_call(sink);
         }
         Ok(())
     }
 
+    fn end_call(&mut self, sink: &mut Sink) {
+        if let Some((number, arguments)) = self.running.take() {
+            sink.tool_arguments(number, &Value::Object(arguments).to_string());
+            sink.tool_end(number);
+        }
+    }
+
     /// Tells what only the end makes whole.
     pub(super) fn close(&mut self, sink: &mut Sink) {
-        if let Some((number, assembly)) = self.assembly.take() {
-            finish_call(number, assembly, sink);
-        }
-        let Kept { candidate, answer, usage } = std::mem::take(&mut self.kept);
-        for citation in grounding::citations(candidate.get("groundingMetadata"), candidate.get("citationMetadata")) {
+        self.end_call(sink);
+        for citation in grounding::citations(&self.candidate) {
             sink.part(citation);
         }
         let meta = &mut sink.response_mut().meta;
-        for (name, value) in candidate.into_map() {
+        for (name, value) in std::mem::take(&mut self.candidate) {
             meta.set(NAME, name, value);
         }
-        for (name, fields) in [(ANSWER_FIELDS, answer.into_map()), (USAGE_FIELDS, usage.into_map())] {
+        for (name, fields) in [(ANSWER_FIELDS, &mut self.answer), (USAGE_FIELDS, &mut self.usage)] {
             if !fields.is_empty() {
-                meta.set(NAME, name, fields.into());
+                meta.set(NAME, name, std::mem::take(fields).into());
             }
         }
     }
 }
-
-fn finish_call(number: usize, assembly: Assembly, sink: &mut Sink) {
-    sink.tool_arguments(number, &assembly.finish());
-    sink.tool_end(number);
-}
-
-/// The metadata of an answer that are fields of the answer itself; all others are the candidate's.
-pub(super) const ANSWER_FIELDS: &str = "response";
-/// The metadata of an answer that are fields of its usage.
-pub(super) const USAGE_FIELDS: &str = "usageMetadata";
-
-/// The reasons to finish, by their number in the protocol buffer of `generativelanguage.v1beta`, for clients that
-/// asked for integers. Vertex numbers those from 6 on otherwise.
-const REASONS: &[&str] = &[
-    "FINISH_REASON_UNSPECIFIED",
-    "STOP",
-    "MAX_TOKENS",
-    "SAFETY",
-    "RECITATION",
-    "OTHER",
-    "LANGUAGE",
-    "BLOCKLIST",
-    "PROHIBITED_CONTENT",
-    "SPII",
-    "MALFORMED_FUNCTION_CALL",
-    "IMAGE_SAFETY",
-];

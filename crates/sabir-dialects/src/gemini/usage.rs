@@ -5,10 +5,11 @@
 //! tools, under its own name.
 
 use sabir_core::chat::Usage;
-use sabir_core::{Feature, Loss};
 use serde_json::{Map, Value, json};
 
 use super::wire;
+use crate::json::Object;
+use crate::shared::Losses;
 
 /// The name under which tokens of tool results are counted in [`Usage::tools`].
 const TOOL_USE: &str = "toolUsePromptTokenCount";
@@ -21,40 +22,31 @@ pub(super) struct Counters {
     candidates: Option<u64>,
     thoughts: Option<u64>,
     tool_use: Option<u64>,
-    /// Sound and images among the prompt, its cached part, and the candidates.
     prompt_media: Media,
     cached_media: Media,
     candidates_media: Media,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Media {
-    audio: Option<u64>,
-    image: Option<u64>,
+/// Sound and images.
+type Media = [Option<u64>; 2];
+
+fn update(media: &mut Media, details: &[wire::Detail<'_>]) {
+    for detail in details {
+        match &*detail.modality {
+            "AUDIO" | "4" => media[0] = detail.count.0,
+            "IMAGE" | "2" => media[1] = detail.count.0,
+            _ => {}
+        }
+    }
 }
 
-impl Media {
-    fn update(&mut self, details: &[wire::Detail<'_>]) {
-        for detail in details {
-            match &*detail.modality {
-                "AUDIO" | "4" => self.audio = detail.count.0,
-                "IMAGE" | "2" => self.image = detail.count.0,
-                _ => {}
-            }
-        }
-    }
-
-    /// Without what is counted elsewhere; nothing where the two do not fit into `whole`.
-    fn without(self, other: Self, whole: Option<u64>) -> Self {
-        let less =
-            |mine: Option<u64>, theirs: Option<u64>| Some(mine?.saturating_sub(theirs.unwrap_or(0))).filter(|n| *n > 0);
-        let left = Self { audio: less(self.audio, other.audio), image: less(self.image, other.image) };
-        let sum = left.audio.unwrap_or(0).checked_add(left.image.unwrap_or(0));
-        match (sum, whole) {
-            (Some(sum), Some(whole)) if sum <= whole => left,
-            _ => Self::default(),
-        }
-    }
+/// Media without what is counted elsewhere; nothing where the two do not fit into the whole.
+fn fresh(media: Media, elsewhere: Media, whole: Option<u64>) -> Media {
+    let less = |at: usize| Some(media[at]?.saturating_sub(elsewhere[at].unwrap_or(0))).filter(|n| *n > 0);
+    let left = [less(0), less(1)];
+    let sum = left.iter().flatten().try_fold(0_u64, |sum, n| sum.checked_add(*n));
+    let fits = sum.zip(whole).is_some_and(|(sum, whole)| sum <= whole);
+    if fits { left } else { Media::default() }
 }
 
 impl Counters {
@@ -71,9 +63,9 @@ impl Counters {
         self.candidates = report.candidates.0.or(rest).or(self.candidates);
         let no_thoughts = rest == Some(0) && self.thoughts.is_some();
         self.thoughts = report.thoughts.0.or(if no_thoughts { Some(0) } else { self.thoughts });
-        self.prompt_media.update(&report.prompt_details.0);
-        self.cached_media.update(&report.cached_details.0);
-        self.candidates_media.update(&report.candidates_details.0);
+        update(&mut self.prompt_media, &report.prompt_details.0);
+        update(&mut self.cached_media, &report.cached_details.0);
+        update(&mut self.candidates_media, &report.candidates_details.0);
         self.usage()
     }
 
@@ -81,60 +73,43 @@ impl Counters {
         let mut usage = Usage::default();
         // A cache cannot hold more of a prompt than there is.
         usage.cache_read = self.cached.filter(|cached| self.prompt.is_none_or(|prompt| *cached <= prompt));
-        let fresh = self.prompt.map(|prompt| prompt - usage.cache_read.unwrap_or(0));
-        let media = self.prompt_media.without(self.cached_media, fresh);
-        (usage.audio_input, usage.image_input) = (media.audio, media.image);
+        let uncached = self.prompt.map(|prompt| prompt - usage.cache_read.unwrap_or(0));
+        [usage.audio_input, usage.image_input] = fresh(self.prompt_media, self.cached_media, uncached);
         usage.input_from_total(self.prompt);
-        let media = self.candidates_media.without(Media::default(), self.candidates);
-        (usage.audio_output, usage.image_output) = (media.audio, media.image);
+        [usage.audio_output, usage.image_output] = fresh(self.candidates_media, Media::default(), self.candidates);
         usage.output_from_total(self.candidates);
         usage.reasoning = self.thoughts;
-        if let Some(tokens) = self.tool_use {
-            usage.tools.insert(TOOL_USE.to_owned(), tokens);
-        }
+        usage.tools.extend(self.tool_use.map(|tokens| (TOOL_USE.to_owned(), tokens)));
         usage
     }
 }
 
-/// The counters as this dialect writes them; `None` where nothing is known.
-pub(super) fn metadata(usage: &Usage, losses: &mut Vec<Loss>) -> Option<Map<String, Value>> {
-    let mut fields = Map::new();
-    let mut put = |name: &str, count: Option<u64>| {
-        fields.extend(count.map(|count| (name.to_owned(), count.into())));
-    };
+/// Writes the counters, if anything is known, and what the provider said beside them.
+pub(super) fn write(usage: &Usage, beside: Option<&Map<String, Value>>, to: &mut Object<'_>, losses: &mut Losses) {
+    if usage.is_unknown() {
+        return;
+    }
     let prompt = usage.input_total();
     let media = [usage.output, usage.audio_output, usage.image_output];
     let candidates = usage.output.and(media.into_iter().flatten().try_fold(0_u64, u64::checked_add));
     let tool_use = usage.tools.get(TOOL_USE).copied();
-    put("promptTokenCount", prompt);
-    put("cachedContentTokenCount", usage.cache_read);
-    put("candidatesTokenCount", candidates);
-    put("thoughtsTokenCount", usage.reasoning);
-    put(TOOL_USE, tool_use);
     let total = usage.total().and_then(|total| total.checked_add(tool_use.unwrap_or(0)));
-    put("totalTokenCount", total);
-    let details = [
-        ("promptTokensDetails", prompt, usage.audio_input, usage.image_input),
-        ("candidatesTokensDetails", candidates, usage.audio_output, usage.image_output),
-    ];
-    for (name, whole, audio, image) in details {
-        if let Some(whole) = whole.filter(|_| audio.is_some() || image.is_some()) {
-            let text = whole.saturating_sub(audio.unwrap_or(0)).saturating_sub(image.unwrap_or(0));
-            let counts = [("TEXT", Some(text)), ("AUDIO", audio), ("IMAGE", image)];
-            let counts = counts
-                .into_iter()
-                .filter_map(|(modality, count)| count.map(|count| json!({"modality": modality, "tokenCount": count})));
-            fields.insert(name.to_owned(), counts.collect());
-        }
-    }
-    let written = [("cache_write", usage.cache_write), ("cache_write_1h", usage.cache_write_1h)];
-    for (name, count) in written {
-        if count.is_some() {
-            losses.push(Loss::new(Feature::Usage, format!("usage.{name}"), "counted as plain input here"));
-        }
-    }
-    for name in usage.tools.keys().filter(|name| *name != TOOL_USE) {
-        losses.push(Loss::new(Feature::Usage, format!("usage.tools.{name}"), "not counted in this dialect"));
-    }
-    (!fields.is_empty()).then_some(fields)
+    to.object("usageMetadata", |to| {
+        to.some("promptTokenCount", prompt).some("cachedContentTokenCount", usage.cache_read);
+        to.some("candidatesTokenCount", candidates).some("thoughtsTokenCount", usage.reasoning);
+        to.some(TOOL_USE, tool_use).some("totalTokenCount", total);
+        to.some("promptTokensDetails", details(prompt, usage.audio_input, usage.image_input));
+        to.some("candidatesTokensDetails", details(candidates, usage.audio_output, usage.image_output));
+        to.meta(beside, &[]);
+    });
+    let only_ours = usage.tools.len() == usize::from(tool_use.is_some());
+    losses.usage(usage, &["cache_read", "reasoning", "audio", "image", if only_ours { "tools" } else { "" }]);
+}
+
+/// A count by modality; `None` where all of it is text.
+fn details(whole: Option<u64>, audio: Option<u64>, image: Option<u64>) -> Option<Vec<Value>> {
+    let text = whole?.saturating_sub(audio.unwrap_or(0)).saturating_sub(image.unwrap_or(0));
+    let counts = [("TEXT", Some(text)), ("AUDIO", audio), ("IMAGE", image)].into_iter();
+    let counts = counts.filter_map(|(modality, count)| Some(json!({"modality": modality, "tokenCount": count?})));
+    (audio.is_some() || image.is_some()).then(|| counts.collect())
 }

@@ -6,6 +6,7 @@ use sabir_core::dialect::Asked;
 use serde_json::Value;
 
 use super::NAME;
+use super::request::{WAIT, WAIT_HEADER};
 use crate::json::{Fields, Wrong, string_of};
 use crate::shared::schema_format;
 
@@ -13,6 +14,9 @@ use crate::shared::schema_format;
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
     let mut fields = Fields::of_request(asked.body)?;
     let read = read_request(&mut fields, asked.path).and_then(|mut request| {
+        if asked.headers.get(WAIT_HEADER).is_some_and(|wait| wait == "true") {
+            request.options.set(NAME, WAIT, true.into());
+        }
         for (key, value) in fields.rest()? {
             // An empty object says what none says.
             if value.as_object().is_none_or(|object| !object.is_empty()) {

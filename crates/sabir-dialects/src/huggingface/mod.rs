@@ -16,9 +16,12 @@
 //!
 //! | quirk | value | meaning |
 //! |---|---|---|
-//! | `route` | `root` (default) | the base URL is posted to as it is; a model goes in the body |
-//! | | `models` | `{base}/models/{model}` |
+//! | `route` | `root` | the base URL is posted to as it is; a model goes in the body |
+//! | | `models` | `{base}/models/{model}`, or `{base}/{model}` where the base URL ends in `/models` |
 //! | | `generate` | `{base}/generate` and `{base}/generate_stream`; there is one model |
+//! | `wait_for_model` | `true` | asks the service to wait until the model is loaded |
+//!
+//! Without a `route` it is `models` for a base URL that ends in `/models`, else `root`.
 //!
 //! Options, under the dialect's name: any field of the request's top level; `parameters`, an object, is merged into
 //! the parameters that Sabir writes. `route` is set for clients that posted to `/generate`, as they are answered with
@@ -28,7 +31,9 @@
 //! beside the text (`warnings`, `conversation`).
 //!
 //! A model that is still loading is [`Overloaded`](sabir_core::ErrorKind::Overloaded), with its `estimated_time` as
-//! the time to wait: a retry layer waits, a client without one fails.
+//! the time to wait: a retry layer waits, a client without one fails. Or the service waits: the option
+//! `wait_for_model: true` (or the quirk, for all requests; the option wins) sends `x-wait-for-model: true`, and the
+//! answer comes when there is one.
 
 mod accept;
 mod error;
@@ -64,7 +69,7 @@ impl Dialect for TextGeneration {
     }
 
     fn quirks(&self) -> &'static [&'static str] {
-        &["route"]
+        &["route", "wait_for_model"]
     }
 
     fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {

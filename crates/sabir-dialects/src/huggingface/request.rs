@@ -1,5 +1,6 @@
 //! Requests, written for the provider.
 
+use http::{HeaderName, HeaderValue};
 use sabir_core::chat::{ChatRequest, Content, Message, ReasoningRequest, ResponseFormat, Role, Tool};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
@@ -9,11 +10,20 @@ use super::NAME;
 use crate::json::Object;
 use crate::shared::{Losses, one_prompt, path};
 
+/// The option and the quirk that ask for an answer once the model is loaded.
+pub(super) const WAIT: &str = "wait_for_model";
+
+/// The header that does.
+pub(super) const WAIT_HEADER: HeaderName = HeaderName::from_static("x-wait-for-model");
+
 /// What is asked.
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     let given = request.options.of(NAME);
     let route = given.and_then(|given| given.get("route")).and_then(Value::as_str).or(endpoint.quirks.get("route"));
+    let is_list = endpoint.base_url.trim_end_matches('/').ends_with("/models");
+    let route = route.or(is_list.then_some("models"));
     let uri = match route {
+        Some("models") if is_list => endpoint.url(&format!("/{}", request.model)),
         Some("models") => endpoint.url(&format!("/models/{}", request.model)),
         Some("generate") if request.stream => endpoint.url("/generate_stream"),
         Some("generate") => endpoint.url("/generate"),
@@ -21,13 +31,19 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     }?;
     let (mut losses, mut body) = (Losses::default(), Vec::new());
     write_body(request, route, &mut body, &mut losses);
-    Ok(Encoded::post_json(uri, body, losses.0))
+    let mut encoded = Encoded::post_json(uri, body, losses.0);
+    let waits = given.and_then(|given| given.get(WAIT)).map(|wait| *wait == true);
+    if waits.unwrap_or(endpoint.quirks.get(WAIT) == Some("true")) {
+        encoded.headers.insert(WAIT_HEADER, HeaderValue::from_static("true"));
+    }
+    Ok(encoded)
 }
 
 fn write_body(request: &ChatRequest, route: Option<&str>, out: &mut Vec<u8>, losses: &mut Losses) {
     let inputs = inputs(&request.messages, losses);
     let mut given = request.options.of(NAME).cloned().unwrap_or_default();
     given.shift_remove("route");
+    given.shift_remove(WAIT);
     let parameters = match given.shift_remove("parameters") {
         Some(Value::Object(parameters)) => parameters,
         _ => Map::new(),

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use sabir_core::chat::{ChatRequest, FinishReason, Message};
+use sabir_core::dialect::Asked;
 use sabir_core::{Dialect, Endpoint, ErrorKind};
 use serde_json::json;
 
@@ -71,6 +72,43 @@ fn a_loading_model_says_how_long() {
     assert!(error.is_retryable());
     let hostile = r#"{"error":"loading","estimated_time":-1e300}"#;
     assert_eq!(whole(&TextGeneration, 503, hostile).expect_err("loading").retry_after(), None);
+}
+
+#[test]
+fn a_caller_may_have_the_service_wait() {
+    let plain = ChatRequest::new("m").user("Hi");
+    let option = |wait: bool| {
+        let mut request = plain.clone();
+        request.options.set(NAME, "wait_for_model", wait.into());
+        request
+    };
+    let at = |quirk: Option<&str>| Endpoint {
+        base_url: "https://x.test".into(),
+        quirks: quirk.map(|value| ("wait_for_model", value)).into_iter().collect(),
+        ..Endpoint::default()
+    };
+    for (request, quirk, waits) in [
+        (plain.clone(), None, false),
+        (option(true), None, true),
+        (plain.clone(), Some("true"), true),
+        (option(false), Some("true"), false),
+    ] {
+        let encoded = TextGeneration.encode(&request, &at(quirk)).expect("it can be said");
+        assert_eq!(encoded.headers.contains_key("x-wait-for-model"), waits, "{quirk:?}");
+        assert!(!encoded.body.windows(4).any(|word| word == b"wait"), "it is no field of the body");
+        let asked = Asked { method: &encoded.method, path: "/", headers: &encoded.headers, body: &encoded.body };
+        let accepted = TextGeneration.accept(asked).expect("it is accepted");
+        let said = accepted.options.get(NAME, "wait_for_model");
+        assert_eq!(said.is_some_and(|wait| *wait == true), waits, "and it is understood");
+    }
+}
+
+#[test]
+fn a_base_url_of_models_gets_the_model_behind_it() {
+    let endpoint = Endpoint { base_url: "https://x.test/hf-inference/models/".into(), ..Endpoint::default() };
+    let encoded = TextGeneration.encode(&ChatRequest::new("org/m").user("Hi"), &endpoint).expect("it can be said");
+    assert_eq!(encoded.uri, "https://x.test/hf-inference/models/org/m");
+    assert!(encoded.body.starts_with(br#"{"inputs":"Hi""#), "the model is in the path alone");
 }
 
 #[test]

@@ -8,12 +8,12 @@ use sabir_core::{Endpoint, Error, Exchange, Result};
 use serde_json::{Value, json};
 
 use super::super::exchange::{Shape, get, percent, query, responded, versioned};
-use super::{date, model, rest, rows, taken_count, taken_text, written};
+use super::{body, date, model, named, rest, rows, taken_count, taken_text, written};
 
 /// The format's name.
 const NAME: &str = "anthropic-models";
 
-/// Anthropic's list of models (`GET /v1/models`). A page is named by the last model of the one before it.
+/// Anthropic's list of models (`GET /v1/models`), and one of them (`GET /v1/models/MODEL`). A page is named by the last model of the one before it.
 #[derive(Clone, Copy, Debug)]
 pub struct AnthropicModels;
 
@@ -27,7 +27,10 @@ impl Exchange for AnthropicModels {
 
     fn encode(&self, request: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let after = request.page.as_ref().map(|id| format!("&after_id={}", percent(id)));
-        let path = format!("/models?limit=1000{}", after.unwrap_or_default());
+        let path = match &request.model {
+            Some(model) => format!("/models/{}", percent(model)),
+            None => format!("/models?limit=1000{}", after.unwrap_or_default()),
+        };
         let mut encoded = get(versioned(endpoint, "v1", &path)?);
         // The service refuses to answer without one.
         let version = HeaderName::from_static("anthropic-version");
@@ -38,7 +41,7 @@ impl Exchange for AnthropicModels {
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ModelsResponse> {
-        let (rows, around) = rows(&answer, "data")?;
+        let (rows, around) = rows(&answer, "data", &["id"])?;
         let mut response = ModelsResponse::default();
         for mut row in rows {
             let mut info = model(&mut row, &["id"])?;
@@ -59,10 +62,11 @@ impl Exchange for AnthropicModels {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ModelsRequest> {
-        Ok(ModelsRequest { page: query(asked.path, "after_id").map(std::borrow::Cow::into_owned) })
+        let page = query(asked.path, "after_id").map(std::borrow::Cow::into_owned);
+        Ok(ModelsRequest { page, model: named(asked.path) })
     }
 
-    fn respond(&self, response: &ModelsResponse, _: &ModelsRequest) -> Responded {
+    fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
         let (data, losses) = written(response, NAME, |model, row| {
             row.insert("type".into(), json!("model"));
             row.insert("id".into(), json!(model.id));
@@ -77,8 +81,8 @@ impl Exchange for AnthropicModels {
         let last = response.models.last().map(|model| &model.id);
         let last = response.next_page.as_ref().or(last);
         let more = response.next_page.is_some();
-        let body = json!({"data": data, "has_more": more, "first_id": first, "last_id": last});
-        responded(body.to_string(), losses)
+        let page = |data| json!({"data": data, "has_more": more, "first_id": first, "last_id": last});
+        responded(body(data, request, page), losses)
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

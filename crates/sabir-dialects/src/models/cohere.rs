@@ -8,12 +8,12 @@ use sabir_core::{Endpoint, Error, Exchange, Result};
 use serde_json::{Value, json};
 
 use super::super::exchange::{Shape, get, percent, query, responded, unversioned};
-use super::{model, rest, rows, taken_count, unsaid, written};
+use super::{body, model, named, rest, rows, taken_count, unsaid, written};
 
 /// The format's name.
 const NAME: &str = "cohere-models";
 
-/// Cohere's list of models (`GET /v1/models`).
+/// Cohere's list of models (`GET /v1/models`), and one of them (`GET /v1/models/MODEL`).
 #[derive(Clone, Copy, Debug)]
 pub struct CohereModels;
 
@@ -27,12 +27,15 @@ impl Exchange for CohereModels {
 
     fn encode(&self, request: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let page = request.page.as_ref().map(|page| format!("&page_token={}", percent(page)));
-        let path = format!("/v1/models?page_size=1000{}", page.unwrap_or_default());
+        let path = match &request.model {
+            Some(model) => format!("/v1/models/{}", percent(model)),
+            None => format!("/v1/models?page_size=1000{}", page.unwrap_or_default()),
+        };
         unversioned(endpoint, &path).map(get)
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ModelsResponse> {
-        let (rows, around) = rows(&answer, "models")?;
+        let (rows, around) = rows(&answer, "models", &["name"])?;
         let mut response = ModelsResponse::default();
         for mut row in rows {
             let mut info = model(&mut row, &["name"])?;
@@ -46,10 +49,11 @@ impl Exchange for CohereModels {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ModelsRequest> {
-        Ok(ModelsRequest { page: query(asked.path, "page_token").map(std::borrow::Cow::into_owned) })
+        let page = query(asked.path, "page_token").map(std::borrow::Cow::into_owned);
+        Ok(ModelsRequest { page, model: named(asked.path) })
     }
 
-    fn respond(&self, response: &ModelsResponse, _: &ModelsRequest) -> Responded {
+    fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
         let (models, mut losses) = written(response, NAME, |model, row| {
             row.insert("name".into(), json!(model.id));
             if let Some(context) = model.context {
@@ -59,11 +63,11 @@ impl Exchange for CohereModels {
         unsaid(&mut losses, response, "name", |model| model.name.is_some());
         unsaid(&mut losses, response, "created", |model| model.created.is_some());
         unsaid(&mut losses, response, "max_output", |model| model.max_output.is_some());
-        let mut body = json!({"models": models});
-        if let Some(next) = &response.next_page {
-            body["next_page_token"] = json!(next);
-        }
-        responded(body.to_string(), losses)
+        let list = |models| match &response.next_page {
+            Some(next) => json!({"models": models, "next_page_token": next}),
+            None => json!({"models": models}),
+        };
+        responded(body(models, request, list), losses)
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

@@ -8,12 +8,12 @@ use sabir_core::{Endpoint, Error, Exchange, Result};
 use serde_json::{Value, json};
 
 use super::super::exchange::{Shape, get, percent, query, responded, versioned};
-use super::{model, rest, rows, taken_count, taken_text, unsaid, written};
+use super::{body, model, named, rest, rows, taken_count, taken_text, unsaid, written};
 
 /// The format's name.
 const NAME: &str = "gemini-models";
 
-/// Gemini's list of models (`GET /models`).
+/// Gemini's list of models (`GET /models`), and one of them (`GET /models/MODEL`).
 #[derive(Clone, Copy, Debug)]
 pub struct GeminiModels;
 
@@ -27,7 +27,11 @@ impl Exchange for GeminiModels {
 
     fn encode(&self, request: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let page = request.page.as_ref().map(|page| format!("&pageToken={}", percent(page)));
-        let path = format!("/models?pageSize=1000{}", page.unwrap_or_default());
+        let path = match request.model.as_deref().map(|model| model.strip_prefix("models/").unwrap_or(model)) {
+            Some(tuned) if tuned.starts_with("tunedModels/") => format!("/{}", percent(tuned)),
+            Some(model) => format!("/models/{}", percent(model)),
+            None => format!("/models?pageSize=1000{}", page.unwrap_or_default()),
+        };
         versioned(endpoint, "v1beta", &path).map(get)
     }
 
@@ -35,7 +39,7 @@ impl Exchange for GeminiModels {
         // A list without models is not written at all.
         let none = answer.body.iter().filter(|b| !b.is_ascii_whitespace()).eq(b"{}");
         let (rows, around) =
-            if none && answer.status.is_success() { Default::default() } else { rows(&answer, "models")? };
+            if none && answer.status.is_success() { Default::default() } else { rows(&answer, "models", &["name"])? };
         let mut response = ModelsResponse::default();
         for mut row in rows {
             let mut info = model(&mut row, &["name"])?;
@@ -55,10 +59,13 @@ impl Exchange for GeminiModels {
 
     fn accept(&self, asked: Asked<'_>) -> Result<ModelsRequest> {
         let token = query(asked.path, "pageToken").or_else(|| query(asked.path, "page_token"));
-        Ok(ModelsRequest { page: token.map(std::borrow::Cow::into_owned) })
+        // Tuned models are a collection of their own.
+        let tuned = || Some(&asked.path[asked.path.find("/tunedModels/")? + 1..]);
+        let model = named(asked.path).or_else(|| named(&format!("/models/{}", tuned()?)));
+        Ok(ModelsRequest { page: token.map(std::borrow::Cow::into_owned), model })
     }
 
-    fn respond(&self, response: &ModelsResponse, _: &ModelsRequest) -> Responded {
+    fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
         let (models, mut losses) = written(response, NAME, |model, row| {
             let whole = model.id.contains('/');
             let name = if whole { model.id.clone() } else { format!("models/{}", model.id) };
@@ -75,11 +82,11 @@ impl Exchange for GeminiModels {
             row.insert("supportedGenerationMethods".into(), methods);
         });
         unsaid(&mut losses, response, "created", |model| model.created.is_some());
-        let mut body = json!({"models": models});
-        if let Some(next) = &response.next_page {
-            body["nextPageToken"] = json!(next);
-        }
-        responded(body.to_string(), losses)
+        let list = |models| match &response.next_page {
+            Some(next) => json!({"models": models, "nextPageToken": next}),
+            None => json!({"models": models}),
+        };
+        responded(body(models, request, list), losses)
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

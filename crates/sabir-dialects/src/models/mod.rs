@@ -1,4 +1,4 @@
-//! The formats in which providers list their models.
+//! The formats in which providers list their models, and tell what they know of one.
 
 mod anthropic;
 mod cohere;
@@ -10,11 +10,11 @@ mod openai;
 use sabir_core::chat::Meta;
 use sabir_core::dialect::Answer;
 use sabir_core::exchange::Listing;
-use sabir_core::models::{ModelInfo, ModelsResponse};
+use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir_core::{Error, ErrorKind, Feature, Loss, Result};
 use serde_json::{Map, Value};
 
-use super::exchange::{count, lacking, read};
+use super::exchange::{count, lacking, read, unescaped};
 
 pub use anthropic::AnthropicModels;
 pub use cohere::CohereModels;
@@ -29,14 +29,17 @@ pub fn all() -> &'static [&'static Listing] {
 
 type Row = Map<String, Value>;
 
-/// Reads a list: its rows (under `name`, or the body itself where that is a list), and the fields around them.
-fn rows(answer: &Answer<'_>, name: &str) -> Result<(Vec<Row>, Row)> {
+/// Reads a list: its rows (under `name`, or the body itself where that is a list), and the fields around them. What has
+/// a model's name (in one of the fields `ids`) and no list is that model's row.
+fn rows(answer: &Answer<'_>, name: &str, ids: &[&str]) -> Result<(Vec<Row>, Row)> {
     let (rows, around) = match read::<Value>(answer)? {
         Value::Array(rows) => (Some(rows), Map::new()),
         Value::Object(mut fields) => match fields.shift_remove(name) {
             Some(Value::Array(rows)) => (Some(rows), fields),
             // A server without models.
             Some(Value::Null) => (Some(Vec::new()), fields),
+            Some(one @ Value::Object(_)) => (Some(vec![one]), fields),
+            None if is_model(&fields, ids) => (Some(vec![Value::Object(fields)]), Map::new()),
             _ => (None, fields),
         },
         _ => (None, Map::new()),
@@ -47,6 +50,25 @@ fn rows(answer: &Answer<'_>, name: &str) -> Result<(Vec<Row>, Row)> {
         _ => Err(Error::new(ErrorKind::Decode, format!("a row of {name} is no object"))),
     };
     Ok((rows.into_iter().map(row).collect::<Result<_>>()?, around))
+}
+
+fn is_model(fields: &Row, ids: &[&str]) -> bool {
+    !fields.contains_key("error") && ids.iter().any(|name| fields.get(*name).is_some_and(Value::is_string))
+}
+
+/// The model that a path of the form `…/models/MODEL` names; `None` for the list.
+fn named(path: &str) -> Option<String> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let (_, model) = path.split_once("/models/")?;
+    // In a path, a plus is no space.
+    let model = unescaped(&model.trim_end_matches('/').replace('+', "%2B")).into_owned();
+    Some(model).filter(|model| !model.is_empty())
+}
+
+/// The body of an answer: the one row that was asked for, or the list that `around` makes of all.
+fn body(rows: Vec<Value>, request: &ModelsRequest, around: impl FnOnce(Vec<Value>) -> Value) -> String {
+    let one = || rows.first().cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    if request.model.is_some() { one().to_string() } else { around(rows).to_string() }
 }
 
 /// A model made of the first of these fields that is a text. What is left of the row goes to its `meta`.

@@ -7,13 +7,13 @@ use sabir_core::models::{ModelsRequest, ModelsResponse};
 use sabir_core::{Endpoint, Error, Exchange, Result};
 use serde_json::{Map, Value, json};
 
-use super::super::exchange::{Shape, count, get, responded};
-use super::{model, rest, rows, taken_count, taken_text, unpaged, written};
+use super::super::exchange::{Shape, count, get, percent, responded};
+use super::{body, model, named, rest, rows, taken_count, taken_text, unpaged, written};
 
 /// The format's name.
 const NAME: &str = "openai-models";
 
-/// `OpenAI`'s list of models (`GET /models`).
+/// `OpenAI`'s list of models (`GET /models`), and one of them (`GET /models/MODEL`).
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiModels;
 
@@ -25,13 +25,14 @@ impl Exchange for OpenAiModels {
         NAME
     }
 
-    fn encode(&self, _: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        endpoint.url("/models").map(get)
+    fn encode(&self, request: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
+        let one = request.model.as_ref().map(|model| format!("/{}", percent(model)));
+        endpoint.url(&format!("/models{}", one.unwrap_or_default())).map(get)
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ModelsResponse> {
         let mut response = ModelsResponse::default();
-        for mut row in rows(&answer, "data")?.0 {
+        for mut row in rows(&answer, "data", &["id", "name"])?.0 {
             let mut info = model(&mut row, &["id", "name"])?;
             info.name = ["display_name", "name"].iter().find_map(|name| taken_text(&mut row, name));
             info.created = taken_count(&mut row, "created");
@@ -47,11 +48,11 @@ impl Exchange for OpenAiModels {
         Ok(response)
     }
 
-    fn accept(&self, _: Asked<'_>) -> Result<ModelsRequest> {
-        Ok(ModelsRequest::default())
+    fn accept(&self, asked: Asked<'_>) -> Result<ModelsRequest> {
+        Ok(ModelsRequest { model: named(asked.path), ..ModelsRequest::default() })
     }
 
-    fn respond(&self, response: &ModelsResponse, _: &ModelsRequest) -> Responded {
+    fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
         let (data, mut losses) = written(response, NAME, |model, row| {
             row.insert("id".into(), json!(model.id));
             row.insert("object".into(), json!("model"));
@@ -67,7 +68,7 @@ impl Exchange for OpenAiModels {
             row.extend(more.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_owned(), v)));
         });
         unpaged(&mut losses, response);
-        responded(json!({"object": "list", "data": data}).to_string(), losses)
+        responded(body(data, request, |data| json!({"object": "list", "data": data})), losses)
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

@@ -62,7 +62,7 @@ fn facts_are_found_under_everyones_names() {
 #[test]
 fn pages_are_asked_for_and_understood() {
     let endpoint = Endpoint { base_url: "https://h.test".into(), ..Endpoint::default() };
-    let second = ModelsRequest { page: Some("a/b c&d".into()) };
+    let second = ModelsRequest { page: Some("a/b c&d".into()), ..ModelsRequest::default() };
     for (format, first_path, paged) in [
         (&OpenAiModels as &Listing, "/models", false),
         (&AnthropicModels, "/v1/models?limit=1000", true),
@@ -80,6 +80,95 @@ fn pages_are_asked_for_and_understood() {
         let path = &path(&second);
         let accepted = format.accept(Asked { method, path, headers, body: b"" }).expect("a request");
         assert_eq!(accepted.page, second.page.clone().filter(|_| paged), "{path}");
+    }
+}
+
+#[test]
+fn one_model_is_asked_for_and_understood() {
+    let endpoint = Endpoint { base_url: "https://h.test".into(), ..Endpoint::default() };
+    let asked = ModelsRequest::one("org/m+1 b:x");
+    for (format, path) in [
+        (&OpenAiModels as &Listing, "/models/org/m%2B1%20b:x"),
+        (&AnthropicModels, "/v1/models/org/m%2B1%20b:x"),
+        (&GeminiModels, "/v1beta/models/org/m%2B1%20b:x"),
+        (&CohereModels, "/v1/models/org/m%2B1%20b:x"),
+        (&OllamaTags, "/api/show"),
+    ] {
+        let encoded = format.encode(&asked, &endpoint).expect("a request");
+        assert_eq!(encoded.uri.path_and_query().map(http::uri::PathAndQuery::as_str), Some(path));
+        let (method, headers) = (&encoded.method, &encoded.headers);
+        let accepted = format.accept(Asked { method, path, headers, body: &encoded.body }).expect("a request");
+        assert_eq!(accepted, asked, "{}", format.name());
+    }
+    let path = |format: &Listing, model: &str| {
+        let encoded = format.encode(&ModelsRequest::one(model), &endpoint).expect("a request");
+        encoded.uri.path().to_owned()
+    };
+    assert_eq!(path(&GeminiModels, "models/g"), "/v1beta/models/g");
+    assert_eq!(path(&GeminiModels, "tunedModels/t"), "/v1beta/tunedModels/t");
+    let accept = |format: &Listing, path: &str, body: &str| {
+        let headers = HeaderMap::new();
+        format.accept(Asked { method: &Method::GET, path, headers: &headers, body: body.as_bytes() })
+    };
+    assert_eq!(accept(&GeminiModels, "/v1beta/tunedModels/t", ""), Ok(ModelsRequest::one("tunedModels/t")));
+    assert_eq!(accept(&OpenAiModels, "/v1/models/r+?x=1", ""), Ok(ModelsRequest::one("r+")));
+    assert_eq!(accept(&OpenAiModels, "/v1/models/", ""), Ok(ModelsRequest::default()));
+    assert_eq!(accept(&OllamaTags, "/api/show", r#"{"name":"q"}"#), Ok(ModelsRequest::one("q")));
+    for body in ["", "{}", r#"{"model":7}"#] {
+        let error = accept(&OllamaTags, "/api/show", body).expect_err(body);
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    }
+}
+
+#[test]
+fn what_is_said_of_one_model_is_read() {
+    let anthropic = json!({"type": "model", "id": "c", "display_name": "C", "created_at": "2026-02-24T00:00:00Z", "max_input_tokens": 9, "max_tokens": 3, "capabilities": {"batch": {"supported": true}}});
+    let gemini = json!({"name": "models/g", "displayName": "G", "inputTokenLimit": 9, "outputTokenLimit": 3});
+    let openai = json!({"id": "o", "object": "model", "created": 5, "owned_by": "x"});
+    for (format, body, told) in [
+        (&OpenAiModels as &Listing, openai.clone(), ("o", None, Some(5), None, None)),
+        (&OpenAiModels, json!({ "data": openai }), ("o", None, Some(5), None, None)),
+        (&AnthropicModels, anthropic, ("c", Some("C"), Some(1_771_891_200), Some(9), Some(3))),
+        (&GeminiModels, gemini, ("g", Some("G"), None, Some(9), Some(3))),
+        (&CohereModels, json!({"name": "x", "context_length": 7.0}), ("x", None, None, Some(7), None)),
+    ] {
+        let list = decode(format, &body);
+        assert_eq!((list.models.len(), facts(&list.models[0])), (1, told), "{}", format.name());
+    }
+    let shown = |facts: Value| {
+        let body = json!({"details": {"family": "qwen3"}, "model_info": facts, "capabilities": ["completion", "tools"], "modified_at": "2026-02-24T00:00:00Z", "template": "{{ .Prompt }}", "parameters": "top_k 20"});
+        decode(&OllamaTags, &body).models.remove(0)
+    };
+    let qwen = json!({"general.architecture": "qwen3", "clip.context_length": 77, "qwen3.context_length": 40_960});
+    let model = shown(qwen.clone());
+    assert_eq!(facts(&model), ("", None, Some(1_771_891_200), Some(40_960), None));
+    assert_eq!(model.meta.get("ollama-tags", "capabilities"), Some(&json!(["completion", "tools"])));
+    assert_eq!(model.meta.get("ollama-tags", "model_info"), Some(&qwen));
+    assert_eq!(shown(json!({"x.context_length": 8})).context, Some(8));
+    assert_eq!(shown(json!(["odd"])).context, None);
+    let not_there = r#"{"error":"model 'm' not found"}"#;
+    for format in all() {
+        let status = StatusCode::NOT_FOUND;
+        let answer = Answer { status, headers: &HeaderMap::new(), body: not_there.as_bytes() };
+        assert_eq!(format.decode(answer).expect_err("unknown").kind(), ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn one_model_is_written_alone_and_read_back() {
+    let mut model = ModelInfo::default();
+    model.id = "m".into();
+    model.context = Some(9);
+    let mut list = ModelsResponse::default();
+    list.models = vec![model];
+    for format in all() {
+        let responded = format.respond(&list, &ModelsRequest::one("m"));
+        assert!(responded.losses.is_empty(), "{}: {:?}", format.name(), responded.losses);
+        let back = decode_text(*format, std::str::from_utf8(&responded.body).expect("text")).expect("ours");
+        let said = (back.models.len(), back.models[0].id.as_str(), back.models[0].context);
+        let context = Some(9);
+        // Ollama does not repeat the name.
+        assert_eq!(said, (1, if format.name() == "ollama-tags" { "" } else { "m" }, context), "{}", format.name());
     }
 }
 

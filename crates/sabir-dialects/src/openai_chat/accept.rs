@@ -1,168 +1,102 @@
 //! Requests as a server reads them.
 
-use std::collections::BTreeMap;
-
+use sabir_core::Result;
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Message, Meta, Part, ReasoningRequest, ResponseFormat, Role, Tool,
-    ToolChoice, ToolResult,
+    CacheMark, ChatRequest, Content, Effort, FunctionTool, Message, Part, ReasoningRequest, Role, Tool, ToolResult,
 };
-use sabir_core::dialect::{Asked, without_values};
-use sabir_core::{Error, ErrorKind, Result};
+use sabir_core::dialect::Asked;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::part::read_mark;
 use super::{NAME, part};
-
-type Fields = Map<String, Value>;
+use crate::json::{Fields, Wrong, value_of};
+use crate::openai::{read_choice, read_format};
+use crate::openai_answer::read_settings;
+use crate::shared;
 
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
-    let body: Fields = serde_json::from_slice(asked.body).map_err(|e| wrong("the body", &e))?;
-    let mut request = ChatRequest::default();
-    let mut reasoning = ReasoningRequest::default();
-    for (name, value) in body {
-        if value.is_null() {
-            continue;
-        }
-        match name.as_str() {
-            "model" => request.model = read(&name, value)?,
-            "messages" => request.messages = messages(read(&name, value)?)?,
-            "tools" => request.tools = list(&name, value, tool)?,
-            "functions" => request.tools = list(&name, value, |path, json| function(path, json).map(Tool::Function))?,
-            "tool_choice" | "function_call" => match choice(&value) {
-                Some(choice) => request.tool_choice = Some(choice),
-                None => keep(&mut request, name, value),
-            },
-            "parallel_tool_calls" => request.parallel_tool_calls = Some(read(&name, value)?),
-            "max_completion_tokens" => request.max_tokens = Some(read(&name, value)?),
-            "max_tokens" => {
-                let limit = read(&name, value)?;
-                request.max_tokens.get_or_insert(limit);
-            }
-            "temperature" => request.temperature = Some(read(&name, value)?),
-            "top_p" => request.top_p = Some(read(&name, value)?),
-            "top_k" => request.top_k = Some(read(&name, value)?),
-            "presence_penalty" => request.presence_penalty = Some(read(&name, value)?),
-            "frequency_penalty" => request.frequency_penalty = Some(read(&name, value)?),
-            "stop" => {
-                let many = if value.is_string() { Value::Array(vec![value]) } else { value };
-                request.stop = read(&name, many)?;
-            }
-            "seed" | "random_seed" => request.seed = Some(read(&name, value)?),
-            "response_format" => match format(&value) {
-                Some(format) => request.response_format = Some(format),
-                None => keep(&mut request, name, value),
-            },
-            "reasoning_effort" => reasoning.effort = Some(read(&name, value)?),
-            "enable_thinking" => reasoning.enabled = Some(read(&name, value)?),
-            "thinking_budget" => reasoning.budget = Some(read(&name, value)?),
-            "thinking" | "reasoning" => match thinking(&value) {
-                Some(found) => {
-                    reasoning.effort = found.effort.or(reasoning.effort);
-                    reasoning.budget = found.budget.or(reasoning.budget);
-                    reasoning.enabled = found.enabled.or(reasoning.enabled);
-                }
-                None => keep(&mut request, name, value),
-            },
-            "user" => request.user = Some(read(&name, value)?),
-            "metadata" => match serde_json::from_value::<BTreeMap<String, String>>(value.clone()) {
-                Ok(labels) => request.metadata = labels,
-                Err(_) => keep(&mut request, name, value),
-            },
-            "prompt_cache_key" => request.cache_key = Some(read(&name, value)?),
-            "cache_control" if part::cache_mark(&value).is_some() => request.cache = part::cache_mark(&value),
-            "stream" => request.stream = read(&name, value)?,
-            // One answer is what there is anyway.
-            "n" if value == 1 => {}
-            _ => keep(&mut request, name, value),
-        }
-    }
-    request.reasoning = Some(reasoning).filter(|wanted| *wanted != ReasoningRequest::default());
-    if request.model.is_empty() {
-        // Where a server has one model an address, clients leave it out or put it in the path.
-        model_in(asked.path).clone_into(&mut request.model);
-    }
+    let fields = Fields::of_request(asked.body)?;
+    read_request(fields, asked.path).map_err(|e| e.invalid())
+}
+
+fn read_request(mut fields: Fields<'_>, path: &str) -> Result<ChatRequest, Wrong> {
+    // Where a server has one model an address, clients leave it out or put it in the path.
+    let model = fields.string("model")?.filter(|model| !model.is_empty());
+    let mut request = ChatRequest::new(model.unwrap_or_else(|| model_in(path).to_owned()));
+    let messages = &mut request.messages;
+    fields.each("messages", |json| read_message(json, messages).map(|message| messages.push(message)))?;
     if request.messages.is_empty() {
-        return Err(invalid("`messages` is missing or empty; it must hold at least one message".to_owned()));
+        return Err(Wrong::new("messages: is missing or empty; it must hold at least one message"));
     }
+    fields.each("tools", |json| read_tool(json).map(|tool| request.tools.push(tool)))?;
+    fields.each("functions", |json| {
+        read_function(Fields::read(json, true)?).map(|tool| request.tools.push(Tool::Function(tool)))
+    })?;
+    let choice = known(&mut fields, "tool_choice", read_choice);
+    request.tool_choice = choice.or_else(|| known(&mut fields, "function_call", read_choice));
+    request.parallel_tool_calls = fields.get("parallel_tool_calls")?;
+    read_settings(&mut fields, &mut request)?;
+    request.response_format = known(&mut fields, "response_format", read_format);
+    request.reasoning = read_reasoning(&mut fields)?;
+    request.metadata = known(&mut fields, "metadata", typed).unwrap_or_default();
+    request.cache_key = fields.string("prompt_cache_key")?;
+    request.cache = mark_in(&mut fields);
+    request.options = fields.meta(NAME)?;
     Ok(request)
 }
 
-fn keep(request: &mut ChatRequest, name: String, value: Value) {
-    request.options.set(NAME, name, value);
+/// Takes a field that has a word in the vocabulary; one that has none is left, for the options.
+fn known<T>(fields: &mut Fields<'_>, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+    fields.take_if(key, |json| read(&value_of(json).ok()?))
+}
+
+fn typed<T: DeserializeOwned>(json: &Value) -> Option<T> {
+    T::deserialize(json).ok()
+}
+
+fn mark_in(fields: &mut Fields<'_>) -> Option<CacheMark> {
+    known(fields, "cache_control", read_mark)
 }
 
 /// Azure's `/deployments/NAME/chat/completions`, Hugging Face's `/models/OWNER/NAME/v1/chat/completions`.
 fn model_in(path: &str) -> &str {
     let after = ["/deployments/", "/models/"].iter().find_map(|mark| path.split_once(mark).map(|(_, rest)| rest));
-    after
-        .and_then(|rest| rest.split_once("/v1/chat/").or_else(|| rest.split_once("/chat/")))
-        .map_or("", |(name, _)| name)
+    let name = after.and_then(|rest| rest.split_once("/v1/chat/").or_else(|| rest.split_once("/chat/")));
+    name.map_or("", |(name, _)| name)
 }
 
-fn messages(wire: Vec<Fields>) -> Result<Vec<Message>> {
-    let mut all: Vec<Message> = Vec::with_capacity(wire.len());
-    for (at, fields) in wire.into_iter().enumerate() {
-        let message = message(&format!("messages[{at}]"), fields, &all)?;
-        all.push(message);
-    }
-    Ok(all)
-}
-
-fn message(path: &str, fields: Fields, before: &[Message]) -> Result<Message> {
-    let role = fields.get("role").and_then(Value::as_str).map(Role::from);
-    let role = role.ok_or_else(|| invalid(format!("`{path}.role` is missing or no string")))?;
+fn read_message(json: &RawValue, before: &[Message]) -> Result<Message, Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    let role = Role::from(&*fields.need("role")?);
     let is_model = role == Role::Assistant;
-    let (mut content, mut thoughts, mut after, mut calls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut details, mut call_id, mut name, mut meta) = (Vec::new(), String::new(), None, Meta::default());
-    let mut cache = None;
-    for (field, value) in fields {
-        if value.is_null() {
-            continue;
-        }
-        let place = || format!("{path}.{field}");
-        match field.as_str() {
-            "role" => {}
-            "content" => content = parts(&place(), value, is_model)?,
-            "name" => name = Some(read(&place(), value)?),
-            "tool_call_id" => call_id = read(&place(), value)?,
-            "refusal" if is_model => {
-                let text: String = read(&place(), value)?;
-                after.extend((!text.is_empty()).then(|| Part::from(Content::Refusal { text })));
-            }
-            "tool_calls" => calls.extend(list(&place(), value, call)?),
-            "function_call" => {
-                // Results find the call by its name: a number will do for an id.
-                let id = Value::String(format!("call_{}", before.len()));
-                let wrapped = Map::from_iter([("id".to_owned(), id), ("function".to_owned(), value)]);
-                calls.push(call(&place(), Value::Object(wrapped))?);
-            }
-            "reasoning_content" | "reasoning" if is_model && value.is_string() => {
-                if let Value::String(text) = value {
-                    thoughts.push(text);
-                }
-            }
-            "reasoning_details" if is_model && value.is_array() => details = read(&place(), value)?,
-            "cache_control" if part::cache_mark(&value).is_some() => cache = part::cache_mark(&value),
-            _ => meta.set(NAME, field, value),
-        }
-    }
+    let content = fields.take("content").map(|json| read_content(json, is_model)).transpose();
+    let content = content.map_err(|e| e.within("content"))?.unwrap_or_default();
+    let (name, call_id) = (fields.string("name")?, fields.string("tool_call_id")?);
+    let cache = mark_in(&mut fields);
     if role == Role::Tool || role == Role::Other("function".to_owned()) {
-        if call_id.is_empty() {
-            call_id = last_call(before, name.as_deref());
-        }
+        let call_id = call_id.filter(|id| !id.is_empty()).unwrap_or_else(|| last_call(before, name.as_deref()));
         let result = ToolResult { call_id, name, parts: content, is_error: false };
         let part = Part { cache, ..Content::ToolResult(result).into() };
-        return Ok(Message { meta, ..Message::new(Role::Tool, [part]) });
+        return Ok(Message { meta: fields.meta(NAME)?, ..Message::new(Role::Tool, [part]) });
     }
-    let mut all = reasoning(thoughts, details);
-    all.extend(content);
-    all.extend(after);
-    all.extend(calls);
+    let mut parts = if is_model { read_thoughts(&mut fields) } else { Vec::new() };
+    parts.extend(content);
+    if is_model && let Some(text) = fields.string("refusal")?.filter(|text| !text.is_empty()) {
+        parts.push(Content::Refusal { text }.into());
+    }
+    fields.each("tool_calls", |json| read_call(json).map(|call| parts.push(call)))?;
+    if let Some(function) = fields.object("function_call")? {
+        // Results find the call by its name: a number will do for an id.
+        let id = format!("call_{}", before.len());
+        parts.push(read_inner(id, function, "arguments").map_err(|e| e.within("function_call"))?);
+    }
     // A mark on the message is one on its last part.
-    if let Some(last) = all.last_mut().filter(|last| last.cache.is_none()) {
+    if let Some(last) = parts.last_mut().filter(|last| last.cache.is_none()) {
         last.cache = cache;
     }
-    Ok(Message { name, meta, ..Message::new(role, all) })
+    Ok(Message { name, meta: fields.meta(NAME)?, ..Message::new(role, parts) })
 }
 
 /// The id of the latest call to a function of this name: results of the deprecated kind name it only.
@@ -175,140 +109,88 @@ fn last_call(before: &[Message], name: Option<&str>) -> String {
     found.unwrap_or_default()
 }
 
-fn parts(path: &str, value: Value, is_model: bool) -> Result<Vec<Part>> {
-    Ok(match value {
+fn read_content(json: &RawValue, is_model: bool) -> Result<Vec<Part>, Wrong> {
+    Ok(match value_of(json)? {
         // The model's empty text beside its calls says nothing.
         Value::String(text) if text.is_empty() && is_model => Vec::new(),
         Value::String(text) => vec![Part::text(text)],
-        Value::Array(items) => items.into_iter().map(part::accept).collect(),
-        Value::Object(_) => vec![part::accept(value)],
-        _ => return Err(invalid(format!("`{path}` must be a string or a list of parts"))),
+        Value::Array(items) => items.into_iter().map(part::read).collect(),
+        item @ Value::Object(_) => vec![part::read(item)],
+        _ => return Err(Wrong::new(": must be a string or a list of parts")),
     })
 }
 
 /// Reasoning as it was answered: the text of one field, and the details as they came.
-fn reasoning(texts: Vec<String>, details: Vec<Value>) -> Vec<Part> {
-    let text = texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-    let mut sink = sabir_core::Sink::whole();
-    let mut thoughts = super::thoughts::Thoughts::default();
+fn read_thoughts(fields: &mut Fields<'_>) -> Vec<Part> {
+    let texts = ["reasoning_content", "reasoning"].map(|key| known(fields, key, typed::<String>));
+    let details = known(fields, "reasoning_details", typed).unwrap_or_default();
+    let text = texts.into_iter().flatten().find(|text| !text.is_empty()).unwrap_or_default();
+    let (mut sink, mut thoughts) = (sabir_core::Sink::whole(), super::thoughts::Thoughts::default());
     thoughts.tell(&text, details, &mut sink);
     thoughts.flush(&mut sink);
     sink.into_response().parts
 }
 
-fn call(path: &str, json: Value) -> Result<Part> {
-    let mut fields: Fields = read(path, json)?;
-    let is_custom = fields.contains_key("custom") && !fields.contains_key("function");
+fn read_call(json: &RawValue) -> Result<Part, Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    let is_custom = fields.peek("custom").is_some() && fields.peek("function").is_none();
     let (kind, arguments) = if is_custom { ("custom", "input") } else { ("function", "arguments") };
-    let Some(Value::Object(mut inner)) = fields.shift_remove(kind) else {
-        return Err(invalid(format!("`{path}.{kind}` is missing or no object")));
-    };
-    let arguments = match inner.shift_remove(arguments) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text,
-        Some(json) => json.to_string(),
-    };
-    let id = match fields.shift_remove("id") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(id)) => id,
-        Some(json) => json.to_string(),
-    };
-    let name = inner.shift_remove("name").unwrap_or_default();
-    let mut part = Part::tool_call(id, read::<String>(&format!("{path}.{kind}.name"), name)?, arguments);
-    for (field, value) in fields {
-        match field.as_str() {
-            "type" if !is_custom => {}
-            // A number that a stream's fragments had; the order says it.
-            "index" => {}
-            "cache_control" if part::cache_mark(&value).is_some() => part.cache = part::cache_mark(&value),
-            _ if value.is_null() => {}
-            _ => part.meta.set(NAME, field, value),
-        }
+    let id = fields.take("id").map(text_of).unwrap_or_default();
+    let inner = fields.object(kind)?.ok_or_else(|| Wrong::new(format!("{kind}: is missing")))?;
+    let mut part = read_inner(id, inner, arguments).map_err(|e| e.within(kind))?;
+    part.cache = mark_in(&mut fields);
+    // A number that a stream's fragments had; the order says it.
+    fields.take("index");
+    if !is_custom {
+        fields.take("type");
     }
+    part.meta = fields.meta(NAME)?;
     Ok(part)
 }
 
-fn tool(path: &str, json: Value) -> Result<Tool> {
-    let is_function = json.get("function").is_some_and(Value::is_object);
-    if !json.is_object() || !is_function && json.get("type").is_none_or(|kind| kind == "function") {
-        return Err(invalid(format!("`{path}.function` is missing or no object")));
+/// What is called: its name, and its arguments under their own.
+fn read_inner(id: String, mut inner: Fields<'_>, arguments: &str) -> Result<Part, Wrong> {
+    let arguments = inner.take(arguments).map(text_of).unwrap_or_default();
+    Ok(Part::tool_call(id, inner.need("name")?, arguments))
+}
+
+/// A string's text; of other JSON its own.
+fn text_of(json: &RawValue) -> String {
+    crate::json::string_of(json).unwrap_or_else(|| json.get().to_owned())
+}
+
+fn read_tool(json: &RawValue) -> Result<Tool, Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    let is_own = fields.text("type")?.is_some_and(|kind| kind != "function");
+    if is_own && fields.peek("function").is_none() {
+        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
     }
-    if !is_function {
-        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json });
-    }
-    let mut fields: Fields = read(path, json)?;
-    let mut tool = function(&format!("{path}.function"), fields.shift_remove("function").unwrap_or_default())?;
-    for (field, value) in fields {
-        match field.as_str() {
-            "type" => {}
-            "cache_control" if part::cache_mark(&value).is_some() => tool.cache = part::cache_mark(&value),
-            _ => tool.meta.set(NAME, field, value),
-        }
-    }
+    let function = fields.object("function")?.ok_or_else(|| Wrong::new("function: is missing"))?;
+    let mut tool = read_function(function).map_err(|e| e.within("function"))?;
+    tool.cache = mark_in(&mut fields);
+    tool.meta.merge(fields.meta(NAME)?);
     Ok(Tool::Function(tool))
 }
 
-fn function(path: &str, json: Value) -> Result<FunctionTool> {
-    let mut tool = FunctionTool::default();
-    let mut more = Fields::new();
-    for (field, value) in read::<Fields>(path, json)? {
-        let place = format!("{path}.{field}");
-        match field.as_str() {
-            _ if value.is_null() => {}
-            "name" => tool.name = read(&place, value)?,
-            "description" => tool.description = Some(read(&place, value)?),
-            "parameters" => tool.parameters = Some(value),
-            "strict" => tool.strict = Some(read(&place, value)?),
-            _ => {
-                more.insert(field, value);
-            }
-        }
-    }
-    if tool.name.is_empty() {
-        return Err(invalid(format!("`{path}.name` is missing or empty")));
-    }
-    if !more.is_empty() {
-        tool.meta.set(NAME, "function", Value::Object(more));
-    }
-    Ok(tool)
+fn read_function(mut fields: Fields<'_>) -> Result<FunctionTool, Wrong> {
+    let strict = fields.get("strict")?;
+    Ok(FunctionTool { strict, ..shared::read_function(&mut fields, NAME)? })
 }
 
-/// A choice of tools; `None` for one that only this dialect has.
-fn choice(json: &Value) -> Option<ToolChoice> {
-    let name_of = |json: &Value| json.get("function").unwrap_or(json).get("name")?.as_str().map(str::to_owned);
-    let kind = json.as_str().or_else(|| json.get("type")?.as_str());
-    match kind {
-        Some("auto") => Some(ToolChoice::Auto),
-        Some("none") => Some(ToolChoice::None),
-        Some("required" | "any") => Some(ToolChoice::Required),
-        Some("function") | None => name_of(json).map(ToolChoice::Named),
-        Some("allowed_tools") => {
-            let allowed = json.get("allowed_tools")?;
-            let names = allowed.get("tools")?.as_array()?.iter().map(name_of).collect::<Option<_>>()?;
-            Some(ToolChoice::Allowed { names, required: allowed.get("mode").is_some_and(|mode| mode == "required") })
-        }
-        Some(_) => None,
+/// What is said of thinking in any of the ways of saying it.
+fn read_reasoning(fields: &mut Fields<'_>) -> Result<Option<ReasoningRequest>, Wrong> {
+    let mut wanted = ReasoningRequest {
+        effort: fields.get("reasoning_effort")?,
+        budget: fields.get("thinking_budget")?,
+        enabled: fields.get("enable_thinking")?,
+    };
+    for key in ["thinking", "reasoning"] {
+        let found = known(fields, key, thinking).unwrap_or_default();
+        wanted.effort = found.effort.or(wanted.effort);
+        wanted.budget = found.budget.or(wanted.budget);
+        wanted.enabled = found.enabled.or(wanted.enabled);
     }
-}
-
-/// A form of the answer; `None` for one that only this dialect has.
-fn format(json: &Value) -> Option<ResponseFormat> {
-    let only = |json: &Value, known: &[&str]| json.as_object().is_some_and(|f| f.keys().all(|k| known.contains(&&**k)));
-    match json.get("type")?.as_str()? {
-        "text" if only(json, &["type"]) => Some(ResponseFormat::Text),
-        "json_object" if only(json, &["type"]) => Some(ResponseFormat::Json),
-        "json_schema" if only(json, &["type", "json_schema"]) => {
-            let inner = json.get("json_schema").filter(|i| only(i, &["name", "schema", "description", "strict"]))?;
-            let text = |field: &str| inner.get(field).and_then(Value::as_str).map(str::to_owned);
-            Some(ResponseFormat::JsonSchema {
-                name: text("name").unwrap_or_default(),
-                schema: inner.get("schema")?.clone(),
-                description: text("description"),
-                strict: inner.get("strict").and_then(Value::as_bool),
-            })
-        }
-        _ => None,
-    }
+    Ok(Some(wanted).filter(|wanted| *wanted != ReasoningRequest::default()))
 }
 
 /// `thinking: {type, budget_tokens}` or `reasoning: {effort, max_tokens, enabled}`; `None` where there is more in it.
@@ -316,11 +198,8 @@ fn thinking(json: &Value) -> Option<ReasoningRequest> {
     let mut found = ReasoningRequest::default();
     for (field, value) in json.as_object()? {
         match field.as_str() {
-            "type" => match value.as_str()? {
-                "enabled" => found.enabled = Some(true),
-                "disabled" => found.enabled = Some(false),
-                _ => return None,
-            },
+            "type" if value == "enabled" => found.enabled = Some(true),
+            "type" if value == "disabled" => found.enabled = Some(false),
             "enabled" => found.enabled = Some(value.as_bool()?),
             "effort" => found.effort = Some(Effort::from(value.as_str()?)),
             "max_tokens" | "budget_tokens" => found.budget = Some(value.as_u64()?),
@@ -328,21 +207,4 @@ fn thinking(json: &Value) -> Option<ReasoningRequest> {
         }
     }
     Some(found)
-}
-
-fn list<T>(path: &str, json: Value, item: impl Fn(&str, Value) -> Result<T>) -> Result<Vec<T>> {
-    let items: Vec<Value> = read(path, json)?;
-    items.into_iter().enumerate().map(|(at, json)| item(&format!("{path}[{at}]"), json)).collect()
-}
-
-fn read<T: DeserializeOwned>(path: &str, json: Value) -> Result<T> {
-    serde_json::from_value(json).map_err(|e| wrong(&format!("`{path}`"), &e))
-}
-
-fn wrong(what: &str, error: &serde_json::Error) -> Error {
-    invalid(format!("{what} is not what this dialect takes: {}", without_values(&error.to_string())))
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
 }

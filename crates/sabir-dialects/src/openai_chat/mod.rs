@@ -25,7 +25,10 @@
 //! | `cache_control` | `anthropic-style` | marks for the prompt cache are taken on parts and tools |
 //! | `cache_key` | `false` | `prompt_cache_key` is not known |
 //! | `top_k` | `true` | `top_k` is known |
-//! | `user_field` | `user` (default), `safety_identifier` | the field of the end user's id |
+//! | `user_field` | `user` (default), `safety_identifier`, `none` | the field of the end user's id |
+//! | `tool_parameters` | `required` | a function without parameters has an empty schema of them |
+//! | `allowed_tools` | `false` | the choice is not known; only those tools are sent |
+//! | `document_part` | `file` (default), `document_url` | the part that a document is |
 //!
 //! Metadata kept under this dialect's name. On parts: `detail` (images), `reasoning_details` (as it came), `type`
 //! (`custom` calls), `id` and `transcript` (audio), `message` (fields of the message that the part stands for), and
@@ -33,15 +36,12 @@
 //! answers: `created`, `system_fingerprint`, `service_tier`, `citations`, `search_results`, `logprobs`.
 
 mod accept;
-mod error;
 mod part;
 mod request;
 mod response;
-mod shortcut;
 mod stream;
 mod tell;
 mod thoughts;
-mod usage;
 mod wire;
 
 #[cfg(test)]
@@ -53,6 +53,9 @@ use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
 use sabir_core::{Endpoint, Error, Result};
+
+use self::tell::Messages;
+use crate::openai_answer::{self, Reader};
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "openai-chat";
@@ -85,6 +88,9 @@ impl Dialect for OpenAiChat {
             "cache_key",
             "top_k",
             "user_field",
+            "tool_parameters",
+            "allowed_tools",
+            "document_part",
         ]
     }
 
@@ -93,11 +99,11 @@ impl Dialect for OpenAiChat {
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
-        response::decode(answer)
+        openai_answer::decode::<Messages>(self, answer)
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream::ChunkDecoder::default())
+        Box::new(Reader::<Messages>::new(false))
     }
 
     fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
@@ -117,6 +123,6 @@ impl Dialect for OpenAiChat {
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
+        crate::openai_error::refuse(error)
     }
 }

@@ -1,178 +1,147 @@
-//! Tells a sink what a whole answer or a chunk of one says: one reading for both, so that they cannot differ.
+//! Tells a sink what the messages of an answer say, or their deltas.
 
-use sabir_core::chat::{Citation, Content, Finish, Media, Meta, Part, Source, from_base64};
-use sabir_core::{Feature, Loss, Result, Sink};
-use serde_json::value::RawValue;
+use sabir_core::chat::{Content, Media, Meta, Part, Source, ToolCall, from_base64};
+use sabir_core::{Result, Sink};
 use serde_json::{Map, Value};
 
-use super::shortcut::Kind;
 use super::thoughts::Thoughts;
-use super::{NAME, error, usage, wire};
-use crate::lenient::{Count, Object};
+use super::wire::{Call, Message};
+use super::{NAME, part};
+use crate::json::Text;
+use crate::lenient::{Count, List, Object};
+use crate::openai_answer::{Choice, Teller, parsed};
 
 /// What has to be kept between the chunks of one answer.
 #[derive(Debug, Default)]
-pub(super) struct Teller {
-    /// Whether the answer comes whole: each call in it is a call of its own.
-    whole: bool,
-    greeted: bool,
-    finished: bool,
-    has_others: bool,
-    calls: Vec<Known>,
+pub(super) struct Messages {
+    calls: Vec<Begun>,
     thoughts: Thoughts,
     refusal: String,
     annotations: Vec<Value>,
     audio: Option<Voice>,
     extra_content: Option<Value>,
-    logprobs: Map<String, Value>,
 }
 
-/// A call that has begun.
+/// What the one string of a chunk is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Text,
+    Thought,
+    /// Arguments of the call with this index.
+    Arguments(u64),
+}
+
+/// A call that has begun; its number in the sink is the one in the list.
 #[derive(Debug)]
-struct Known {
+struct Begun {
     index: Option<u64>,
-    id: String,
-    name: String,
-    /// Its number in the sink.
-    number: usize,
-    /// Whether its arguments end like a whole object.
-    closed: bool,
+    /// Where it stands in the answer.
+    part: usize,
 }
 
 #[derive(Debug, Default)]
 struct Voice {
     id: String,
     base64: String,
-    bytes: Vec<u8>,
     transcript: String,
-    /// What came is no base64 so far: not to be tried again with every fragment.
-    broken: bool,
 }
 
-impl Teller {
-    /// For an answer that comes whole.
-    pub(super) fn whole() -> Self {
-        Self { whole: true, ..Self::default() }
-    }
+impl Teller for Messages {
+    const DIALECT: &'static str = NAME;
+    type Kind = Kind;
+    type Message<'a> = Message<'a>;
 
-    /// Whether a reason to finish was given.
-    pub(super) fn has_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// Tells what a chunk says. An error in it is told last, after what came with it.
-    pub(super) fn tell(&mut self, chunk: wire::Chunk<'_>, sink: &mut Sink) -> Result<()> {
-        sink.identify(Some(&chunk.id), Some(&chunk.model));
-        if !self.greeted {
-            self.greeted = true;
-            greet(&chunk, sink);
-        }
-        let mut failed = chunk.error;
-        for (position, choice) in chunk.choices.into_iter().flat_map(|list| list.0).enumerate() {
-            let index = choice.index.0.unwrap_or(position as u64);
-            if index != 0 {
-                if !std::mem::replace(&mut self.has_others, true) {
-                    sink.loss(Loss::new(
-                        Feature::Choices,
-                        format!("choices[{index}]"),
-                        "only the first answer is kept",
-                    ));
-                }
-                continue;
-            }
-            failed = failed.or(choice.error);
-            // One answer may hold both: the other is empty, or repeats all that was said so far.
-            let (delta, message) = (choice.delta.0, choice.message.0);
-            if let Some(message) = if self.whole { message.or(delta) } else { delta.or(message) } {
-                self.message(*message, sink)?;
-            }
-            if let Some(logprobs) = choice.logprobs {
-                self.logprobs(logprobs);
-            }
-            // Some servers write "" for "not yet", others at the very end: it counts while there is no better word.
-            if let Some(word) = choice.finish_reason
-                && (!word.is_empty() || !self.finished)
-            {
-                self.finished = !word.is_empty();
-                sink.finish(Finish::from_raw(&word));
-            }
-        }
-        let used = chunk.usage.0.or(chunk.x_groq.0.and_then(|groq| groq.usage.0));
-        if let Some(used) = used {
-            usage::tell(&used, sink);
-        }
-        sources(chunk.citations, "citations", sink);
-        sources(chunk.search_results, "search_results", sink);
-        match failed.and_then(error::inside).or_else(|| error::beside(chunk.base_resp.0.as_ref()?)) {
-            Some(error) => Err(error),
+    fn choice(&mut self, choice: Choice<'_, Message<'_>>, whole: bool, sink: &mut Sink) -> Result<()> {
+        // One answer may hold both: the other is empty, or repeats all that was said so far.
+        let (delta, message) = (choice.delta.0, choice.message.0);
+        match if whole { message.or(delta) } else { delta.or(message) } {
+            Some(message) => self.message(*message, whole, sink),
             None => Ok(()),
         }
     }
 
-    /// Tells what a chunk says that says one string only.
-    pub(super) fn tell_string(&mut self, kind: Kind, text: &str, sink: &mut Sink) {
+    fn only_string<'c>(choice: &'c Choice<'_, Message<'_>>) -> Option<(Kind, &'c str)> {
+        let delta = choice.delta.0.as_deref()?;
+        let adds = !delta.refusal.is_empty() || delta.function_call.0.is_some() || delta.audio.0.is_some();
+        if adds || [&delta.reasoning_details, &delta.annotations, &delta.images].iter().any(|list| !list.0.is_empty()) {
+            return None;
+        }
+        let content = delta.content.map_or(Some(""), |json| json.get().strip_prefix('"')?.strip_suffix('"'))?;
+        let (index, arguments) = match delta.tool_calls.0.as_slice() {
+            [] => (0, ""),
+            [call] if call.id.is_empty() && call.custom.0.is_none() && call.extra_content.is_none() => {
+                let function = call.function.0.as_deref().filter(|function| function.name.is_empty())?;
+                (call.index.0?, &*function.arguments)
+            }
+            _ => return None,
+        };
+        let thoughts = [&*delta.reasoning_content, &*delta.reasoning].map(|text| (Kind::Thought, text));
+        let strings = [(Kind::Text, content), (Kind::Arguments(index), arguments)].into_iter().chain(thoughts);
+        let mut told = strings.filter(|(_, text)| !text.is_empty());
+        told.next().filter(|_| told.next().is_none())
+    }
+
+    fn string(&mut self, kind: Kind, text: &str, sink: &mut Sink) {
         match kind {
             Kind::Text => self.text(text, sink),
             Kind::Thought => self.thoughts.say(text, sink),
             Kind::Arguments(index) => {
-                if let Some(known) = self.calls.iter_mut().rev().find(|known| known.index == Some(index)) {
-                    known.closed = text.ends_with('}');
-                    sink.tool_arguments(known.number, text);
+                if let Some(number) = self.calls.iter().rposition(|begun| begun.index == Some(index)) {
+                    sink.tool_arguments(number, text);
                 }
             }
         }
     }
 
-    /// Tells what only the end makes whole.
-    pub(super) fn close(&mut self, sink: &mut Sink) {
+    fn close(&mut self, sink: &mut Sink) {
         self.thoughts.flush(sink);
         if !self.refusal.is_empty() {
             let text = std::mem::take(&mut self.refusal);
             sink.part(Content::Refusal { text }.into());
         }
-        for annotation in self.annotations.drain(..) {
-            sink.part(annotated(annotation));
-        }
+        self.annotations.drain(..).for_each(|annotation| sink.part(part::annotation(annotation)));
         if let Some(part) = self.audio.take().and_then(Voice::into_part) {
             sink.part(part);
         }
-        let response = sink.response_mut();
-        if let (Some(extra), Some(part)) = (self.extra_content.take(), response.parts.last_mut()) {
+        if let (Some(extra), Some(part)) = (self.extra_content.take(), sink.response_mut().parts.last_mut()) {
             let fields = Map::from_iter([("extra_content".to_owned(), extra)]);
-            part.meta.set(NAME, "message", Value::Object(fields));
-        }
-        if self.logprobs.values().any(|list| !list.is_null()) {
-            response.meta.set(NAME, "logprobs", Value::Object(std::mem::take(&mut self.logprobs)));
+            part.meta.set(NAME, "message", fields.into());
         }
     }
+}
 
-    fn message(&mut self, message: wire::Message<'_>, sink: &mut Sink) -> Result<()> {
+impl Messages {
+    fn message(&mut self, message: Message<'_>, whole: bool, sink: &mut Sink) -> Result<()> {
         let plain = if message.reasoning_content.is_empty() { &message.reasoning } else { &message.reasoning_content };
         if !plain.is_empty() || !message.reasoning_details.0.is_empty() {
             self.thoughts.tell(plain, message.reasoning_details.0, sink);
         }
-        match message.content {
-            wire::Body::Empty => {}
-            wire::Body::Text(text) => self.text(&text, sink),
-            wire::Body::Parts(parts) => parts.into_iter().for_each(|part| self.part(part, sink)),
+        match message.content.map(|json| (json, serde_json::from_str::<Text<'_>>(json.get()))) {
+            Some((_, Ok(text))) => self.text(&text.0, sink),
+            Some((json, Err(_))) => {
+                let parts: List<Value> = serde_json::from_str(json.get()).unwrap_or_default();
+                parts.0.into_iter().for_each(|part| self.part(part, sink));
+            }
+            None => {}
         }
-        for image in message.images.0 {
-            self.part(image, sink);
-        }
+        message.images.0.into_iter().for_each(|image| self.part(image, sink));
         for call in message.tool_calls.0 {
-            self.call(call, sink)?;
+            self.call(call, whole, sink)?;
         }
         if let Some(function) = message.function_call.0.filter(|f| !f.name.is_empty() || !f.arguments.is_empty()) {
             // The deprecated single call: a number of its own keeps it apart from the others.
             let index = Count(Some(u64::MAX));
-            self.call(wire::Call { index, function: Object(Some(function)), ..wire::Call::default() }, sink)?;
+            self.call(Call { index, function: Object(Some(function)), ..Call::default() }, whole, sink)?;
         }
         self.refusal.push_str(&message.refusal);
         self.annotations.extend(message.annotations.0);
-        if let Some(audio) = message.audio.0
-            && !(audio.data.is_empty() && audio.transcript.is_empty() && audio.id.is_empty())
-        {
-            self.audio.get_or_insert_default().take(&audio);
+        if let Some(audio) = message.audio.0 {
+            let voice = self.audio.get_or_insert_default();
+            if !audio.id.is_empty() {
+                (*audio.id).clone_into(&mut voice.id);
+            }
+            voice.base64.push_str(&audio.data);
+            voice.transcript.push_str(&audio.transcript);
         }
         if let Some(extra) = message.extra_content {
             self.extra_content = parsed(extra);
@@ -188,212 +157,99 @@ impl Teller {
     }
 
     /// A typed part of the content.
-    fn part(&mut self, part: Value, sink: &mut Sink) {
-        let field = |name: &str| part.get(name).and_then(Value::as_str);
-        match field("type") {
-            Some("text" | "output_text") => self.text(field("text").unwrap_or_default(), sink),
-            Some("thinking") => {
-                match part.get("thinking") {
-                    Some(Value::Array(pieces)) => {
-                        for piece in pieces {
-                            self.thoughts.say(super::thoughts::text_of(piece), sink);
-                        }
-                    }
-                    other => self.thoughts.say(other.and_then(Value::as_str).unwrap_or_default(), sink),
-                }
-                self.thoughts.sign(field("signature").unwrap_or_default());
+    fn part(&mut self, json: Value, sink: &mut Sink) {
+        let signature = json["signature"].as_str().unwrap_or_default().to_owned();
+        let part = part::read(json);
+        match &part.content {
+            Content::Text { text } => self.text(text, sink),
+            Content::Refusal { text } => self.refusal.push_str(text),
+            Content::Reasoning(thought) => {
+                self.thoughts.say(&thought.text, sink);
+                self.thoughts.sign(&signature);
             }
-            Some("refusal") => self.refusal.push_str(field("refusal").unwrap_or_default()),
-            Some("image_url") => {
-                let url = part.get("image_url").and_then(|image| image.as_str().or(image.get("url")?.as_str()));
+            Content::Opaque { json: Value::Null, .. } => {}
+            _ => {
                 self.thoughts.flush(sink);
-                sink.part(match url.and_then(|url| Media::from_url(url).ok()) {
-                    Some(media) => Part::image(media),
-                    None => opaque(part),
-                });
+                sink.part(part);
             }
-            _ => match part {
-                Value::String(text) => self.text(&text, sink),
-                Value::Null => {}
-                part => {
-                    self.thoughts.flush(sink);
-                    sink.part(opaque(part));
-                }
-            },
         }
     }
 
-    fn call(&mut self, call: wire::Call<'_>, sink: &mut Sink) -> Result<()> {
+    fn call(&mut self, call: Call<'_>, whole: bool, sink: &mut Sink) -> Result<()> {
         let function = call.function.0.unwrap_or_default();
         // Some servers put an empty one of the other kind beside it.
         let is_function = !function.name.is_empty() || !function.arguments.is_empty();
         let custom = call.custom.0.filter(|c| !(is_function || c.name.is_empty() && c.input.is_empty()));
         let is_custom = custom.is_some();
         let (name, arguments) = custom.map_or((function.name, function.arguments), |c| (c.name, c.input));
-        let at = if let Some(at) = self.known(call.index.0, &call.id, &name, &arguments) {
-            self.complete(at, &call.id, &name, sink);
-            at
+        let begun = if whole { None } else { self.begun(call.index.0, &call.id, &name, &arguments, sink) };
+        let number = if let Some(number) = begun {
+            // An id or a name may come after the call had begun.
+            if let Some(begun) = self.calls.get(number).and_then(|begun| call_mut(begun.part, sink)) {
+                for (known, late) in [(&mut begun.id, &call.id), (&mut begun.name, &name)] {
+                    if known.is_empty() && !late.is_empty() {
+                        (**late).clone_into(known);
+                    }
+                }
+            }
+            number
         } else {
             self.thoughts.flush(sink);
             let number = sink.tool_start(&call.id, &name)?;
+            self.calls.push(Begun { index: call.index.0, part: sink.response().parts.len() - 1 });
             if is_custom {
                 sink.tool_meta(number, NAME, "type", "custom".into());
             }
-            let (id, name) = (call.id.to_string(), name.to_string());
-            self.calls.push(Known { index: call.index.0, id, name, number, closed: false });
-            self.calls.len() - 1
+            number
         };
-        let known = &mut self.calls[at];
-        if !arguments.is_empty() {
-            known.closed = arguments.ends_with('}');
-            sink.tool_arguments(known.number, &arguments);
-        }
+        sink.tool_arguments(number, &arguments);
         if let Some(extra) = call.extra_content.and_then(parsed) {
-            sink.tool_meta(known.number, NAME, "extra_content", extra);
+            sink.tool_meta(number, NAME, "extra_content", extra);
         }
         Ok(())
     }
 
     /// Which of the calls that have begun a fragment belongs to. An id of its own makes a new call, whatever the
     /// index; so does another name, or a second whole object, where there is no id.
-    fn known(&self, index: Option<u64>, id: &str, name: &str, arguments: &str) -> Option<usize> {
-        if self.whole {
-            return None;
-        }
-        let differs = |known: &Known| {
-            if id.is_empty() || known.id.is_empty() {
-                !name.is_empty()
-                    && !known.name.is_empty()
-                    && (name != known.name || known.closed && arguments.starts_with('{'))
-            } else {
-                id != known.id
-            }
+    fn begun(&self, index: Option<u64>, id: &str, name: &str, arguments: &str, sink: &mut Sink) -> Option<usize> {
+        let number = match index {
+            Some(_) => self.calls.iter().rposition(|begun| begun.index == index),
+            None if id.is_empty() => self.calls.len().checked_sub(1),
+            None => self.calls.iter().rposition(|begun| call_mut(begun.part, sink).is_some_and(|call| call.id == id)),
+        }?;
+        let begun = call_mut(self.calls.get(number)?.part, sink)?;
+        let is_other = if id.is_empty() || begun.id.is_empty() {
+            let repeats = begun.arguments.ends_with('}') && arguments.starts_with('{');
+            !name.is_empty() && !begun.name.is_empty() && (name != begun.name || repeats)
+        } else {
+            id != begun.id
         };
-        let at = match index {
-            Some(_) => self.calls.iter().rposition(|known| known.index == index),
-            None if !id.is_empty() => self.calls.iter().rposition(|known| known.id == id),
-            None => self.calls.len().checked_sub(1),
-        };
-        at.filter(|at| !differs(&self.calls[*at]))
-    }
-
-    /// An id or a name that came after the call had begun.
-    fn complete(&mut self, at: usize, id: &str, name: &str, sink: &mut Sink) {
-        let known = &mut self.calls[at];
-        let (late_id, late_name) = (known.id.is_empty() && !id.is_empty(), known.name.is_empty() && !name.is_empty());
-        if !late_id && !late_name {
-            return;
-        }
-        let mut calls = sink.response_mut().parts.iter_mut().filter_map(|part| match &mut part.content {
-            Content::ToolCall(call) => Some(call),
-            _ => None,
-        });
-        if let Some(call) = calls.nth(known.number) {
-            if late_id {
-                (known.id, call.id) = (id.to_owned(), id.to_owned());
-            }
-            if late_name {
-                (known.name, call.name) = (name.to_owned(), name.to_owned());
-            }
-        }
-    }
-
-    /// Each chunk has the tokens of its own text: lists grow, the rest is as it was last said.
-    fn logprobs(&mut self, raw: &RawValue) {
-        let Some(Value::Object(fields)) = parsed(raw) else {
-            return;
-        };
-        for (key, value) in fields {
-            match (self.logprobs.get_mut(&key), value) {
-                (Some(_), Value::Null) => {}
-                (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
-                (_, value) => {
-                    self.logprobs.insert(key, value);
-                }
-            }
-        }
+        (!is_other).then_some(number)
     }
 }
 
 impl Voice {
-    fn take(&mut self, audio: &wire::Audio<'_>) {
-        if !audio.id.is_empty() {
-            (*audio.id).clone_into(&mut self.id);
-        }
-        self.transcript.push_str(&audio.transcript);
-        self.base64.push_str(&audio.data);
-        // Fragments may be padded each, or cut anywhere: four characters at a time are whole in both cases.
-        if self.base64.len().is_multiple_of(4) && !self.broken {
-            self.settle();
-        }
-    }
-
-    fn settle(&mut self) {
-        match from_base64(&self.base64) {
-            Ok(bytes) => {
-                self.bytes.extend_from_slice(&bytes);
-                self.base64.clear();
-            }
-            Err(_) => self.broken = true,
-        }
-    }
-
-    fn into_part(mut self) -> Option<Part> {
-        self.settle();
-        if self.bytes.is_empty() && self.transcript.is_empty() {
+    fn into_part(self) -> Option<Part> {
+        // Fragments may be cut anywhere, or be padded each: a padding ends a piece.
+        let pieces = self.base64.split('=').filter_map(|piece| from_base64(piece).ok());
+        let bytes = pieces.flatten().collect::<Vec<u8>>();
+        if bytes.is_empty() && self.transcript.is_empty() {
             return None;
         }
-        let media = Media { source: Source::Bytes(self.bytes.into()), mime: None };
-        let mut part = Part::from(Content::Audio(media));
-        for (field, value) in [("id", self.id), ("transcript", self.transcript)] {
-            if !value.is_empty() {
-                part.meta.set(NAME, field, value.into());
-            }
+        let media = Media { source: Source::Bytes(bytes.into()), mime: None };
+        let known = [("id", self.id), ("transcript", self.transcript)];
+        let mut meta = Meta::default();
+        for (field, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
+            meta.set(NAME, field, value.into());
         }
-        Some(part)
+        Some(Part { meta, ..Content::Audio(media).into() })
     }
 }
 
-/// What an answer says of itself, once.
-fn greet(chunk: &wire::Chunk<'_>, sink: &mut Sink) {
-    let meta = &mut sink.response_mut().meta;
-    if let Some(created) = chunk.created.0 {
-        meta.set(NAME, "created", created.into());
+/// A call that has begun, by where it stands in the answer.
+fn call_mut(part: usize, sink: &mut Sink) -> Option<&mut ToolCall> {
+    match &mut sink.response_mut().parts.get_mut(part)?.content {
+        Content::ToolCall(call) => Some(call),
+        _ => None,
     }
-    for (field, text) in [("system_fingerprint", &chunk.system_fingerprint), ("service_tier", &chunk.service_tier)] {
-        if !text.is_empty() {
-            meta.set(NAME, field, (**text).into());
-        }
-    }
-}
-
-fn sources(raw: Option<&RawValue>, field: &str, sink: &mut Sink) {
-    if let Some(value) = raw.and_then(parsed) {
-        sink.response_mut().meta.set(NAME, field, value);
-    }
-}
-
-pub(super) fn parsed(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-fn opaque(json: Value) -> Part {
-    Content::Opaque { dialect: NAME.to_owned(), json }.into()
-}
-
-fn annotated(json: Value) -> Part {
-    let Some(cited) = json.get("url_citation") else {
-        return opaque(json);
-    };
-    let text = |name: &str| cited.get(name).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
-    let at = |name: &str| cited.get(name).and_then(Value::as_u64);
-    let citation = Citation {
-        url: text("url"),
-        title: text("title"),
-        quote: text("content"),
-        // From 0 to 0 is nowhere: what servers write that do not know.
-        span: at("start_index").zip(at("end_index")).filter(|span| *span != (0, 0)),
-        json: json.clone(),
-    };
-    Part { meta: Meta::default(), ..Content::Citation(citation).into() }
 }

@@ -3,7 +3,7 @@
 
 use sabir_core::Sink;
 use sabir_core::chat::{Content, Meta, Part, Reasoning};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::NAME;
 
@@ -11,20 +11,18 @@ use super::NAME;
 #[derive(Debug, Default)]
 pub(super) struct Thoughts {
     open: bool,
-    details: Vec<Map<String, Value>>,
+    details: Vec<Value>,
     signature: Option<String>,
 }
 
 impl Thoughts {
     /// Tells what one message or delta says: the details' text where they have any, else the plain field's.
     pub(super) fn tell(&mut self, plain: &str, details: Vec<Value>, sink: &mut Sink) {
-        if !details.iter().any(|detail| !text_of(detail).is_empty()) {
+        if details.iter().all(|detail| text_of(detail).is_empty()) {
             self.say(plain, sink);
         }
-        for detail in details {
-            if let Value::Object(detail) = detail {
-                self.detail(detail, sink);
-            }
+        for detail in details.into_iter().filter(Value::is_object) {
+            self.detail(detail, sink);
         }
     }
 
@@ -50,14 +48,15 @@ impl Thoughts {
             return;
         }
         if let [only] = self.details.as_mut_slice()
-            && only.get("type").is_some_and(|kind| kind == "reasoning.text")
+            && only["type"] == "reasoning.text"
+            && only.get("text").is_none()
             && let Some(Content::Reasoning(thought)) = sink.response().parts.last().filter(|_| open).map(|p| &p.content)
         {
             // The thought came in the plain field, its signature here: they go back together.
-            only.entry("text").or_insert_with(|| thought.text.clone().into());
+            only["text"] = thought.text.as_str().into();
         }
         let signature = self.signature.take();
-        let details: Vec<Value> = self.details.drain(..).map(Value::Object).collect();
+        let details = std::mem::take(&mut self.details);
         let meta = if details.is_empty() { Meta::default() } else { meta_of(details) };
         if open {
             sink.part_end(signature.as_deref(), meta);
@@ -67,68 +66,55 @@ impl Thoughts {
         }
     }
 
-    fn detail(&mut self, detail: Map<String, Value>, sink: &mut Sink) {
-        if let Some(data) = detail.get("data").and_then(Value::as_str).filter(|data| !data.is_empty()) {
+    fn detail(&mut self, detail: Value, sink: &mut Sink) {
+        if let Some(data) = detail["data"].as_str().filter(|data| !data.is_empty()) {
             self.flush(sink);
             let reasoning = Reasoning { encrypted: Some(data.to_owned()), ..Reasoning::default() };
-            let meta = meta_of(vec![Value::Object(detail)]);
-            return sink.part(Part { meta, ..Content::Reasoning(reasoning).into() });
+            return sink.part(Part { meta: meta_of(vec![detail]), ..Content::Reasoning(reasoning).into() });
         }
-        let same = |last: &Map<String, Value>| ["type", "index"].iter().all(|key| last.get(*key) == detail.get(*key));
-        let Some(last) = self.details.last_mut().filter(|last| same(last)) else {
+        let goes_on = |last: &Value| ["type", "index"].iter().all(|key| last.get(*key) == detail.get(*key));
+        let goes_on = self.details.last().is_some_and(goes_on);
+        if !goes_on && !self.details.is_empty() {
             // Another block of thoughts, with a signature of its own.
-            if !self.details.is_empty() {
-                self.flush(sink);
-            }
-            return self.begin(detail, sink);
-        };
-        for (key, value) in &detail {
-            match (last.get_mut(key), value) {
-                (Some(Value::String(whole)), Value::String(more)) if matches!(key.as_str(), "text" | "summary") => {
-                    whole.push_str(more);
-                }
-                (_, Value::Null) => {}
-                _ => {
-                    last.insert(key.clone(), value.clone());
-                }
-            }
+            self.flush(sink);
         }
-        self.heed(&detail, sink);
-    }
-
-    fn begin(&mut self, detail: Map<String, Value>, sink: &mut Sink) {
-        self.heed(&detail, sink);
-        self.details.push(detail);
-    }
-
-    fn heed(&mut self, detail: &Map<String, Value>, sink: &mut Sink) {
-        let field = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();
-        self.say(if field("text").is_empty() { field("summary") } else { field("text") }, sink);
-        self.sign(field("signature"));
+        self.say(text_of(&detail), sink);
+        self.sign(detail["signature"].as_str().unwrap_or_default());
+        match (self.details.last_mut(), detail) {
+            (Some(Value::Object(last)), Value::Object(detail)) => {
+                for (key, value) in detail {
+                    match (last.get_mut(&key), value) {
+                        (Some(Value::String(whole)), Value::String(more)) if key == "text" || key == "summary" => {
+                            whole.push_str(&more);
+                        }
+                        (_, Value::Null) => {}
+                        (_, value) => drop(last.insert(key, value)),
+                    }
+                }
+            }
+            (_, detail) => self.details.push(detail),
+        }
     }
 }
 
-/// A part of reasoning as details: as they came, or made of what is known. `None` for a thought in the open that has
+/// A part of reasoning as details: as they came, or made of what is known. None for a thought in the open that has
 /// nothing but text.
-pub(super) fn details_of(part: &Part, reasoning: &Reasoning) -> Option<Vec<Value>> {
+pub(super) fn details_of(part: &Part, reasoning: &Reasoning) -> Vec<Value> {
     if let Some(Value::Array(details)) = part.meta.get(NAME, "reasoning_details") {
-        return Some(details.clone());
+        return details.clone();
     }
-    let mut details = Vec::new();
-    if let Some(signature) = &reasoning.signature {
-        details.push(json!({"type": "reasoning.text", "text": reasoning.text, "signature": signature}));
-    }
-    if let Some(data) = &reasoning.encrypted {
-        details.push(json!({"type": "reasoning.encrypted", "data": data}));
-    }
-    (!details.is_empty()).then_some(details)
+    let Reasoning { text, signature, encrypted, .. } = reasoning;
+    let signed = signature.iter().map(|it| json!({"type": "reasoning.text", "text": text, "signature": it}));
+    let sealed = encrypted.iter().map(|data| json!({"type": "reasoning.encrypted", "data": data}));
+    signed.chain(sealed).collect()
 }
 
-/// The text of one detail.
+/// The text of one detail, or of a piece of a thought.
 pub(super) fn text_of(detail: &Value) -> &str {
-    ["text", "summary"].iter().find_map(|key| detail.get(*key)?.as_str()).unwrap_or_default()
+    let mut texts = ["text", "summary"].into_iter().filter_map(|key| detail.get(key)?.as_str());
+    texts.find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 fn meta_of(details: Vec<Value>) -> Meta {
-    Meta::default().with(NAME, "reasoning_details", Value::Array(details))
+    Meta::default().with(NAME, "reasoning_details", details.into())
 }

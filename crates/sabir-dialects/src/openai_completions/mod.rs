@@ -19,7 +19,6 @@ mod accept;
 mod request;
 mod response;
 mod stream;
-mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +30,8 @@ use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Res
 use sabir_core::frame::Framing;
 use sabir_core::{Endpoint, Error, Result};
 
-use crate::openai_error as error;
+use self::response::Texts;
+use crate::openai_answer::{self, Reader};
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "openai-completions";
@@ -58,11 +58,11 @@ impl Dialect for OpenAiCompletions {
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
-        response::decode(answer)
+        openai_answer::decode::<Texts>(self, answer)
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream::ChunkDecoder::default())
+        Box::new(Reader::<Texts>::new(false))
     }
 
     fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
@@ -82,6 +82,6 @@ impl Dialect for OpenAiCompletions {
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
+        crate::openai_error::refuse(error)
     }
 }

@@ -1,75 +1,33 @@
-//! Streamed answers: chunks in server-sent events, read as a client, written as a server.
+//! Answers as a server writes them, in chunks.
 
-use sabir_core::chat::{ChatRequest, Event, Part, Usage};
-use sabir_core::dialect::{Decoder, Encoder, truncated};
-use sabir_core::frame::Frame;
-use sabir_core::{Error, Feature, Loss, Result, Sink};
-use serde_json::json;
+use sabir_core::chat::{ChatRequest, Event, Part};
+use sabir_core::dialect::Encoder;
+use sabir_core::{Error, Feature, Loss};
 
-use super::response::{Teller, chunk, finish_of, id_of, lose_prompts, text_of, usage};
-use super::{NAME, error};
-
-/// Reads chunks up to `[DONE]`.
-#[derive(Debug, Default)]
-pub(super) struct ChunkDecoder {
-    teller: Teller,
-}
-
-impl Decoder for ChunkDecoder {
-    fn frame(&mut self, frame: Frame<'_>, sink: &mut Sink) -> Result<()> {
-        let data = frame.data.trim_ascii();
-        if data == b"[DONE]" {
-            self.teller.close(sink);
-            sink.end();
-            return Ok(());
-        }
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.teller.tell(&chunk(data)?, data, sink)
-    }
-
-    /// Without `[DONE]` an answer is whole if it said why it finished: several servers leave the marker out.
-    fn finish(&mut self, sink: &mut Sink) -> Result<()> {
-        if !self.teller.has_finished() {
-            return Err(truncated());
-        }
-        self.teller.close(sink);
-        Ok(())
-    }
-}
+use super::NAME;
+use super::response::{NAMES, finish_of, lose_prompts, text_of, usage};
+use crate::openai_answer::{Chunks, write_error};
+use crate::shared::Losses;
 
 /// Writes chunks.
 #[derive(Debug)]
 pub(super) struct ChunkEncoder {
-    /// What every chunk begins with, up to the choices; empty before the first.
-    head: String,
-    wants_usage: bool,
+    chunks: Chunks,
     parts: usize,
-    usage: Usage,
-    losses: Vec<Loss>,
+    losses: Losses,
 }
 
 impl ChunkEncoder {
     pub(super) fn new(request: &ChatRequest) -> Self {
-        let options = request.options.get(NAME, "stream_options");
-        let wants_usage = options.is_some_and(|options| options["include_usage"] == true);
-        let mut losses = Vec::new();
+        let mut losses = Losses::default();
         lose_prompts(request, &mut losses);
-        Self { head: String::new(), wants_usage, parts: 0, usage: Usage::default(), losses }
-    }
-
-    fn begin(&mut self, id: &str, model: &str) {
-        let (id, model) = (json!(id_of(id)), json!(model));
-        self.head =
-            format!("data: {{\"id\":{id},\"object\":\"text_completion\",\"created\":0,\"model\":{model},\"choices\":[");
+        Self { chunks: Chunks::new(request, NAME), parts: 0, losses }
     }
 
     fn text(&self, text: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.head.as_bytes());
-        out.extend_from_slice(b"{\"text\":");
-        serde_json::to_writer(&mut *out, text).expect("a string can always be written to memory");
-        out.extend_from_slice(b",\"index\":0,\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+        self.chunks.choice(out, |choice| {
+            choice.field("text", text).field("index", &0).raw("logprobs", "null").raw("finish_reason", "null");
+        });
     }
 
     fn lose(&mut self, part: &Part) {
@@ -80,16 +38,11 @@ impl ChunkEncoder {
 
 impl Encoder for ChunkEncoder {
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
-        match event {
-            Event::Start { id, model } => self.begin(id, model),
-            Event::Done(response) if self.head.is_empty() => self.begin(&response.id, &response.model),
-            _ if self.head.is_empty() => self.begin("", ""),
-            _ => {}
-        }
+        self.chunks.heed(event, &NAMES);
         match event {
             Event::Text(text) => self.text(text, out),
-            Event::Reasoning(_) if !self.losses.iter().any(|loss| loss.feature == Feature::Reasoning) => {
-                self.losses.push(Loss::new(Feature::Reasoning, "parts", "a completion is text"));
+            Event::Reasoning(_) if !self.losses.0.iter().any(|loss| loss.feature == Feature::Reasoning) => {
+                self.losses.lose(Feature::Reasoning, "parts", "a completion is text");
             }
             Event::PartEnd { .. } => self.parts += 1,
             Event::ToolEnd { call, .. } => {
@@ -102,28 +55,23 @@ impl Encoder for ChunkEncoder {
                     self.text(text, out);
                 }
             }
-            Event::Usage(usage) => self.usage = usage.clone(),
             Event::Done(response) => {
-                let logprobs = response.meta.get(NAME, "logprobs").cloned().unwrap_or_default();
                 let reason = finish_of(response, &mut self.losses);
-                let choice = json!({"text": "", "index": 0, "logprobs": logprobs, "finish_reason": reason});
-                out.extend_from_slice(format!("{}{choice}]}}\n\n", self.head).as_bytes());
-                let known = if response.usage.is_unknown() { &self.usage } else { &response.usage };
-                if let Some(usage) = usage(known, &mut self.losses).filter(|_| self.wants_usage) {
-                    out.extend_from_slice(format!("{}],\"usage\":{usage}}}\n\n", self.head).as_bytes());
-                }
-                out.extend_from_slice(b"data: [DONE]\n\n");
+                self.chunks.choice(out, |choice| {
+                    choice.field("text", "").field("index", &0);
+                    choice.field("logprobs", &response.meta.get(NAME, "logprobs")).field("finish_reason", reason);
+                });
+                self.chunks.end(usage(self.chunks.used(response), &mut self.losses), out);
             }
             _ => {}
         }
     }
 
-    /// The error's own frame is the last: OpenAI's clients raise at it and read no further.
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("data: {}\n\n", json!({ "error": error::shape(error) })).as_bytes());
+        write_error(error, out);
     }
 
     fn losses(&mut self) -> Vec<Loss> {
-        std::mem::take(&mut self.losses)
+        std::mem::take(&mut self.losses.0)
     }
 }

@@ -1,381 +1,314 @@
 //! Streamed answers, written as a server: the events that OpenAI's own clients fold.
 
-use sabir_core::chat::{ChatRequest, Content, Event, Meta, Part};
+use sabir_core::chat::{ChatRequest, Citation, Content, Event, Meta, Part, Reasoning};
 use sabir_core::dialect::Encoder;
 use sabir_core::{Error, Loss};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::item::{Items, annotation, call_words, is_custom, minted, offers_custom};
+use super::error;
+use super::item::{Items, call_words, minted};
 use super::response::{blank, body};
-use super::{NAME, error};
+use crate::shared::write_event;
 
 /// Writes events. The id of an item that streams is one of our own, as its provider's is known at its end only; the
 /// last event has the provider's.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct EventEncoder {
     request: ChatRequest,
     id: String,
     model: String,
     has_started: bool,
     sequence: u64,
-    /// How many items have begun.
-    items: usize,
-    group: Option<Group>,
-    /// Parts that are items of their own, until it is known that nothing more belongs to them.
-    held: Vec<Part>,
-    calls: Vec<Call>,
+    /// Puts the items together. What stands in it whole is held until it is known that nothing more belongs to it.
+    items: Items,
+    /// The message or reasoning item that streams, and its last piece.
+    item: Option<Item>,
+    piece: Option<Piece>,
+    /// The calls that stream, by their number.
+    calls: Vec<(usize, Piece)>,
     losses: Vec<Loss>,
 }
 
-/// A message or reasoning item that is being written.
-#[derive(Debug)]
-struct Group {
-    kind: &'static str,
-    index: usize,
+#[derive(Clone, Debug)]
+struct Item {
     id: String,
-    parts: Vec<Part>,
-    /// How many pieces have begun, and where in `parts` the last does.
-    pieces: usize,
-    start: usize,
-    last: Piece,
-    continues: bool,
-    annotations: usize,
-}
-
-/// How far the last piece of an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece {
-    Growing,
-    /// Its text is whole; what is said of it may follow.
-    Whole,
-    Over,
-}
-
-#[derive(Debug)]
-struct Call {
-    number: usize,
     index: usize,
-    is_custom: bool,
+}
+
+/// A piece of an item: one of its texts, or a call's arguments.
+#[derive(Debug)]
+struct Piece {
+    item: Item,
+    words: &'static Words,
+    number: usize,
+    text: String,
+    /// Its text is whole; what is said of it may follow.
+    is_whole: bool,
+}
+
+/// What the events of a piece are called: its number, itself, its text; and the field that has it whole.
+#[derive(Debug, PartialEq, Eq)]
+struct Words {
+    number: &'static str,
+    part: &'static str,
+    text: &'static str,
+    field: &'static str,
+}
+
+const TEXT: &Words = &Words { number: "content_index", part: "content_part", text: "output_text", field: "text" };
+const REFUSAL: &Words = &Words { text: "refusal", field: "refusal", ..*TEXT };
+/// All thoughts stream as summaries: which are none is known at their end only.
+const SUMMARY: &Words =
+    &Words { number: "summary_index", part: "reasoning_summary_part", text: "reasoning_summary_text", field: "text" };
+const CALL: &Words = &Words { number: "", part: "", text: "function_call_arguments", field: "arguments" };
+const CUSTOM_CALL: &Words = &Words { text: "custom_tool_call_input", field: "input", ..*CALL };
+
+impl Words {
+    fn is_message(&self) -> bool {
+        self.number == TEXT.number
+    }
+
+    /// A piece of which nothing is known yet.
+    fn blank(&self) -> Value {
+        match self {
+            TEXT => json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []}),
+            REFUSAL => json!({"type": "refusal", "refusal": ""}),
+            _ => json!({"type": "summary_text", "text": ""}),
+        }
+    }
+}
+
+impl Piece {
+    fn new(item: Item, words: &'static Words, number: usize) -> Self {
+        Self { item, words, number, text: String::new(), is_whole: false }
+    }
+
+    /// Fields of an event of this piece's: where it stands, and one more.
+    fn with(&self, field: &str, value: Value) -> Value {
+        let mut fields = json!({"item_id": self.item.id, "output_index": self.item.index});
+        if !self.words.number.is_empty() {
+            fields[self.words.number] = self.number.into();
+        }
+        fields[field] = value;
+        fields
+    }
+
+    /// Writes more of it.
+    fn write_delta(&self, sequence: &mut u64, text: &str, out: &mut Vec<u8>) {
+        let words = self.words;
+        write_event(out, &format!("response.{}.delta", words.text), |to| {
+            to.field("sequence_number", sequence).field("item_id", &self.item.id);
+            to.field("output_index", &self.item.index);
+            if !words.number.is_empty() {
+                to.field(words.number, &self.number);
+            }
+            if words == TEXT {
+                to.raw("logprobs", "[]");
+            }
+            to.field("delta", text);
+        });
+        *sequence += 1;
+    }
 }
 
 impl EventEncoder {
     pub(super) fn new(request: &ChatRequest) -> Self {
-        Self {
-            request: request.clone(),
-            id: String::new(),
-            model: String::new(),
-            has_started: false,
-            sequence: 0,
-            items: 0,
-            group: None,
-            held: Vec::new(),
-            calls: Vec::new(),
-            losses: Vec::new(),
-        }
+        let mut items = Items::new(&request.tools, true);
+        items.streams = true;
+        Self { items, request: request.clone(), ..Self::default() }
+    }
+
+    fn emit(&mut self, kind: &str, fields: &Value, out: &mut Vec<u8>) {
+        write_event(out, kind, |to| {
+            to.field("sequence_number", &self.sequence).meta(fields.as_object(), &[]);
+        });
+        self.sequence += 1;
     }
 
     fn start(&mut self, out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.has_started, true) {
-            let response = Value::Object(blank(&self.id, &self.model, "in_progress", &self.request));
-            self.emit("response.created", json!({ "response": response }), out);
-            self.emit("response.in_progress", json!({ "response": response }), out);
+            let response = json!({"response": blank(&self.id, &self.model, "in_progress", &self.request)});
+            self.emit("response.created", &response, out);
+            self.emit("response.in_progress", &response, out);
         }
     }
 
-    fn emit(&mut self, kind: &str, fields: Value, out: &mut Vec<u8>) {
-        let event = joined(json!({"type": kind, "sequence_number": self.sequence}), fields);
-        self.sequence += 1;
-        out.extend_from_slice(format!("event: {kind}\ndata: {event}\n\n").as_bytes());
+    /// An item begins. Returns its number.
+    fn added(&mut self, json: &Value, out: &mut Vec<u8>) -> usize {
+        let index = self.items.first;
+        self.items.first += 1;
+        self.emit("response.output_item.added", &json!({"output_index": index, "item": json}), out);
+        index
     }
 
-    fn delta(&mut self, kind: &str, place: &str, text: &str, out: &mut Vec<u8>) {
-        let number = self.sequence;
-        let head =
-            format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{number},{place},\"delta\":");
-        self.sequence += 1;
-        out.extend_from_slice(head.as_bytes());
-        serde_json::to_writer(&mut *out, text).expect("a string can always be written to memory");
-        out.extend_from_slice(b"}\n\n");
+    /// An item begins that streams, and has no id yet.
+    fn begin(&mut self, kind: &str, mut json: Value, out: &mut Vec<u8>) -> Item {
+        self.end_item(out);
+        let id = minted(kind, self.items.first);
+        json["id"] = id.as_str().into();
+        Item { index: self.added(&json, out), id }
     }
 
-    fn added(&mut self, index: usize, item: &Value, out: &mut Vec<u8>) {
-        self.emit("response.output_item.added", json!({"output_index": index, "item": item}), out);
-    }
-
-    fn done(&mut self, index: usize, item: &Value, out: &mut Vec<u8>) {
-        self.emit("response.output_item.done", json!({"output_index": index, "item": item}), out);
-    }
-
-    /// More of a text or thought.
-    fn grow(&mut self, kind: &'static str, text: &str, out: &mut Vec<u8>) {
-        if !self.group.as_ref().is_some_and(|group| group.kind == kind && group.last == Piece::Growing) {
-            let part = if kind == "message" { Part::text("") } else { Part::reasoning("") };
-            self.piece(kind, part, out);
-        }
-        let Some(group) = &mut self.group else { return };
-        match group.parts.last_mut().map(|part| &mut part.content) {
-            Some(Content::Text { text: all }) => all.push_str(text),
-            Some(Content::Reasoning(reasoning)) => reasoning.text.push_str(text),
-            _ => {}
-        }
-        let (event, more) = match kind {
-            "message" => ("response.output_text.delta", ",\"logprobs\":[]"),
-            _ => ("response.reasoning_summary_text.delta", ""),
-        };
-        let place = format!("{}{more}", group.place());
-        self.delta(event, &place, text, out);
-    }
-
-    /// A piece begins, in the item that goes on or in a new one.
-    fn piece(&mut self, kind: &'static str, part: Part, out: &mut Vec<u8>) {
-        self.end_piece(out);
-        if !self.group.as_ref().is_some_and(|group| group.kind == kind && group.continues) {
-            self.begin(kind, out);
-        }
-        let Some(group) = &mut self.group else { return };
-        (group.last, group.continues, group.annotations) = (Piece::Growing, false, 0);
-        group.pieces += 1;
-        group.start = group.parts.len();
-        let (event, blank) = match &part.content {
-            Content::Refusal { .. } => ("response.content_part.added", json!({"type": "refusal", "refusal": ""})),
-            Content::Reasoning(_) => {
-                ("response.reasoning_summary_part.added", json!({"type": "summary_text", "text": ""}))
-            }
-            _ => (
-                "response.content_part.added",
-                json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []}),
-            ),
-        };
-        group.parts.push(part);
-        let fields = group.placed(json!({ "part": blank }));
-        self.emit(event, fields, out);
+    fn done(&mut self, index: usize, json: &Value, out: &mut Vec<u8>) {
+        self.emit("response.output_item.done", &json!({"output_index": index, "item": json}), out);
     }
 
     /// A message or reasoning item begins.
-    fn begin(&mut self, kind: &'static str, out: &mut Vec<u8>) {
-        self.end_item(out);
-        let index = self.items;
-        self.items += 1;
-        let id = minted(kind, index);
-        let item = match kind {
-            "message" => json!({"type": kind, "id": id, "status": "in_progress", "role": "assistant", "content": []}),
-            _ => json!({"type": kind, "id": id, "summary": []}),
+    fn begin_item(&mut self, is_message: bool, out: &mut Vec<u8>) -> Item {
+        let item = if is_message {
+            let json =
+                json!({"type": "message", "id": "", "status": "in_progress", "role": "assistant", "content": []});
+            self.begin("message", json, out)
+        } else {
+            self.begin("reasoning", json!({"type": "reasoning", "id": "", "summary": []}), out)
         };
-        self.added(index, &item, out);
-        self.group = Some(Group {
-            kind,
-            index,
-            id,
-            parts: Vec::new(),
-            pieces: 0,
-            start: 0,
-            last: Piece::Over,
-            continues: false,
-            annotations: 0,
-        });
-    }
-
-    /// The item of some parts, with an id of ours.
-    fn item(&self, parts: &[Part], index: usize, id: &str) -> Value {
-        let mut items = Items::answered(&self.request.tools, index);
-        for part in parts {
-            let mut part = part.clone();
-            if let (Content::Reasoning(_), Some(kept)) = (&part.content, part.meta.of(NAME).cloned()) {
-                // All thoughts stream as summaries: which are none is known at their end only.
-                part.meta = Meta::default();
-                kept.into_iter()
-                    .filter(|(name, _)| name != "kind")
-                    .for_each(|(name, value)| part.meta.set(NAME, name, value));
-            }
-            items.part(&part, "");
-        }
-        items.flush();
-        let mut item = items.out.into_iter().next().unwrap_or_else(|| Map::new().into());
-        item["id"] = id.into();
+        self.item = Some(item.clone());
         item
     }
 
-    /// Ends the last piece: all that is said of it is known.
-    fn end_piece(&mut self, out: &mut Vec<u8>) {
-        let Some(mut group) = self.group.take() else { return };
-        if std::mem::replace(&mut group.last, Piece::Over) != Piece::Over {
-            let item = self.item(&group.parts[group.start..], group.index, &group.id);
-            let is_message = group.kind == "message";
-            let piece = &item[if is_message { "content" } else { "summary" }][0];
-            let (text, part) = match (is_message, piece["type"].as_str()) {
-                (true, Some("refusal")) => ("response.refusal.done", "response.content_part.done"),
-                (true, _) => ("response.output_text.done", "response.content_part.done"),
-                _ => ("response.reasoning_summary_text.done", "response.reasoning_summary_part.done"),
-            };
-            let words = match text {
-                "response.refusal.done" => json!({"refusal": piece["refusal"]}),
-                "response.output_text.done" => json!({"text": piece["text"], "logprobs": []}),
-                _ => json!({"text": piece["text"]}),
-            };
-            self.emit(text, group.placed(words), out);
-            self.emit(part, group.placed(json!({ "part": piece })), out);
+    /// A piece begins, in the item that goes on or in a new one.
+    fn begin_piece(&mut self, words: &'static Words, out: &mut Vec<u8>) {
+        self.end_piece(out);
+        let open = self.item.clone().filter(|_| self.items.goes_on(words.is_message()));
+        let item = open.unwrap_or_else(|| self.begin_item(words.is_message(), out));
+        let piece = Piece::new(item, words, self.items.pieces().len());
+        self.emit(&format!("response.{}.added", words.part), &piece.with("part", words.blank()), out);
+        self.piece = Some(piece);
+    }
+
+    /// More of a text, thought or refusal.
+    fn grow(&mut self, words: &'static Words, text: &str, out: &mut Vec<u8>) {
+        if !self.piece.as_ref().is_some_and(|piece| piece.words == words && !piece.is_whole) {
+            self.begin_piece(words, out);
         }
-        self.group = Some(group);
+        let Some(piece) = &mut self.piece else { return };
+        piece.text.push_str(text);
+        piece.write_delta(&mut self.sequence, text, out);
+    }
+
+    /// The text of the piece is whole. A signature without a thought is one of its own.
+    fn part_end(&mut self, signature: Option<&str>, meta: &Meta, out: &mut Vec<u8>) {
+        let growing = self.piece.as_mut().filter(|piece| !piece.is_whole);
+        let signature = signature.map(str::to_owned);
+        let content = match growing {
+            Some(piece) if signature.is_none() || piece.words == SUMMARY => {
+                piece.is_whole = true;
+                let text = std::mem::take(&mut piece.text);
+                match piece.words {
+                    TEXT => Content::Text { text },
+                    REFUSAL => Content::Refusal { text },
+                    _ => Content::Reasoning(Reasoning { text, signature, encrypted: None }),
+                }
+            }
+            _ if signature.is_some() => {
+                self.begin_item(false, out);
+                Content::Reasoning(Reasoning { signature, ..Reasoning::default() })
+            }
+            _ => return,
+        };
+        self.items.part(&Part { meta: meta.clone(), ..content.into() }, "");
+    }
+
+    /// Ends the piece: all that is said of it is known.
+    fn end_piece(&mut self, out: &mut Vec<u8>) {
+        self.part_end(None, &Meta::default(), out);
+        let Some(piece) = self.piece.take() else { return };
+        let (words, part) = (piece.words, self.items.pieces().last().cloned().unwrap_or_default());
+        let mut fields = piece.with(words.field, part[words.field].clone());
+        if words == TEXT {
+            fields["logprobs"] = json!([]);
+        }
+        self.emit(&format!("response.{}.done", words.text), &fields, out);
+        self.emit(&format!("response.{}.done", words.part), &piece.with("part", part), out);
     }
 
     /// Ends what is being written.
     fn end_item(&mut self, out: &mut Vec<u8>) {
         self.end_piece(out);
-        if let Some(group) = self.group.take() {
-            let item = self.item(&group.parts, group.index, &group.id);
-            self.done(group.index, &item, out);
+        self.items.flush();
+        for mut json in std::mem::take(&mut self.items.out) {
+            let index = match self.item.take() {
+                Some(item) => {
+                    json["id"] = item.id.into();
+                    item.index
+                }
+                None => self.added(&json, out),
+            };
+            self.done(index, &json, out);
         }
-        if self.held.is_empty() {
-            return;
-        }
-        let held = std::mem::take(&mut self.held);
-        let mut items = Items::answered(&self.request.tools, self.items);
-        for part in &held {
-            items.part(part, "");
-        }
-        items.flush();
-        for item in items.out {
-            let index = self.items;
-            self.items += 1;
-            self.added(index, &item, out);
-            self.done(index, &item, out);
-        }
-    }
-
-    fn part_end(&mut self, signature: Option<&str>, meta: &Meta, out: &mut Vec<u8>) {
-        let growing = self.group.as_ref().filter(|group| group.last == Piece::Growing).map(|group| group.kind);
-        if signature.is_some() && growing != Some("reasoning") {
-            // A signature alone is a thought of its own.
-            self.begin("reasoning", out);
-            if let Some(group) = &mut self.group {
-                group.parts.push(Part::reasoning(""));
-            }
-        } else if growing.is_none() {
-            return;
-        }
-        let Some(group) = &mut self.group else { return };
-        if group.last == Piece::Growing {
-            group.last = Piece::Whole;
-        }
-        group.close(signature, meta);
     }
 
     fn call_start(&mut self, number: usize, id: &str, name: &str, is_custom: bool, out: &mut Vec<u8>) {
-        self.end_item(out);
         let (kind, input) = call_words(is_custom);
-        let index = self.items;
-        self.items += 1;
-        let mut item = json!({"type": kind, "id": minted(kind, index), "call_id": id, "name": name});
-        item[input] = "".into();
+        let mut json = json!({"type": kind, "id": "", "call_id": id, "name": name, input: ""});
         if !is_custom {
-            item["status"] = "in_progress".into();
+            json["status"] = "in_progress".into();
         }
-        self.added(index, &item, out);
-        self.calls.push(Call { number, index, is_custom });
+        let words = if is_custom { CUSTOM_CALL } else { CALL };
+        let item = self.begin(kind, json, out);
+        self.calls.push((number, Piece::new(item, words, 0)));
     }
 
     fn call_grow(&mut self, number: usize, fragment: &str, out: &mut Vec<u8>) {
-        let Some(call) = self.calls.iter().find(|call| call.number == number) else { return };
-        let (id, index) = (minted(call_words(call.is_custom).0, call.index), call.index);
-        let event = call_event(call.is_custom, "delta");
-        self.delta(&event, &format!("\"item_id\":\"{id}\",\"output_index\":{index}"), fragment, out);
+        if let Some((_, call)) = self.calls.iter().find(|(of, _)| *of == number) {
+            call.write_delta(&mut self.sequence, fragment, out);
+        }
     }
 
     fn call_end(&mut self, number: usize, part: &Part, out: &mut Vec<u8>) {
-        let Some(at) = self.calls.iter().position(|call| call.number == number) else { return };
-        let Call { index, is_custom, .. } = self.calls.remove(at);
-        let Content::ToolCall(call) = &part.content else { return };
-        let (kind, input) = call_words(is_custom);
-        let id = minted(kind, index);
-        let mut fields = json!({"item_id": id, "output_index": index});
-        if !is_custom {
-            fields["name"] = call.name.clone().into();
+        let Some(at) = self.calls.iter().position(|(of, _)| *of == number) else { return };
+        let (_, piece) = self.calls.remove(at);
+        let (Content::ToolCall(call), Some(mut json)) = (&part.content, self.items.whole(part)) else { return };
+        let mut fields = piece.with(piece.words.field, call.arguments.as_str().into());
+        if piece.words == CALL {
+            fields["name"] = call.name.as_str().into();
         }
-        fields[input] = call.arguments.clone().into();
-        self.emit(&call_event(is_custom, "done"), fields, out);
-        let item = self.item(std::slice::from_ref(part), index, &id);
-        self.done(index, &item, out);
+        self.emit(&format!("response.{}.done", piece.words.text), &fields, out);
+        json["id"] = piece.item.id.into();
+        self.done(piece.item.index, &json, out);
     }
 
     /// A part that comes whole.
     fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
         match &part.content {
-            Content::Text { text } => {
-                self.piece("message", Part::text(""), out);
-                self.grow("message", text, out);
+            Content::Text { text } | Content::Refusal { text } => {
+                let words = if part.as_text().is_some() { TEXT } else { REFUSAL };
+                self.begin_piece(words, out);
+                self.grow(words, text, out);
                 self.part_end(None, &part.meta, out);
             }
-            Content::Refusal { text } => {
-                self.piece("message", part.clone(), out);
-                let Some(group) = &mut self.group else { return };
-                group.last = Piece::Whole;
-                group.continues = goes_on(part);
-                let place = group.place();
-                self.delta("response.refusal.delta", &place, text, out);
-            }
-            Content::Citation(citation) => {
-                let group = self.group.as_mut().filter(|group| group.kind == "message" && group.last != Piece::Over);
-                if let (Some(group), Some(annotation)) = (group, annotation(citation, true)) {
-                    group.last = Piece::Whole;
-                    let more = json!({"annotation_index": group.annotations, "annotation": annotation});
-                    group.annotations += 1;
-                    group.parts.push(part.clone());
-                    let fields = group.placed(more);
-                    self.emit("response.output_text.annotation.added", fields, out);
-                }
-            }
-            Content::Reasoning(_) => {
-                self.end_piece(out);
-                if !self.group.as_ref().is_some_and(|group| group.kind == "reasoning" && group.continues) {
-                    self.begin("reasoning", out);
-                }
-                if let Some(group) = &mut self.group {
-                    group.parts.push(part.clone());
-                    group.continues = goes_on(part);
-                }
-            }
+            Content::Citation(citation) => self.citation(citation, out),
             Content::ToolCall(call) => {
-                let is_custom = is_custom(&self.request.tools, part, &call.name);
+                let is_custom = self.items.is_custom(part, &call.name);
                 // No event will name its number.
                 self.call_start(usize::MAX, &call.id, &call.name, is_custom, out);
                 self.call_grow(usize::MAX, &call.arguments, out);
                 self.call_end(usize::MAX, part, out);
             }
+            Content::Reasoning(_) => {
+                self.end_piece(out);
+                if !self.items.goes_on(false) {
+                    self.begin_item(false, out);
+                }
+                self.items.part(part, "");
+            }
             content => {
-                if !matches!(content, Content::ServerToolResult(_)) || self.held.is_empty() {
+                if self.item.is_some() || !matches!(content, Content::ServerToolResult(_)) {
                     self.end_item(out);
                 }
-                self.held.push(part.clone());
+                self.items.part(part, "");
             }
         }
     }
-}
 
-impl Group {
-    fn close(&mut self, signature: Option<&str>, meta: &Meta) {
-        let Some(part) = self.parts.last_mut() else { return };
-        part.meta.merge(meta.clone());
-        if let (Content::Reasoning(reasoning), Some(signature)) = (&mut part.content, signature) {
-            reasoning.signature = Some(signature.to_owned());
+    fn citation(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+        self.part_end(None, &Meta::default(), out);
+        let Some(piece) = self.piece.as_ref().filter(|piece| piece.words == TEXT) else { return };
+        if let Some((number, annotation)) = self.items.citation(citation, "") {
+            let mut fields = piece.with("annotation_index", number.into());
+            fields["annotation"] = annotation;
+            self.emit("response.output_text.annotation.added", &fields, out);
         }
-        self.continues = goes_on(part);
-    }
-
-    fn number_field(&self) -> &'static str {
-        if self.kind == "message" { "content_index" } else { "summary_index" }
-    }
-
-    /// Where the last piece stands, as fields of an event.
-    fn place(&self) -> String {
-        let (id, index, field, number) = (&self.id, self.index, self.number_field(), self.pieces - 1);
-        format!("\"item_id\":\"{id}\",\"output_index\":{index},\"{field}\":{number}")
-    }
-
-    /// That, with more fields.
-    fn placed(&self, more: Value) -> Value {
-        let mut fields = json!({"item_id": self.id, "output_index": self.index});
-        fields[self.number_field()] = (self.pieces - 1).into();
-        joined(fields, more)
     }
 }
 
@@ -390,11 +323,11 @@ impl Encoder for EventEncoder {
         }
         self.start(out);
         match event {
-            Event::Text(text) => self.grow("message", text, out),
-            Event::Reasoning(text) => self.grow("reasoning", text, out),
+            Event::Text(text) => self.grow(TEXT, text, out),
+            Event::Reasoning(text) => self.grow(SUMMARY, text, out),
             Event::PartEnd { signature, meta } => self.part_end(signature.as_deref(), meta, out),
             Event::ToolStart { index, id, name } => {
-                let is_custom = offers_custom(&self.request.tools, name);
+                let is_custom = self.items.offers_custom(name);
                 self.call_start(*index, id, name, is_custom, out);
             }
             Event::ToolArguments { index, fragment } => self.call_grow(*index, fragment, out),
@@ -406,10 +339,10 @@ impl Encoder for EventEncoder {
             Event::Done(response) => {
                 self.end_item(out);
                 let (body, losses) = body(response, &self.request);
-                self.losses = losses;
-                let is_cut = body.get("status").is_some_and(|status| status == "incomplete");
+                self.losses = losses.0;
+                let is_cut = body["status"] == "incomplete";
                 let kind = if is_cut { "response.incomplete" } else { "response.completed" };
-                self.emit(kind, json!({ "response": body }), out);
+                self.emit(kind, &json!({ "response": body }), out);
             }
             _ => {}
         }
@@ -420,31 +353,14 @@ impl Encoder for EventEncoder {
         self.start(out);
         let shape = error::shape(error);
         let fields = json!({"code": shape["code"], "message": shape["message"], "param": null, "error": shape});
-        self.emit("error", fields, out);
+        self.emit("error", &fields, out);
         let mut response = blank(&self.id, &self.model, "failed", &self.request);
-        let code = if shape["code"].is_null() { "server_error".into() } else { shape["code"].clone() };
-        response.insert("error".into(), json!({"code": code, "message": shape["message"]}));
-        self.emit("response.failed", json!({ "response": response }), out);
+        let code = shape["code"].as_str().unwrap_or("server_error");
+        response["error"] = json!({"code": code, "message": shape["message"]});
+        self.emit("response.failed", &json!({ "response": response }), out);
     }
 
     fn losses(&mut self) -> Vec<Loss> {
         std::mem::take(&mut self.losses)
     }
-}
-
-fn goes_on(part: &Part) -> bool {
-    part.meta.get(NAME, "continues").is_some()
-}
-
-fn call_event(is_custom: bool, what: &str) -> String {
-    let kind = if is_custom { "custom_tool_call_input" } else { "function_call_arguments" };
-    format!("response.{kind}.{what}")
-}
-
-/// An object with the fields of another after its own.
-fn joined(mut object: Value, more: Value) -> Value {
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
-        object.extend(more);
-    }
-    object
 }

@@ -24,7 +24,6 @@
 
 mod accept;
 mod encoder;
-
 mod item;
 mod request;
 mod response;
@@ -81,7 +80,7 @@ impl Dialect for OpenAiResponses {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        accept::accept(asked)
+        accept::accept(asked.body)
     }
 
     fn respond(&self, response: &ChatResponse, request: &ChatRequest) -> Responded {

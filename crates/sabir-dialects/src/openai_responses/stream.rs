@@ -6,9 +6,11 @@ use sabir_core::{Error, ErrorKind, Result, Sink};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::response::conclude;
+use super::error;
+use super::response::{conclude, identify, silent};
 use super::tell::{Kind, Teller};
-use super::{error, wire};
+use super::wire::Event;
+use crate::json::Fields;
 
 /// Reads events. Their names are in the data; `event:` lines say the same, where there are any.
 #[derive(Debug, Default)]
@@ -21,39 +23,35 @@ pub(super) struct EventDecoder {
 impl Decoder for EventDecoder {
     fn frame(&mut self, frame: Frame<'_>, sink: &mut Sink) -> Result<()> {
         let data = frame.data.trim_ascii();
-        if data.is_empty() {
-            return Ok(());
-        }
-        if data == b"[DONE]" {
+        match data.first() {
+            None => return Ok(()),
             // Not this dialect's end: where it comes, it comes after that.
-            return Err(truncated());
+            Some(_) if data == b"[DONE]" => return Err(truncated()),
+            Some(b'{') => {}
+            Some(_) if frame.event == "error" => return Err(told(data)),
+            Some(b'<') => return Err(Error::new(ErrorKind::Decode, "the answer is a page")),
+            Some(_) => return Err(Error::new(ErrorKind::Decode, "the answer is no event of this dialect")),
         }
-        if data[0] != b'{' {
-            return Err(if frame.event == "error" { told(data) } else { no_object(data) });
-        }
-        let event: wire::Event<'_> =
-            serde_json::from_slice(data).map_err(|e| unreadable("an event of the answer", &e))?;
+        let event: Event<'_> = serde_json::from_slice(data).map_err(|e| unreadable("an event of the answer", &e))?;
         let kind = if event.kind.is_empty() { frame.event } else { &event.kind };
         let at = event.output_index.0.unwrap_or(self.latest);
-        let number = event.content_index.0.or(event.summary_index.0).unwrap_or(0);
+        let number = event.summary_index.0.or(event.content_index.0).unwrap_or(0);
+        let response = || event.response.and_then(|raw| Fields::read(raw, false).ok());
         match kind {
             "response.output_text.delta" => self.teller.delta(at, Kind::Text, number, &event.delta, sink),
-            "response.reasoning_summary_text.delta" => {
-                let number = event.summary_index.0.unwrap_or(0);
-                self.teller.delta(at, Kind::Summary, number, &event.delta, sink);
-            }
+            "response.reasoning_summary_text.delta" => self.teller.delta(at, Kind::Summary, number, &event.delta, sink),
             "response.reasoning_text.delta" => self.teller.delta(at, Kind::Thought, number, &event.delta, sink),
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
                 self.teller.arguments(at, &event.delta, sink);
             }
             "response.output_text.annotation.added" => {
-                if let Some(json) = event.annotation.and_then(parsed) {
-                    self.teller.annotation(at, json);
-                }
+                self.teller.annotations(at).extend(event.annotation.and_then(parsed));
             }
             "response.content_part.done" => {
-                if let Some(part) = event.part.and_then(parsed) {
-                    self.teller.annotations(at, &part);
+                if let Some(Value::Array(all)) = event.part.and_then(parsed).map(|mut part| part["annotations"].take())
+                    && !all.is_empty()
+                {
+                    *self.teller.annotations(at) = all;
                 }
             }
             "response.output_item.added" => {
@@ -68,24 +66,19 @@ impl Decoder for EventDecoder {
                 }
             }
             "response.created" | "response.in_progress" | "response.queued" => {
-                if let Some(fields) = event.response.and_then(fields) {
-                    sink.identify(Some(&fields.text("id")), Some(&fields.text("model")));
+                if let Some(mut fields) = response() {
+                    identify(&mut fields, sink);
                 }
             }
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
-                let fields = event.response.and_then(fields);
-                let fields = fields.ok_or_else(|| no_object(b"a last event without its response"))?;
+                let nothing = || Error::new(ErrorKind::Decode, "the answer's last event is without its response");
                 let status = kind.strip_prefix("response.").unwrap_or(kind);
-                conclude(&fields, status, &mut self.teller, sink)?;
+                conclude(response().ok_or_else(nothing)?, status, &mut self.teller, sink)?;
                 sink.end();
             }
             "error" => return Err(told(data)),
             _ if event.error.is_some() => return Err(told(data)),
-            "" => {
-                if let Some(error) = serde_json::from_slice(data).ok().and_then(|json| error::inside(&json)) {
-                    return Err(error);
-                }
-            }
+            "" => return serde_json::from_slice(data).ok().and_then(|json| error::inside(&json)).map_or(Ok(()), Err),
             // What happens inside the provider's own tools, and what later versions tell: its item has it whole.
             _ => {}
         }
@@ -95,17 +88,7 @@ impl Decoder for EventDecoder {
 
 /// The error that an event is.
 fn told(data: &[u8]) -> Error {
-    let silent = || Error::new(ErrorKind::Provider, "the answer failed, and its provider does not say why");
     serde_json::from_slice(data).ok().and_then(|json| error::inside(&json)).unwrap_or_else(silent)
-}
-
-fn no_object(data: &[u8]) -> Error {
-    let what = if data.starts_with(b"<") { "a page" } else { "no event of this dialect" };
-    Error::new(ErrorKind::Decode, format!("the answer is {what}"))
-}
-
-fn fields(raw: &RawValue) -> Option<wire::Answer<'_>> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 fn parsed(raw: &RawValue) -> Option<Value> {

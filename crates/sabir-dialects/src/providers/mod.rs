@@ -22,20 +22,32 @@ pub struct ProviderRow {
     pub name: &'static str,
     /// The dialect it speaks, by that dialect's name; empty where it holds no conversations.
     pub dialect: &'static str,
+    /// The further dialects that it serves, each with the path that stands in place of the base URL's own; empty where
+    /// it is the same.
+    pub also: &'static [(&'static str, &'static str)],
     /// The format in which it gives vectors, by that format's name; empty where it gives none.
     pub embed: &'static str,
     /// The format in which it orders documents, by that format's name; empty where it orders none.
     pub rerank: &'static str,
     /// The format in which it lists its models, by that format's name; empty where it lists none.
     pub models: &'static str,
+    /// The format in which it is asked how many tokens a conversation is, by that format's name; empty where it does not
+    /// count.
+    pub count: &'static str,
     /// Where its API begins, without a trailing slash; empty where the user has to say.
     pub base_url: &'static str,
     /// What is put behind a base URL that has no path of its own; empty for most.
     pub base_path: &'static str,
+    /// A host that is gone, and the base URL that is used in place of one there.
+    pub moved: Option<(&'static str, &'static str)>,
     /// Environment variables that replace the base URL; the first that is set wins.
     pub base_url_env: &'static [&'static str],
     /// Environment variables that hold the key; the first that is set wins.
     pub key_env: &'static [&'static str],
+    /// Environment variables that hold a bearer token, which is sent in place of the key; the first that is set wins.
+    pub token_env: &'static [&'static str],
+    /// Headers whose values stand in environment variables, of which the first that is set wins.
+    pub header_env: &'static [(&'static str, &'static [&'static str])],
     /// Environment variables that name the default model; the first that is set wins.
     pub model_env: &'static [&'static str],
     /// How the key is sent.
@@ -101,7 +113,43 @@ impl ProviderRow {
 
     /// Whether it speaks this dialect or format.
     pub fn speaks(&self, format: &str) -> bool {
-        !format.is_empty() && [self.dialect, self.embed, self.rerank, self.models].contains(&format)
+        let formats = [self.embed, self.rerank, self.models, self.count];
+        !format.is_empty() && (formats.contains(&format) || self.dialects().any(|(dialect, _)| dialect == format))
+    }
+
+    /// The dialects that it serves, its usual one first, each with the path that stands in place of the base URL's
+    /// own; empty where it is the same.
+    pub fn dialects(&self) -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+        let usual = Some((self.dialect, "")).filter(|(dialect, _)| !dialect.is_empty());
+        usual.into_iter().chain(self.also.iter().copied())
+    }
+
+    /// A dialect that it serves, by its name or by the name without its inventor's (`responses`), and that path. Where
+    /// two names end alike the first is meant.
+    pub fn dialect_called(&self, name: &str) -> Option<(&'static str, &'static str)> {
+        let short = |dialect: &str| dialect.split_once('-').is_some_and(|(_, short)| short == name);
+        let mut dialects = self.dialects();
+        self.dialects().find(|(dialect, _)| *dialect == name).or_else(|| dialects.find(|(dialect, _)| short(dialect)))
+    }
+
+    /// The base URL of one of its further dialects, of its base URL and that dialect's path. A base URL whose path is
+    /// not the row's (a proxy's) gets the path behind it.
+    pub fn base_url_with(&self, base: &str, path: &str) -> String {
+        let base = base.trim_end_matches('/');
+        if path.is_empty() || base.ends_with(path) {
+            return base.to_owned();
+        }
+        let own = path_of(self.base_url).unwrap_or(self.base_path);
+        // Many take their usual dialect with and without a version.
+        let root = base.strip_suffix(own).filter(|_| !own.is_empty()).or_else(|| base.strip_suffix("/v1"));
+        root.unwrap_or(base).to_owned() + path
+    }
+
+    /// The base URL in place of one whose host is gone.
+    pub fn moved(&self, base: &str) -> Option<&'static str> {
+        let (gone, now) = self.moved?;
+        let host = base.split_once("://").map_or(base, |(_, rest)| rest).split(['/', ':']).next()?;
+        host.eq_ignore_ascii_case(gone).then_some(now)
     }
 
     /// The row as an endpoint, still without a key.
@@ -122,6 +170,7 @@ impl ProviderRow {
             headers: self.headers.iter().map(|(key, value)| (name(key), HeaderValue::from_static(value))).collect(),
             quirks: self.quirks.iter().copied().collect(),
             traits: TraitsOf(crate::catalog::traits),
+            notices: Vec::new(),
         }
     }
 
@@ -143,6 +192,12 @@ impl ProviderRow {
         }
         url + self.base_path
     }
+}
+
+/// The path of a URL, where it has one.
+fn path_of(url: &str) -> Option<&str> {
+    let at = url.find("://")? + 3;
+    url[at..].find('/').map(|slash| &url[at + slash..])
 }
 
 /// The port in `host:port/path`, where there is one.

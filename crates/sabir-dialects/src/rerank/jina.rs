@@ -30,6 +30,10 @@ impl Exchange for JinaRerank {
         NAME
     }
 
+    fn quirks(&self) -> &'static [&'static str] {
+        &["rerank_path", "rerank_style"]
+    }
+
     fn encode(&self, request: &RerankRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let quirk = |name| endpoint.quirks.get(name);
         let mut body = Object::new(request.options.of(NAME));

@@ -16,16 +16,21 @@ pub(super) fn tokens(text: &str) -> u64 {
 
 /// What the request and the answer's parts use.
 pub(crate) fn usage(request: &ChatRequest, answer: &[Part]) -> Usage {
-    let messages: u64 = request.messages.iter().flat_map(|m| &m.parts).map(part).sum();
-    let tools: u64 = request.tools.iter().map(tool).sum();
     let is_thought = |p: &&Part| matches!(p.content, Content::Reasoning(_));
     let mut usage = Usage::default();
-    usage.input = Some(messages + tools);
+    usage.input = Some(input(request));
     usage.output = Some(answer.iter().filter(|p| !is_thought(p)).map(part).sum());
     if answer.iter().any(|p| is_thought(&p)) {
         usage.reasoning = Some(answer.iter().filter(is_thought).map(part).sum());
     }
     usage
+}
+
+/// Tokens of a request.
+pub(super) fn input(request: &ChatRequest) -> u64 {
+    let messages: u64 = request.messages.iter().flat_map(|m| &m.parts).map(part).sum();
+    let tools: u64 = request.tools.iter().map(tool).sum();
+    messages + tools
 }
 
 /// Tokens of a part.

@@ -14,6 +14,7 @@ mod tests;
 use sabir_core::chat::{
     ChatRequest, ChatResponse, Content, Finish, FinishReason, Message, Part, ResponseFormat, Role, ToolResult,
 };
+use sabir_core::count::CountResponse;
 use sabir_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -25,6 +26,25 @@ pub const NOTICE: &str = "This is Sabir's simulator, not a language model.";
 
 /// The signature under every simulated thought.
 pub const SIGNATURE: &str = "simulated-signature";
+
+/// Counts a request, as its answer would count it.
+///
+/// # Errors
+/// As [`answer`], for a request without messages.
+pub fn count_tokens(request: &ChatRequest) -> Result<CountResponse> {
+    has_messages(request)?;
+    let mut counted = CountResponse::default();
+    counted.input_tokens = count::input(request);
+    Ok(counted)
+}
+
+fn has_messages(request: &ChatRequest) -> Result<()> {
+    if request.messages.is_empty() {
+        let message = "messages is empty: a request needs at least one message";
+        return Err(Error::new(ErrorKind::InvalidRequest, message));
+    }
+    Ok(())
+}
 
 /// Answers a request.
 ///
@@ -38,10 +58,7 @@ pub const SIGNATURE: &str = "simulated-signature";
 /// # Errors
 /// `InvalidRequest` for what providers refuse too: no messages, a tool choice that names no tool of the request.
 pub fn answer(request: &ChatRequest) -> Result<ChatResponse> {
-    if request.messages.is_empty() {
-        let message = "messages is empty: a request needs at least one message";
-        return Err(Error::new(ErrorKind::InvalidRequest, message));
-    }
+    has_messages(request)?;
     let seed = fingerprint(request);
     let mut parts = Vec::new();
     if reasoning::is_wanted(request) {

@@ -128,6 +128,15 @@ fn answers_that_do_not_fit_the_question_are_errors() {
     let ranked = |index| RerankResponse { ranking: vec![Ranked { index, score: 1.0 }], ..RerankResponse::default() };
     assert!(asked.check(&ranked(1)).is_ok());
     assert_eq!(asked.check(&ranked(2)).expect_err("a stranger").kind(), ErrorKind::Decode);
+    let list = |count| ModelsResponse {
+        models: vec![crate::models::ModelInfo::default(); count],
+        ..ModelsResponse::default()
+    };
+    let one = ModelsRequest::one("m");
+    assert!(one.check(&list(1)).is_ok() && ModelsRequest::default().check(&list(2)).is_ok());
+    for count in [0, 2] {
+        assert_eq!(one.check(&list(count)).expect_err("not that one").kind(), ErrorKind::Decode);
+    }
 }
 
 /// Gives a vector for each input; fails where the model is named so; mistakes the question where asked to.
@@ -204,7 +213,7 @@ impl Exchange for Pages {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ModelsRequest> {
-        Ok(ModelsRequest { page: Some(asked.path.to_owned()) })
+        Ok(ModelsRequest { page: Some(asked.path.to_owned()), ..ModelsRequest::default() })
     }
 
     fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
@@ -230,4 +239,27 @@ fn lists_are_served_from_whoever_knows_them() {
     assert_eq!(text(response), r#"Some("/m?after=a!") after Some("/m?after=a")"#);
     let response = block_on(serve_listing(&Pages, asked(), async |_| Err(Error::new(ErrorKind::NotFound, "none"))));
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+}
+
+#[test]
+fn one_model_is_picked_from_a_list() {
+    let list = || {
+        let model = |id: &str| crate::models::ModelInfo { id: id.into(), ..Default::default() };
+        ModelsResponse { models: vec![model("a"), model("b"), model("c")], next_page: Some("d".into()) }
+    };
+    let mut all = list();
+    ModelsRequest::default().pick(&mut all).expect("the whole list");
+    assert_eq!(all, list());
+    ModelsRequest::one("b").pick(&mut all).expect("it is there");
+    assert_eq!((all.models.len(), all.models[0].id.as_str(), all.next_page), (1, "b", None));
+    let error = ModelsRequest::one("B").pick(&mut list()).expect_err("another");
+    assert_eq!((error.kind(), error.model()), (ErrorKind::NotFound, Some("B")));
+
+    // Some services do not repeat the name.
+    let mut nameless = ModelsResponse { models: vec![crate::models::ModelInfo::default()], next_page: None };
+    ModelsRequest::one("b").complete(&mut nameless, "p", None, Vec::new());
+    assert_eq!(nameless.models[0].id, "b");
+    nameless.models[0].id = "b-1".into();
+    ModelsRequest::one("b").complete(&mut nameless, "p", None, Vec::new());
+    assert_eq!(nameless.models[0].id, "b-1");
 }

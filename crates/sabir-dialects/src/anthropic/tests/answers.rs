@@ -50,10 +50,10 @@ fn answers_that_are_no_message_are_errors() {
             502,
             "<html><head><title>Bad Gateway</title></head></html>",
             ErrorKind::Provider,
-            "the answer was 502 Bad Gateway: Bad Gateway",
+            "Bad Gateway",
         ),
-        (503, "<p>", ErrorKind::Overloaded, "an HTML or XML page"),
-        (500, "", ErrorKind::Provider, "without a word why"),
+        (503, "<p>busy</p>", ErrorKind::Overloaded, "busy"),
+        (500, "", ErrorKind::Provider, "HTTP 500 with an empty body"),
         (500, "oops", ErrorKind::Provider, "oops"),
     ];
     for (status, body, kind, message) in cases {

@@ -389,11 +389,12 @@ fn what_is_wrong_with_a_request_is_said_without_its_words() {
     for (body, message) in cases {
         let error = failed(accept(body));
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
-        assert!(error.message().starts_with(message), "{body}: {error}");
+        let said = error.message().trim_start_matches("the request cannot be read: ");
+        assert!(said.starts_with(message), "{body}: {error}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
     let deep = format!(r#"{{"model":"m","messages":[],"container":{}{}}}"#, "[".repeat(9_000), "]".repeat(9_000));
-    assert_eq!(failed(accept(&deep)).message(), "container: is nested too deeply");
+    assert!(failed(accept(&deep)).message().ends_with(": container: is nested too deeply"));
 }
 
 #[test]

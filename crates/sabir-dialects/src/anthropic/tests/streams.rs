@@ -153,7 +153,7 @@ fn an_error_inside_the_stream_is_the_last_word() {
         assert_eq!(error.partial().expect("kept").text(), "Hello");
     }
     let named = format!("{}event: error\ndata: upstream died\n\n", events(&[START]));
-    assert_eq!(failed(decode_stream(&named)).message(), "the stream broke off: upstream died");
+    assert_eq!(failed(decode_stream(&named)).message(), "upstream died");
     let masked = r#"{"type":"error","error":{"type":"api_error","message":"bad sk-ant-api03-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#;
     assert!(!failed(decode_stream(&events(&[masked]))).to_string().contains("AAAAAAAA"));
 }

@@ -74,7 +74,7 @@ fn a_request_is_written_in_one_order_and_read_back() {
     let expected = concat!(
         r#"{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"},"#,
         r#"{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"data:image/png;base64,cG5n","detail":"low"}},"#,
-        r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,cGRm","filename":"a.pdf"}},{"type":"input_audio","input_audio":{"data":"bXAz","format":"mp3"}}]},"#,
+        r#"{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,cGRm"}},{"type":"input_audio","input_audio":{"data":"bXAz","format":"mp3"}}]},"#,
         r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\" : 1}"}},"#,
         r#"{"id":"c2","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":"one"},"#,
         r#"{"role":"tool","tool_call_id":"c2","content":""},{"role":"user","content":"and?","name":"Ada"}],"#,
@@ -122,6 +122,33 @@ fn quirks_change_the_words() {
         "disabled"
     );
     assert!(encode(&request, &[("reasoning_request", "none")]).1.contains(&Feature::ReasoningEffort));
+}
+
+#[test]
+fn a_closed_schema_gets_what_it_knows() {
+    let paper = |media| Part::from(Content::Document(Document { media, title: Some("a.pdf".into()) }));
+    let papers = [paper(Media::bytes(&b"pdf"[..], "application/pdf")), paper(Media::file_id("f"))];
+    let mut request = ChatRequest::new("m").message(Message::new(Role::User, papers));
+    let named = |name: &str| Tool::Function(FunctionTool { name: name.into(), ..FunctionTool::default() });
+    request.tools = vec![named("f"), named("g")];
+    request.tool_choice = Some(ToolChoice::Allowed { names: vec!["g".into()], required: true });
+    request.user = Some("u".into());
+    let closed = [
+        ("document_part", "document_url"),
+        ("tool_parameters", "required"),
+        ("allowed_tools", "false"),
+        ("forced_tool", "any"),
+        ("user_field", "none"),
+    ];
+    let expected = json!({"model": "m", "messages": [{"role": "user", "content": [
+            {"type": "document_url", "document_url": "data:application/pdf;base64,cGRm", "document_name": "a.pdf"},
+            {"type": "file", "file_id": "f"}]}],
+        "tools": [{"type": "function", "function": {"name": "g", "parameters": {"type": "object", "properties": {}}}}],
+        "tool_choice": "any"});
+    assert_eq!(encode(&request, &closed), (expected.clone(), vec![Feature::ToolChoice, Feature::User]));
+    let read = accept(&expected);
+    assert_eq!(read.messages[0].parts[0], request.messages[0].parts[0]);
+    assert!(matches!(&read.messages[0].parts[1].content, Content::Document(file) if file.media == Media::file_id("f")));
 }
 
 #[test]
@@ -196,15 +223,15 @@ fn clients_of_all_kinds_are_understood() {
 fn what_is_malformed_is_said_with_its_place_and_without_its_words() {
     let cases = [
         ("{\"model\":\"secret\"", "line 1 column 17"),
-        ("[\"secret\"]", "expected a map"),
-        ("{\"messages\":[]}", "`messages`"),
-        ("{\"messages\":\"secret\"}", "`messages`"),
-        ("{\"messages\":[{\"content\":\"secret\"}]}", "`messages[0].role`"),
-        ("{\"messages\":[{\"role\":\"user\",\"content\":5}]}", "`messages[0].content`"),
-        ("{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":\"secret\"}", "`temperature`"),
+        ("[\"secret\"]", "the body: is not an object"),
+        ("{\"messages\":[]}", ": messages: "),
+        ("{\"messages\":\"secret\"}", ": messages: "),
+        ("{\"messages\":[{\"content\":\"secret\"}]}", ": messages[0].role: "),
+        ("{\"messages\":[{\"role\":\"user\",\"content\":5}]}", ": messages[0].content: "),
+        ("{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":\"secret\"}", ": temperature: "),
         (
             "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":[{\"type\":\"function\"}]}",
-            "`tools[0].function`",
+            ": tools[0].function: ",
         ),
     ];
     for (body, place) in cases {

@@ -1,0 +1,321 @@
+//! What the dialects of content blocks, Anthropic's and Bedrock's, say in the same way.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use sabir_core::chat::{
+    ChatRequest, Content, Effort, Finish, FinishReason, Message, Meta, Part, ReasoningRequest, Role, ToolCall,
+    ToolChoice, Usage,
+};
+use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::json::{Fields, Wrong};
+use crate::shared::Losses;
+
+/// Who speaks, as far as it decides which blocks may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    System,
+    User,
+    Assistant,
+}
+
+impl Speaker {
+    /// Who speaks in the message of this number. A tool's results are the user's to tell.
+    pub(crate) fn of(message: &Message, at: usize) -> Result<Self> {
+        match &message.role {
+            Role::System | Role::Developer => Ok(Self::System),
+            Role::User | Role::Tool => Ok(Self::User),
+            Role::Assistant => Ok(Self::Assistant),
+            other => {
+                let what = format!("messages[{at}].role: there is no {other:?} in this dialect");
+                Err(Error::new(ErrorKind::InvalidRequest, what))
+            }
+        }
+    }
+
+    /// The role on the wire.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// Where a part stands, for losses and errors: `messages[2].parts[0].parts[1]`, or `parts[0]` in an answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) message: Option<usize>,
+    pub(crate) part: usize,
+    pub(crate) inner: Option<usize>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(message) = self.message {
+            write!(f, "messages[{message}].")?;
+        }
+        write!(f, "parts[{}]", self.part)?;
+        self.inner.map_or(Ok(()), |inner| write!(f, ".parts[{inner}]"))
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
+    }
+}
+
+/// Reads one message on the wire: tool results become messages of the tool's, in the order in which they stand.
+/// What else is said of the message stays with its first.
+pub(crate) fn read_message(
+    json: &RawValue,
+    dialect: &str,
+    messages: &mut Vec<Message>,
+    read_content: impl FnOnce(&mut Fields<'_>, Speaker) -> Result<Vec<Part>, Wrong>,
+) -> Result<(), Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    let (role, speaker) = match &*fields.need("role")? {
+        "user" => (Role::User, Speaker::User),
+        "assistant" => (Role::Assistant, Speaker::Assistant),
+        "system" => (Role::System, Speaker::System),
+        _ => return Err(Wrong::new("role: is not user, assistant or system")),
+    };
+    if fields.peek("content").is_none() {
+        return Err(Wrong::new("content: is missing"));
+    }
+    let parts = read_content(&mut fields, speaker)?;
+    let start = messages.len();
+    if role != Role::User || parts.is_empty() {
+        messages.push(Message::new(role, parts));
+    } else {
+        for part in parts {
+            let is_result = matches!(part.content, Content::ToolResult(_));
+            let role = if is_result { Role::Tool } else { Role::User };
+            match messages[start..].last_mut() {
+                Some(message) if message.role == role => message.parts.push(part),
+                _ => messages.push(Message::new(role, [part])),
+            }
+        }
+    }
+    messages[start].meta = fields.meta(dialect)?;
+    Ok(())
+}
+
+/// One turn on the wire: who speaks, and the messages that it is made of, with their numbers.
+#[derive(Debug)]
+pub(crate) struct Turn<'r> {
+    pub(crate) speaker: Speaker,
+    pub(crate) messages: Vec<(usize, &'r Message)>,
+}
+
+/// The system prompt and the turns of a conversation. `joins` says whether a message becomes part of the turn of the
+/// same speaker that it follows; `mid_system`, whether the system may speak in between.
+pub(crate) fn turns<'r>(
+    request: &'r ChatRequest,
+    mid_system: bool,
+    losses: &mut Losses,
+    joins: impl Fn(&Turn<'r>, &Message) -> bool,
+) -> Result<(Turn<'r>, Vec<Turn<'r>>)> {
+    let lead = request.split_system().0.len();
+    let mut system = Turn { speaker: Speaker::System, messages: Vec::new() };
+    let mut turns: Vec<Turn<'r>> = Vec::new();
+    for (i, message) in request.messages.iter().enumerate() {
+        let speaker = Speaker::of(message, i)?;
+        if message.name.is_some() {
+            losses.lose(Feature::Names, format!("messages[{i}].name"), "not in this dialect");
+        }
+        if speaker == Speaker::System && (i < lead || !mid_system) {
+            if i >= lead {
+                let note = "moved to the end of the system prompt";
+                losses.lose(Feature::SystemMidway, format!("messages[{i}]"), note);
+            }
+            system.messages.push((i, message));
+            continue;
+        }
+        match turns.last_mut() {
+            Some(turn) if turn.speaker == speaker && joins(turn, message) => turn.messages.push((i, message)),
+            _ => turns.push(Turn { speaker, messages: vec![(i, message)] }),
+        }
+    }
+    Ok((system, turns))
+}
+
+/// Adds what a delta brings to what is there of a block: text to text, items to a list, fields that are not null to an
+/// object, and a list to what it is the content of. Anything else is replaced.
+pub(crate) fn join(all: &mut Value, more: Value) {
+    match (all, more) {
+        (all @ Value::Null, more @ Value::Object(_)) => {
+            *all = json!({});
+            join(all, more);
+        }
+        (Value::Object(all), Value::Object(more)) => {
+            for (key, more) in more.into_iter().filter(|(_, more)| !more.is_null()) {
+                join(all.entry(key).or_insert(Value::Null), more);
+            }
+        }
+        (Value::String(all), Value::String(more)) => all.push_str(&more),
+        (Value::Array(all), Value::Array(more)) => all.extend(more),
+        (Value::Object(all), more @ Value::Array(_)) => join(all.entry("content").or_insert(Value::Null), more),
+        (all, more) => *all = more,
+    }
+}
+
+/// Tells parts that came whole, in the words in which a stream tells them.
+pub(crate) fn tell(parts: Vec<Part>, dialect: &str, sink: &mut Sink) -> Result<()> {
+    for part in parts {
+        match &part.content {
+            Content::Text { text } => {
+                sink.text(text);
+                sink.part_end(None, part.meta);
+            }
+            Content::Reasoning(thought) if thought.encrypted.is_none() => {
+                sink.reasoning(&thought.text);
+                sink.part_end(thought.signature.as_deref().filter(|s| !s.is_empty()), part.meta);
+            }
+            Content::ToolCall(call) => {
+                let number = start_call(call, &part.meta, dialect, sink)?;
+                sink.tool_arguments(number, &call.arguments);
+                sink.tool_end(number);
+            }
+            _ => sink.part(part),
+        }
+    }
+    Ok(())
+}
+
+/// Begins a call, with what the dialect alone says of it. Returns its number.
+pub(crate) fn start_call(call: &ToolCall, meta: &Meta, dialect: &str, sink: &mut Sink) -> Result<usize> {
+    let number = sink.tool_start(&call.id, &call.name)?;
+    for (field, value) in meta.of(dialect).into_iter().flatten() {
+        sink.tool_meta(number, dialect, field, value.clone());
+    }
+    Ok(number)
+}
+
+/// JSON text, if it is an object; no text at all is the empty object.
+pub(crate) fn object_text(json: &str) -> Option<&str> {
+    if json.trim().is_empty() { Some("{}") } else { crate::json::object_text(json) }
+}
+
+/// The arguments of a call, which must be an object. An answer goes on without them, a request does not.
+pub(crate) fn arguments<'c>(call: &'c ToolCall, answers: bool, place: Place, losses: &mut Losses) -> Result<&'c str> {
+    match object_text(&call.arguments) {
+        Some(object) => Ok(object),
+        None if answers => {
+            losses.lose(Feature::Tools, place, "arguments that are not a JSON object became {}");
+            Ok("{}")
+        }
+        None => {
+            let what = format!("{place}: the arguments of a tool call must be a JSON object in this dialect");
+            Err(Error::new(ErrorKind::InvalidRequest, what))
+        }
+    }
+}
+
+/// Letters, digits, `_` and `-` are taken in ids; other providers put more into theirs. What is longer than `most`
+/// keeps its beginning and gets a checksum of the whole (FNV-1a), so that call and result still meet.
+pub(crate) fn sendable_id(id: &str, most: usize) -> Cow<'_, str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if id.len() <= most && id.chars().all(fits) {
+        return id.into();
+    }
+    let clean = |c: char| if fits(c) { c } else { '_' };
+    if id.chars().count() <= most {
+        return id.chars().map(clean).collect();
+    }
+    let sum = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, b| (sum ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let start: String = id.chars().take(most.saturating_sub(17)).map(clean).collect();
+    format!("{start}_{sum:016x}").into()
+}
+
+/// The id with which a call goes: in an answer its own; in a request, of which at most `most` characters are taken, one
+/// that can be sent. Where there is none it is made of how many had none before.
+pub(crate) fn id_of<'c>(
+    id: &'c str,
+    most: Option<usize>,
+    without: &mut usize,
+    made: impl FnOnce(usize) -> String,
+) -> Cow<'c, str> {
+    if id.is_empty() {
+        *without += 1;
+        return made(*without - 1).into();
+    }
+    most.map_or(Cow::Borrowed(id), |most| sendable_id(id, most))
+}
+
+/// Claude's own field for thoughts. An effort asks for thoughts, which Claude gives only where they are switched on.
+pub(crate) fn thinking(reasoning: &ReasoningRequest) -> Option<Value> {
+    let ReasoningRequest { effort, budget, enabled } = reasoning;
+    match (effort, budget, enabled) {
+        (Some(Effort::None), ..) | (_, Some(0), _) | (_, _, Some(false)) => Some(json!({ "type": "disabled" })),
+        (_, Some(budget), _) => Some(json!({ "type": "enabled", "budget_tokens": budget })),
+        (_, None, Some(true)) | (Some(_), None, None) => Some(json!({ "type": "adaptive" })),
+        (None, None, None) => None,
+    }
+}
+
+/// Claude's word for how tools may be used, and the tool's name where one alone may be. An error for a choice that is
+/// new.
+pub(crate) fn choice_word(choice: &ToolChoice) -> Result<(&'static str, Option<&str>)> {
+    match choice {
+        ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => Ok(("auto", None)),
+        ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => Ok(("any", None)),
+        ToolChoice::Named(name) => Ok(("tool", Some(name))),
+        ToolChoice::None => Ok(("none", None)),
+        _ => Err(Error::new(ErrorKind::Unsupported, "tool_choice: this dialect has no such choice")),
+    }
+}
+
+/// The tools that alone may be used, where that is said by sending no others.
+pub(crate) fn allowed<'r>(request: &'r ChatRequest, losses: &mut Losses) -> Option<&'r [String]> {
+    let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else {
+        return None;
+    };
+    losses.lose(Feature::ToolChoice, "tool_choice", "imitated by sending only the allowed tools");
+    Some(names)
+}
+
+/// Why an answer ends, in one of `words`: its own if it is there and means that, else the first that means it.
+pub(crate) fn stop_word(finish: &Finish, words: &[&'static str], losses: &mut Losses) -> &'static str {
+    let means = |word: &&str| Finish::from_raw(word).reason == finish.reason;
+    let own = words.iter().copied().find(|word| Some(*word) == finish.raw.as_deref()).filter(means);
+    let sequence = finish.stop_sequence.as_ref().filter(|_| finish.reason == FinishReason::Stop);
+    own.or(sequence.map(|_| "stop_sequence")).or_else(|| words.iter().copied().find(means)).unwrap_or_else(|| {
+        let note = format!("{} is told as end_turn", finish.reason);
+        losses.lose(Feature::from("finish_reason"), "finish", &note);
+        "end_turn"
+    })
+}
+
+/// The counters that these dialects must write, where they are unknown.
+pub(crate) fn lose_unknown(usage: &Usage, losses: &mut Losses) {
+    let counters = [(usage.input, "usage.input"), (usage.output, "usage.output")];
+    for (_, path) in counters.iter().filter(|(count, _)| count.is_none()) {
+        losses.lose(Feature::Usage, *path, "unknown; clients of this dialect are told 0");
+    }
+}
+
+/// Settings that have no place in these dialects, but for the one that is `kept`, and options of others.
+pub(crate) fn lose_settings(request: &ChatRequest, dialect: &str, kept: &str, losses: &mut Losses) {
+    let absent = [
+        (request.seed.is_some(), Feature::Seed, "seed"),
+        (request.presence_penalty.is_some(), Feature::PresencePenalty, "presence_penalty"),
+        (request.frequency_penalty.is_some(), Feature::FrequencyPenalty, "frequency_penalty"),
+        (request.cache.is_some(), Feature::CacheMarks, "cache"),
+        (request.cache_key.is_some(), Feature::CacheKey, "cache_key"),
+        (!request.metadata.is_empty(), Feature::Metadata, "metadata"),
+    ];
+    for (_, feature, path) in absent.into_iter().filter(|(is_set, _, path)| *is_set && *path != kept) {
+        losses.lose(feature, path, "not in this dialect");
+    }
+    for other in request.options.dialects().filter(|other| *other != dialect) {
+        for (field, _) in request.options.of(other).into_iter().flatten() {
+            losses.lose(Feature::Options, format!("options.{other}.{field}"), "an option of another dialect");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What OpenAI's dialects say in the same way: forms of the answer, choices of tools, media, citations, counters.
+
+use http::{HeaderMap, StatusCode};
+use sabir_core::chat::{
+    ChatResponse, Citation, Content, Document, Media, Part, ResponseFormat, Source, Tool, ToolChoice, Usage,
+};
+use sabir_core::drive::client::decode_whole;
+use sabir_core::{Dialect, Feature, Result, Sink};
+use serde_json::{Map, Value, json};
+
+use crate::json::count_of;
+use crate::shared::Losses;
+
+/// An object of a type; Chat Completions repeats the type as the name of the field that has all else in it.
+fn tagged(kind: &str, fields: Map<String, Value>, is_nested: bool) -> Value {
+    let mut json = Map::from_iter([("type".to_owned(), kind.into())]);
+    if is_nested {
+        json.insert(kind.to_owned(), fields.into());
+    } else {
+        json.extend(fields);
+    }
+    json.into()
+}
+
+/// What such an object says, of either form.
+fn untagged<'j>(json: &'j Value, kind: &str) -> &'j Value {
+    json.get(kind).filter(|inner| inner.is_object()).unwrap_or(json)
+}
+
+/// Whether an object has no fields but these.
+fn has_only(json: &Value, known: &[&str]) -> bool {
+    json.as_object().is_some_and(|fields| fields.keys().all(|key| known.contains(&key.as_str())))
+}
+
+/// A form of the answer; `None` for one that has no word in the vocabulary.
+pub(crate) fn read_format(json: &Value) -> Option<ResponseFormat> {
+    let kind = json.get("type")?.as_str()?;
+    let inner = untagged(json, kind);
+    let known = ["type", kind, "name", "schema", "description", "strict"];
+    if !has_only(inner, &known) || !has_only(json, &known) {
+        return None;
+    }
+    let text = |field: &str| inner.get(field).and_then(Value::as_str).map(str::to_owned);
+    match kind {
+        "text" => Some(ResponseFormat::Text),
+        "json_object" => Some(ResponseFormat::Json),
+        "json_schema" => Some(ResponseFormat::JsonSchema {
+            name: text("name").unwrap_or_default(),
+            schema: inner.get("schema")?.clone(),
+            description: text("description"),
+            strict: inner.get("strict").and_then(Value::as_bool),
+        }),
+        _ => None,
+    }
+}
+
+/// Writes a form of the answer.
+pub(crate) fn write_format(format: &ResponseFormat, is_nested: bool) -> Value {
+    match format {
+        ResponseFormat::Json => json!({"type": "json_object"}),
+        ResponseFormat::JsonSchema { name, schema, description, strict } => {
+            let mut fields = Map::new();
+            // OpenAI wants a name; dialects without one leave it empty.
+            put(&mut fields, "name", Some(if name.is_empty() { "response" } else { name.as_str() }));
+            put(&mut fields, "description", description.as_deref());
+            put(&mut fields, "schema", Some(schema.clone()));
+            put(&mut fields, "strict", *strict);
+            tagged("json_schema", fields, is_nested)
+        }
+        _ => json!({"type": "text"}),
+    }
+}
+
+/// A choice of tools; `None` for one that has no word in the vocabulary.
+pub(crate) fn read_choice(json: &Value) -> Option<ToolChoice> {
+    fn kind_of(json: &Value) -> Option<&str> {
+        json.get("type").map_or(Some("function"), Value::as_str)
+    }
+    let name_of = |json: &Value| {
+        let name = untagged(json, "function").get("name")?.as_str()?;
+        (kind_of(json)? == "function").then(|| name.to_owned())
+    };
+    match json.as_str().or_else(|| kind_of(json))? {
+        "auto" => Some(ToolChoice::Auto),
+        "none" => Some(ToolChoice::None),
+        // Some servers' word for it.
+        "required" | "any" => Some(ToolChoice::Required),
+        "function" => name_of(json).map(ToolChoice::Named),
+        "allowed_tools" => {
+            let allowed = untagged(json, "allowed_tools");
+            let names = allowed.get("tools")?.as_array()?.iter().map(name_of).collect::<Option<_>>()?;
+            Some(ToolChoice::Allowed { names, required: allowed.get("mode").is_some_and(|mode| mode == "required") })
+        }
+        _ => None,
+    }
+}
+
+/// Writes a choice of tools.
+pub(crate) fn write_choice(choice: &ToolChoice, is_nested: bool) -> Value {
+    let named =
+        |name: &String| tagged("function", Map::from_iter([("name".to_owned(), name.as_str().into())]), is_nested);
+    match choice {
+        ToolChoice::None => "none".into(),
+        ToolChoice::Required => "required".into(),
+        ToolChoice::Named(name) => named(name),
+        ToolChoice::Allowed { names, required } => {
+            let mode = if *required { "required" } else { "auto" };
+            let tools: Vec<Value> = names.iter().map(named).collect();
+            let fields = [("mode".to_owned(), mode.into()), ("tools".to_owned(), tools.into())];
+            tagged("allowed_tools", Map::from_iter(fields), is_nested)
+        }
+        _ => "auto".into(),
+    }
+}
+
+/// Puts a field, if it has a value.
+pub(crate) fn put(fields: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
+/// A single plain text of this type is a string, as every server knows it; anything else is a list.
+pub(crate) fn plain(mut pieces: Vec<Value>, kind: &str) -> Value {
+    match pieces.as_mut_slice() {
+        [] => "".into(),
+        [Value::Object(only)] if only.len() == 2 && only["type"] == kind => {
+            only.get_mut("text").map(Value::take).unwrap_or_default()
+        }
+        _ => pieces.into(),
+    }
+}
+
+/// Reads a file: one that the provider has, an address, or the file itself, as a `data:` URL or as base64 alone.
+pub(crate) fn read_file(json: &Value) -> Option<Document> {
+    let text = |field: &str| json.get(field)?.as_str().filter(|text| !text.is_empty());
+    let media = match (text("file_id"), text("file_url"), text("file_data")) {
+        (Some(id), ..) => Media::file_id(id),
+        (None, Some(url), _) => Media::url(url),
+        (None, None, Some(data)) if data.starts_with("data:") || data.contains("://") => Media::from_url(data).ok()?,
+        (None, None, data) => Media::base64(data?, None).ok()?,
+    };
+    let title = text("filename").filter(|name| *name != unnamed(&media)).map(str::to_owned);
+    Some(Document { media, title })
+}
+
+/// Writes a file. `takes_urls`: an address has a field of its own.
+pub(crate) fn write_file(document: &Document, takes_urls: bool) -> Map<String, Value> {
+    let (media, mut fields) = (&document.media, Map::new());
+    let mut name = document.title.clone();
+    match &media.source {
+        Source::FileId(id) => put(&mut fields, "file_id", Some(id.as_str())),
+        Source::Url(url) if takes_urls => put(&mut fields, "file_url", Some(url.as_str())),
+        _ => {
+            // Wanted beside file_data.
+            put(&mut fields, "filename", Some(name.take().unwrap_or_else(|| unnamed(media))));
+            put(&mut fields, "file_data", media.to_url());
+        }
+    }
+    put(&mut fields, "filename", name);
+    fields
+}
+
+/// The name of a file that has none.
+fn unnamed(media: &Media) -> String {
+    format!("document.{}", media.mime.as_deref().and_then(|mime| mime.split(['/', ';']).nth(1)).unwrap_or("pdf"))
+}
+
+/// Reads sound, `{data, format}`.
+pub(crate) fn read_sound(json: &Value) -> Option<Media> {
+    let mime = match json.get("format")?.as_str()? {
+        "mp3" => "audio/mpeg".to_owned(),
+        format => format!("audio/{format}"),
+    };
+    Media::base64(json.get("data")?.as_str()?, Some(&mime)).ok()
+}
+
+/// The kinds of citations that OpenAI has.
+const CITATIONS: &[&str] = &["url_citation", "file_citation", "container_file_citation", "file_path"];
+
+/// Reads a citation.
+pub(crate) fn read_citation(json: Value) -> Part {
+    let cited = untagged(&json, "url_citation");
+    let text = |name: &str| cited.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let at = |name: &str| cited.get(name).and_then(Value::as_u64);
+    let (url, title, quote) = (text("url"), text("title").or_else(|| text("filename")), text("content"));
+    // From 0 to 0 is nowhere: what servers write that do not know.
+    let span = at("start_index").zip(at("end_index")).filter(|span| *span != (0, 0));
+    Content::Citation(Citation { url, title, quote, span, json }).into()
+}
+
+/// Writes a citation; `None` for one without an address. Clients want all fields of one to be there.
+pub(crate) fn write_citation(citation: &Citation, is_nested: bool) -> Option<Value> {
+    let said = &citation.json;
+    let is_own = |kind: &str| CITATIONS.contains(&kind) && said.get(kind).is_some() == is_nested;
+    let own = said["type"].as_str().filter(|kind| is_own(kind));
+    let Some(url) = citation.url.as_ref().filter(|_| own.is_none_or(|kind| kind == "url_citation")) else {
+        return own.map(|_| said.clone());
+    };
+    let mut cited = own.and_then(|kind| untagged(said, kind).as_object()).cloned().unwrap_or_default();
+    let (start, end) = citation.span.unwrap_or_default();
+    let title = citation.title.as_ref().unwrap_or(url).as_str();
+    let quote = citation.quote.as_deref().filter(|_| is_nested).map(|quote| ("content", quote.into()));
+    let fields: [(&str, Value); 2] = [("url", url.as_str().into()), ("title", title.into())];
+    let places = [("start_index", start.into()), ("end_index", end.into())];
+    for (field, value) in fields.into_iter().chain(places).chain(quote) {
+        cited.entry(field).or_insert(value);
+    }
+    Some(tagged("url_citation", cited, is_nested))
+}
+
+/// The names of the custom tools, whose calls have other words.
+pub(crate) fn custom_tools(tools: &[Tool], dialect: &str) -> Vec<String> {
+    let name_of = |tool: &Tool| match tool {
+        Tool::Opaque { dialect: own, json } if own == dialect && json["type"] == "custom" => {
+            untagged(json, "custom")["name"].as_str().map(str::to_owned)
+        }
+        _ => None,
+    };
+    tools.iter().filter_map(name_of).collect()
+}
+
+/// Takes the counters apart: the input contains what was cached, the output what was thought. `names`: what the
+/// format calls the two.
+pub(crate) fn read_usage(json: &Value, names: [&str; 2]) -> Usage {
+    let [input, output] = names.map(|name| move |field: &str| count(&json[format!("{name}_tokens_details")][field]));
+    let mut usage = Usage::default();
+    (usage.cache_read, usage.cache_write) = (input("cached_tokens"), input("cache_write_tokens"));
+    (usage.audio_input, usage.image_input) = (input("audio_tokens"), input("image_tokens"));
+    usage.reasoning = output("reasoning_tokens");
+    (usage.audio_output, usage.image_output) = (output("audio_tokens"), output("image_tokens"));
+    let [input, output] = names.map(|name| count(&json[format!("{name}_tokens")]));
+    usage.input_from_total(input);
+    usage.output_from_total(output);
+    usage
+}
+
+/// A counter that may be written with a fraction.
+pub(crate) fn count(json: &Value) -> Option<u64> {
+    json.as_u64().or_else(|| count_of(&json.to_string()))
+}
+
+/// The counters that are known; `None` where neither total is. Of the details those that are `kept` are said; the rest
+/// is in the totals only.
+pub(crate) fn write_usage(usage: &Usage, names: [&str; 2], kept: &[&str], losses: &mut Losses) -> Option<Value> {
+    let totals = [usage.input_total(), usage.output_total()];
+    if totals == [None, None] {
+        return None;
+    }
+    let mut json = Map::new();
+    for ((name, bucket), count) in names.into_iter().zip(["input", "output"]).zip(totals) {
+        if count.is_none() {
+            losses.lose(Feature::Usage, format!("usage.{bucket}"), "not known; a number must be said, which is 0");
+        }
+        json.insert(format!("{name}_tokens"), count.unwrap_or(0).into());
+    }
+    let total = totals.into_iter().flatten().fold(0, u64::saturating_add);
+    json.insert("total_tokens".to_owned(), total.into());
+    let written = [usage.cache_write, usage.cache_write_1h].into_iter().flatten().reduce(u64::saturating_add);
+    let [input, output] = names;
+    let details = [
+        (input, "cached_tokens", "cache_read", usage.cache_read),
+        (input, "cache_write_tokens", "cache_write", written),
+        (input, "audio_tokens", "audio_input", usage.audio_input),
+        (input, "image_tokens", "image_input", usage.image_input),
+        (output, "reasoning_tokens", "reasoning", usage.reasoning),
+        (output, "audio_tokens", "audio_output", usage.audio_output),
+        (output, "image_tokens", "image_output", usage.image_output),
+    ];
+    for (name, field, bucket, count) in details {
+        if let Some(count) = count.filter(|_| kept.contains(&field)) {
+            let object = json.entry(format!("{name}_tokens_details")).or_insert_with(|| json!({}));
+            object[field] = count.into();
+        } else if count > Some(0) {
+            losses.lose(Feature::Usage, format!("usage.{bucket}"), "counted in the total only");
+        }
+    }
+    Some(json.into())
+}
+
+/// Reads the body of a success with `tell`, or as the stream that it is: some servers call one JSON.
+pub(crate) fn decode_body(
+    dialect: &dyn Dialect,
+    body: &[u8],
+    tell: impl FnOnce(&[u8], &mut Sink) -> Result<()>,
+) -> Result<ChatResponse> {
+    let body = body.trim_ascii();
+    if [&b"data:"[..], b"event:", b":"].iter().any(|start| body.starts_with(start)) {
+        // Without headers it is read as what it is.
+        return decode_whole(dialect, StatusCode::OK, &HeaderMap::new(), body, true);
+    }
+    let mut sink = Sink::whole();
+    match tell(body, &mut sink) {
+        Ok(()) => Ok(sink.into_response()),
+        Err(error) => Err(error.with_partial(sink.into_response())),
+    }
+}
