@@ -14,6 +14,7 @@ use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, respon
 use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
 use crate::exchange::{Embedding, Reranking};
 use crate::frame::Framer;
+use crate::remarks::lost_from_request;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
 use crate::{Endpoint, Error, ErrorKind, Loss, ModelTraits, Result, Sink, Stage};
@@ -158,11 +159,14 @@ impl Service for Origin {
 /// As [`Dialect::encode`] and [`ModelTraits::fit`](crate::ModelTraits::fit).
 pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     if !ModelTraits::matter_to(request) {
-        return dialect.encode(request, endpoint);
+        let mut encoded = dialect.encode(request, endpoint)?;
+        lost_from_request(dialect.name(), request, &mut encoded.losses);
+        return Ok(encoded);
     }
     let (request, losses) = endpoint.traits(&request.model).fit(request)?;
     let mut encoded = dialect.encode(&request, endpoint)?;
     encoded.losses.splice(0..0, losses);
+    lost_from_request(dialect.name(), &request, &mut encoded.losses);
     Ok(encoded)
 }
 
