@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::schema::SchemaRules;
 use crate::{Feature, ModelTraits};
 
 /// A set of features.
@@ -83,6 +84,8 @@ pub struct Abilities {
     pub free_arguments: bool,
     /// The most bytes of one medium that is sent within the request; `None` where nothing is stated.
     pub inline_bytes: Option<usize>,
+    /// What is taken of JSON Schema where an answer is held to one.
+    pub schema: SchemaRules,
 }
 
 impl Default for Abilities {
@@ -95,6 +98,7 @@ impl Default for Abilities {
             free_arguments: true,
             images: &[],
             inline_bytes: None,
+            schema: SchemaRules::default(),
         }
     }
 }
@@ -106,7 +110,13 @@ impl Abilities {
         let refused: [(Option<bool>, &[Feature]); 6] = [
             (
                 traits.tools,
-                &[Feature::Tools, Feature::ToolChoice, Feature::ParallelTools, Feature::StrictTools, Feature::ToolErrors],
+                &[
+                    Feature::Tools,
+                    Feature::ToolChoice,
+                    Feature::ParallelTools,
+                    Feature::StrictTools,
+                    Feature::ToolErrors,
+                ],
             ),
             (traits.vision, &[Feature::Images]),
             (traits.structured_output, &[Feature::JsonSchema]),
@@ -141,7 +151,10 @@ mod tests {
         const SOME: Features = Features::of(&[Feature::Seed, Feature::Tools]);
         assert!(SOME.has(&Feature::Tools) && !SOME.has(&Feature::Stop));
         assert_eq!(format!("{SOME:?}"), r#"{"tools", "seed"}"#);
-        assert_eq!(SOME.with(&[Feature::Stop]).without(&[Feature::Seed, Feature::Tools]), Features::of(&[Feature::Stop]));
+        assert_eq!(
+            SOME.with(&[Feature::Stop]).without(&[Feature::Seed, Feature::Tools]),
+            Features::of(&[Feature::Stop])
+        );
         assert_eq!(Features::ALL.iter().count(), Feature::ALL.len());
         assert!(!Features::ALL.has(&Feature::Other("new".into())));
         assert_eq!(SOME.and(Features::of(&[Feature::Seed])), Features::of(&[Feature::Seed]));

@@ -42,8 +42,7 @@ pub fn check(request: &ChatRequest, abilities: &Abilities, traits: &ModelTraits)
     if look.faults.is_empty() {
         return Ok(());
     }
-    let kind =
-        if look.refused == look.faults.len() { ErrorKind::Unsupported } else { ErrorKind::InvalidRequest };
+    let kind = if look.refused == look.faults.len() { ErrorKind::Unsupported } else { ErrorKind::InvalidRequest };
     Err(Error::of_faults(kind, look.faults))
 }
 
@@ -185,7 +184,8 @@ impl<'a> Look<'a> {
         if name.chars().count() > longest {
             return Some(format!("is longer than the {longest} characters that are taken here"));
         }
-        let stray = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || also.contains(*c)))?;
+        let stray =
+            name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || also.contains(*c)))?;
         let also: String = also.chars().map(|c| format!(" {c}")).collect();
         Some(format!("has {stray:?} in it; letters, digits and _ -{also} are taken here"))
     }
@@ -214,7 +214,10 @@ impl<'a> Look<'a> {
         for (name, value, range) in dials {
             if let Some(value) = value.filter(|value| !value.is_finite()) {
                 let (low, high) = range.into_inner();
-                self.fault(name, format!("is {value}, which is no number that can be sent; it goes from {low} to {high}"));
+                self.fault(
+                    name,
+                    format!("is {value}, which is no number that can be sent; it goes from {low} to {high}"),
+                );
             }
         }
     }

@@ -25,6 +25,7 @@ pub mod model;
 pub mod models;
 pub mod remarks;
 pub mod rerank;
+pub mod schema;
 pub mod secret;
 pub mod service;
 mod signer;

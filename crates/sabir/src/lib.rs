@@ -24,12 +24,16 @@ pub mod blocking;
 mod border;
 mod builder;
 mod client;
+mod conversation;
 pub mod credentials;
 mod directory;
 mod env;
+#[cfg(feature = "schema")]
+pub mod extract;
 mod provider;
 mod registry;
 mod stream;
+pub mod tools;
 
 #[doc(inline)]
 pub use sabir_core::{
@@ -38,7 +42,8 @@ pub use sabir_core::{
     rerank, secret, service, transport,
 };
 #[doc(inline)]
-pub use sabir_core::{Efforts, ModelTraits, TraitsOf};
+pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
+pub use sabir_core::check;
 pub use sabir_dialects as dialects;
 #[doc(inline)]
 pub use sabir_dialects::catalog::traits;
@@ -47,6 +52,7 @@ pub use sabir_http as http;
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};
 pub use client::Client;
+pub use conversation::Conversation;
 pub use embed::{EmbedRequest, EmbedResponse};
 pub use env::Env;
 pub use models::ModelInfo;
