@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::chat::{ChatRequest, ChatResponse, Event};
 use crate::frame::{Frame, Framing};
-use crate::{Endpoint, Error, ErrorKind, Loss, Result, Sink};
+use crate::{Abilities, Endpoint, Error, ErrorKind, Loss, Quirks, Result, Sink};
 
 /// One wire format. A room implements this and nothing else.
 pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
@@ -19,6 +19,13 @@ pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
     /// The quirks that its rows may name.
     fn quirks(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What a request can carry in this dialect, as a provider with these quirks speaks it: as data, for those who
+    /// choose a provider or a way. That it is true is tested by encoding each feature alone.
+    fn abilities(&self, quirks: &Quirks) -> Abilities {
+        let _ = quirks;
+        Abilities::default()
     }
 
     /// How the paths end at which clients ask for this (`/chat/completions`), the usual whole path first: a server

@@ -8,7 +8,9 @@
 //! * [`drive`]: the two mirrors that put a dialect to work, as client and as server.
 //! * [`Error`], [`Loss`], [`Secret`]: what went wrong, what could not be carried, what must not be shown.
 
+mod abilities;
 pub mod chat;
+pub mod check;
 mod clock;
 pub mod count;
 pub mod dialect;
@@ -21,13 +23,16 @@ pub mod frame;
 mod loss;
 pub mod model;
 pub mod models;
+pub mod remarks;
 pub mod rerank;
+pub mod schema;
 pub mod secret;
 pub mod service;
 mod signer;
 mod sink;
 pub mod transport;
 
+pub use abilities::{Abilities, Features};
 pub use clock::Clock;
 pub use dialect::Dialect;
 pub use endpoint::{Auth, Endpoint, Quirks};

@@ -84,6 +84,8 @@ open_words! {
         Options = "options",
         /// A part or tool of one dialect's own.
         Opaque = "opaque",
+        /// What one dialect alone says of a message, a part, a tool or an answer.
+        Meta = "meta",
         /// The order of the parts of an answer.
         Order = "order",
         /// More than one answer to a request.

@@ -7,7 +7,7 @@ use sabir_core::embed::{EmbedRequest, EmbedResponse};
 use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
 use sabir_core::service::{Reply, Request};
-use sabir_core::{Call, Error, ErrorKind, Layer, Result, Service, Shared};
+use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared};
 
 use crate::directory::Directory;
 use crate::stream::ChatStream;
@@ -198,6 +198,20 @@ impl Client {
         let mut call = self.0.call.clone();
         call.provider = provider;
         self.0.stack.call(&call, &request).await
+    }
+
+    /// What can be asked of a model: what its provider's dialect carries, without what the model is known to refuse.
+    /// A provider that is a service of the program's own can be asked everything.
+    ///
+    /// # Errors
+    /// `Configuration` where the model cannot be placed.
+    pub fn abilities(&self, model: &str) -> Result<Abilities> {
+        let (provider, model) = self.resolve(model)?;
+        let directory = &self.0.directory;
+        let Ok(provider) = directory.registry.get(&provider) else { return Ok(Abilities::default()) };
+        let Some(dialect) = provider.dialect() else { return Ok(Abilities::default()) };
+        let endpoint = provider.endpoint_without_key(&directory.env)?;
+        Ok(dialect.abilities(&endpoint.quirks).of_model(&endpoint.traits(&model)))
     }
 
     /// Which provider serves a model, and the model's name there. The provider is stated (`provider/model`, or

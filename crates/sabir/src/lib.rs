@@ -25,21 +25,26 @@ pub mod blocking;
 mod border;
 mod builder;
 mod client;
+mod conversation;
 pub mod credentials;
 mod directory;
 mod env;
+#[cfg(feature = "schema")]
+pub mod extract;
 mod provider;
 mod registry;
 mod stream;
+pub mod tools;
 
+pub use sabir_core::check;
+#[doc(inline)]
+pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]
 pub use sabir_core::{
     Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Layer, Loss, Quirks, Reply, Request, Result,
     Secret, Service, Shared, Signer, Stage, Transport, chat, count, dialect, drive, embed, error, exchange, frame,
     models, rerank, secret, service, transport,
 };
-#[doc(inline)]
-pub use sabir_core::{Efforts, ModelTraits, TraitsOf};
 pub use sabir_dialects as dialects;
 #[doc(inline)]
 pub use sabir_dialects::catalog::traits;
@@ -48,6 +53,7 @@ pub use sabir_http as http;
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};
 pub use client::Client;
+pub use conversation::Conversation;
 pub use count::{CountRequest, CountResponse};
 pub use embed::{EmbedRequest, EmbedResponse};
 pub use env::Env;

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use http::{HeaderMap, Method, StatusCode};
 use sabir::dialect::Asked;
 use sabir::drive::encode as encode_for;
-use sabir::drive::{client::replay, decode_whole};
+use sabir::drive::{client::replay, decode_whole, respond, streamed_losses};
 use sabir::{ChatRequest, Error, Loss};
 
 use super::names;
@@ -88,17 +88,17 @@ async fn answer(from: &names::Named, to: &names::Named, body: &[u8], stream: boo
     let mut losses = response.losses.clone();
     let asked = ChatRequest { stream, ..ChatRequest::new(response.model.clone()) };
     if !stream {
-        let responded = to.dialect.respond(&response, &asked);
+        let responded = respond(to.dialect, &response, &asked);
         losses.extend(responded.losses);
         return Ok((responded.body.to_vec(), losses));
     }
     let mut encoder = to.dialect.encoder(&asked);
-    let mut events = replay(response);
+    let mut events = replay(response.clone());
     let mut out = Vec::new();
     while let Some(event) = std::future::poll_fn(|cx| events.as_mut().poll_next(cx)).await {
         encoder.event(&event?, &mut out);
     }
-    losses.extend(encoder.losses());
+    losses.extend(streamed_losses(to.dialect, &mut *encoder, &response));
     Ok((out, losses))
 }
 

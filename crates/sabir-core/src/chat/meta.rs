@@ -16,6 +16,23 @@ use serde_json::{Map, Value};
 pub struct Meta(BTreeMap<String, Map<String, Value>>);
 
 impl Meta {
+    /// The field for what only tells how something was written (an id that was made up, an upper-case word): to
+    /// another dialect it is no loss.
+    pub const FORM: &str = "form";
+
+    /// What a dialect noted of the form.
+    pub fn form(&self, dialect: &str, field: &str) -> Option<&Value> {
+        self.get(dialect, Self::FORM)?.get(field)
+    }
+
+    /// Notes something of the form.
+    pub fn set_form(&mut self, dialect: &str, field: &str, value: Value) {
+        let form = self.0.entry(dialect.to_owned()).or_default().entry(Self::FORM);
+        if let Value::Object(notes) = form.or_insert_with(|| Value::Object(Map::new())) {
+            notes.insert(field.to_owned(), value);
+        }
+    }
+
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -42,6 +42,16 @@ macro_rules! open_words {
         }
 
         impl $name {
+            /// The words that are known, in the order in which they are documented.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Where a known word stands among them.
+            #[allow(dead_code, reason = "for words that come in sets")]
+            pub(crate) const fn place(&self) -> Option<u32> {
+                enum Place { $($variant,)+ }
+                match self { $(Self::$variant => Some(Place::$variant as u32),)+ Self::Other(_) => None }
+            }
+
             /// The word, as Sabir writes it.
             pub fn as_str(&self) -> &str {
                 match self { $(Self::$variant => $word,)+ Self::Other(word) => word }

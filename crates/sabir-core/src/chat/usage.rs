@@ -82,6 +82,43 @@ impl Usage {
         (self.output, self.output_stated) = left_of(total, &[self.reasoning, self.audio_output, self.image_output]);
     }
 
+    /// What two calls used together. A bucket that both know nothing of stays unknown; one that either of them knows
+    /// counts as far as it is known, since most providers leave out what is zero. The main buckets are known only
+    /// where both are.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let both = |mine: Option<u64>, theirs: Option<u64>| Some(mine?.saturating_add(theirs?));
+        let any = |mine: Option<u64>, theirs: Option<u64>| both(mine, theirs).or(mine).or(theirs);
+        let mut tools = self.tools.clone();
+        for (tool, uses) in &other.tools {
+            let sum = tools.entry(tool.clone()).or_default();
+            *sum = sum.saturating_add(*uses);
+        }
+        let mut sum = Self {
+            input: both(self.input, other.input),
+            cache_read: any(self.cache_read, other.cache_read),
+            cache_write: any(self.cache_write, other.cache_write),
+            cache_write_1h: any(self.cache_write_1h, other.cache_write_1h),
+            audio_input: any(self.audio_input, other.audio_input),
+            image_input: any(self.image_input, other.image_input),
+            output: both(self.output, other.output),
+            reasoning: any(self.reasoning, other.reasoning),
+            audio_output: any(self.audio_output, other.audio_output),
+            image_output: any(self.image_output, other.image_output),
+            tools,
+            estimated: self.estimated || other.estimated,
+            ..Self::default()
+        };
+        // Where one of them states a total that its parts do not come to, so does the sum.
+        if self.input_stated.is_some() || other.input_stated.is_some() {
+            sum.input_stated = both(self.input_total(), other.input_total());
+        }
+        if self.output_stated.is_some() || other.output_stated.is_some() {
+            sum.output_stated = both(self.output_total(), other.output_total());
+        }
+        sum
+    }
+
     /// Takes over what a later report of the same call knows. Reports are cumulative: a later counter replaces
     /// an earlier one and is never added to it; what the later one does not say stays.
     pub fn update(&mut self, later: Self) {
@@ -143,6 +180,9 @@ mod tests {
         usage.reasoning = Some(61);
         usage.output_from_total(Some(9));
         assert_eq!((usage.output, usage.reasoning, usage.output_total()), (Some(0), Some(61), Some(9)));
+        let twice = usage.plus(&usage);
+        assert_eq!((twice.output_total(), twice.reasoning, twice.input), (Some(18), Some(122), Some(14)));
+        assert_eq!(usage.plus(&Usage::default()).total(), None, "what one of them does not know is not zero");
         usage.input = Some(u64::MAX);
         assert_eq!(usage.input_total(), None, "a hostile counter does not overflow");
     }

@@ -11,9 +11,11 @@ use http::{HeaderMap, StatusCode};
 use super::common::{collect, enrich, refuse_losses, send};
 use super::exchange::ask;
 use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, response_headers};
+use crate::check::check;
 use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
 use crate::exchange::{Counting, Embedding, Reranking};
 use crate::frame::Framer;
+use crate::remarks::lost_from_request;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
 use crate::{Endpoint, Error, ErrorKind, Loss, ModelTraits, Result, Sink, Stage};
@@ -168,17 +170,14 @@ impl Service for Origin {
 /// ways.
 ///
 /// # Errors
-/// As [`Dialect::encode`] and [`ModelTraits::fit`](crate::ModelTraits::fit).
+/// As [`check`], [`ModelTraits::fit`](crate::ModelTraits::fit) and [`Dialect::encode`].
 pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-    let mut encoded = if ModelTraits::matter_to(request) {
-        let (request, losses) = endpoint.traits(&request.model).fit(request)?;
-        let mut encoded = dialect.encode(&request, endpoint)?;
-        encoded.losses.splice(0..0, losses);
-        encoded
-    } else {
-        dialect.encode(request, endpoint)?
-    };
-    encoded.losses.splice(0..0, endpoint.notices.iter().cloned());
+    let traits = if ModelTraits::matter_to(request) { endpoint.traits(&request.model) } else { ModelTraits::default() };
+    check(request, &dialect.abilities(&endpoint.quirks), &traits)?;
+    let (request, losses) = traits.fit(request)?;
+    let mut encoded = dialect.encode(&request, endpoint)?;
+    encoded.losses.splice(0..0, endpoint.notices.iter().cloned().chain(losses));
+    lost_from_request(dialect.name(), &request, &mut encoded.losses);
     Ok(encoded)
 }
 

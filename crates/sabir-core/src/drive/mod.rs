@@ -8,4 +8,4 @@ pub mod server;
 
 pub use client::{Limits, Origin, decode_whole, encode};
 pub use exchange::{ask, serve_exchange, serve_listing};
-pub use server::{Losses, serve};
+pub use server::{Losses, respond, serve, streamed_losses};

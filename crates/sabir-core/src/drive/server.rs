@@ -8,8 +8,9 @@ use futures_core::Stream;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
-use crate::chat::{Event, EventStream};
-use crate::dialect::{Asked, Dialect, Encoder};
+use crate::chat::{ChatRequest, ChatResponse, Event, EventStream};
+use crate::dialect::{Asked, Dialect, Encoder, Responded};
+use crate::remarks::lost_from_response;
 use crate::service::{Call, Reply, Request, Service, Shared};
 use crate::transport::{Body, whole};
 use crate::{Error, ErrorKind, Loss, Result};
@@ -48,7 +49,7 @@ async fn try_serve(
     let Request::Chat(wanted) = wanted else { unreachable!("made as a chat request above") };
     match reply {
         Reply::Whole(answer) => {
-            let answered = dialect.respond(&answer, &wanted);
+            let answered = respond(dialect, &answer, &wanted);
             let mut response = http::Response::new(whole(answered.body));
             *response.headers_mut() = answered.headers;
             response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
@@ -77,6 +78,21 @@ async fn try_serve(
         }
         _ => Err(Error::new(ErrorKind::Provider, "a service answered a chat request with something else")),
     }
+}
+
+/// What we answer, whole, with all that could not be carried into the dialect.
+pub fn respond(dialect: &dyn Dialect, response: &ChatResponse, request: &ChatRequest) -> Responded {
+    let mut answered = dialect.respond(response, request);
+    lost_from_response(dialect.name(), response, &mut answered.losses);
+    answered
+}
+
+/// What could not be carried into a stream that was written to its end: what the encoder says, and the remarks of
+/// other dialects on the answer.
+pub fn streamed_losses(dialect: &dyn Dialect, encoder: &mut dyn Encoder, done: &ChatResponse) -> Vec<Loss> {
+    let mut losses = encoder.losses();
+    lost_from_response(dialect.name(), done, &mut losses);
+    losses
 }
 
 /// An error as this dialect's answer, with its status and `Retry-After`.

@@ -14,6 +14,7 @@ pub use classify::{kind_for, request_id, retry_hint, said};
 pub use kind::{ErrorKind, Stage};
 
 use crate::chat::ChatResponse;
+use crate::check::Fault;
 use crate::secret::{Secret, mask};
 
 /// A result with Sabir's [`Error`].
@@ -40,6 +41,7 @@ struct Inner {
     retry_after: Option<Duration>,
     retryable: Option<bool>,
     partial: Option<Box<ChatResponse>>,
+    faults: Vec<Fault>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -64,8 +66,26 @@ impl Error {
             retry_after: None,
             retryable: None,
             partial: None,
+            faults: Vec::new(),
             source: None,
         }))
+    }
+
+    /// The error of a request with faults: all of them in one line.
+    pub(crate) fn of_faults(kind: ErrorKind, faults: Vec<Fault>) -> Self {
+        let said: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        let many = match faults.len() {
+            1 => String::new(),
+            n => format!("{n} faults: "),
+        };
+        let mut error = Self::new(kind, format!("the request cannot be sent as it is: {many}{}", said.join("; ")));
+        error.0.faults = faults;
+        error
+    }
+
+    /// What is wrong with the request, each fault with its place, where it was found wanting before it was sent.
+    pub fn faults(&self) -> &[Fault] {
+        &self.0.faults
     }
 
     /// What kind of thing went wrong.

@@ -17,6 +17,12 @@ impl ModelTraits {
         request.reasoning.is_some()
             || request.tool_choice.is_some()
             || request.top_k.is_some()
+            || request.max_tokens.is_some()
+            || !request.tools.is_empty()
+            || request
+                .messages
+                .iter()
+                .any(|message| message.parts.iter().any(|part| matches!(part.content, Content::Image(_))))
             || sampling.iter().any(Option::is_some)
             || request.messages.last().is_some_and(|last| last.role == Role::Assistant)
     }
