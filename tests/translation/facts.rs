@@ -112,10 +112,11 @@ fn counters(usage: &Usage) -> Vec<(&'static str, Option<u64>)> {
     vec![
         ("usage.input", usage.input_total()),
         ("usage.output", usage.output_total()),
-        ("usage.cache_read", usage.cache_read),
-        ("usage.cache_write", usage.cache_write),
-        ("usage.cache_write_1h", usage.cache_write_1h),
-        ("usage.reasoning", usage.reasoning),
+        // A share of nothing is no share.
+        ("usage.cache_read", usage.cache_read.filter(|count| *count > 0)),
+        ("usage.cache_write", usage.cache_write.filter(|count| *count > 0)),
+        ("usage.cache_write_1h", usage.cache_write_1h.filter(|count| *count > 0)),
+        ("usage.reasoning", usage.reasoning.filter(|count| *count > 0)),
     ]
 }
 

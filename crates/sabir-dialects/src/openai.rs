@@ -275,6 +275,9 @@ pub(crate) fn write_usage(usage: &Usage, names: [&str; 2], kept: &[&str], losses
             losses.lose(Feature::Usage, format!("usage.{bucket}"), "counted in the total only");
         }
     }
+    if usage.cache_write_1h > Some(0) {
+        losses.lose(Feature::Usage, "usage.cache_write_1h", "counted with what is written for the usual time");
+    }
     Some(json.into())
 }
 

@@ -111,7 +111,8 @@ impl Losses {
     pub(crate) fn usage(&mut self, usage: &Usage, kept: &[&str]) {
         let split = [
             (usage.cache_read.is_some(), "cache_read"),
-            (usage.cache_write.is_some() || usage.cache_write_1h.is_some(), "cache_write"),
+            (usage.cache_write.is_some(), "cache_write"),
+            (usage.cache_write_1h.is_some(), "cache_write_1h"),
             (usage.reasoning.is_some(), "reasoning"),
             (usage.audio_input.is_some() || usage.audio_output.is_some(), "audio"),
             (usage.image_input.is_some() || usage.image_output.is_some(), "image"),
