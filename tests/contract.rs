@@ -6,10 +6,8 @@ use sabir_testkit::{DialectKit, Report};
 
 /// What a room is known not to do, with the reason: dialect, check, case.
 const KNOWN: &[(&str, &str, &str, &str)] = &[
-    ("gemini-generate", "request", "JSON Schema", "the wire has no name for a schema"),
     ("gemini-generate", "request", "one of these tools", "one allowed and required name is a named one here"),
     ("gemini-generate", "request", "calls at once", "calls may always come at once here"),
-    ("bedrock-converse", "request", "strict JSON Schema", "a schema is always followed here, and not said to be"),
 ];
 
 /// What a room is known not to do, of this room.

@@ -52,19 +52,9 @@ impl Recording {
 
 /// The dialects of the corpus that are here.
 pub const DIALECTS: &[&str] = &[
-    "anthropic-messages",
-    "bedrock-converse",
-    "cohere-v1-chat",
-    "cohere-v2-chat",
-    "gemini-generate",
-    "huggingface-chat",
-    "huggingface-textgen",
-    "mistral-chat",
-    "ollama-chat",
-    "ollama-generate",
-    "openai-chat",
-    "openai-completions",
-    "openai-responses",
+    "anthropic-messages", "bedrock-converse", "cohere-v1-chat", "cohere-v2-chat", "gemini-generate",
+    "huggingface-chat", "huggingface-textgen", "mistral-chat", "ollama-chat", "ollama-generate", "openai-chat",
+    "openai-completions", "openai-responses",
 ];
 
 /// All recordings of a dialect.

@@ -3,7 +3,7 @@
 use sabir::{Feature, Loss};
 use serde_json::Value;
 
-use super::facts::{Facts, Said};
+use super::facts::{Facts, Said, add};
 
 /// The changes between what was said and what came out that no loss tells of.
 /// `always`: the settings that the dialect writes unasked.
@@ -12,13 +12,43 @@ pub(crate) fn unlisted(before: &Facts, after: &Facts, losses: &[Loss], always: &
     let names = before.settings.keys().chain(after.settings.keys().filter(|name| !before.settings.contains_key(*name)));
     for name in names {
         let (was, is) = (before.settings.get(name), after.settings.get(name));
-        if was != is && !is_listed(name, losses) && !(was.is_none() && always.contains(&&**name)) {
+        if was != is && !is_listed(name, losses) && !(always.contains(&&**name) && is_more(was, is)) {
             changes.push(format!("{name}: {} -> {}", short(was), short(is)));
         }
     }
     in_order(&before.tools, &after.tools, losses, &mut changes);
-    in_order(&before.parts, &after.parts, losses, &mut changes);
+    let mut parts = Vec::new();
+    in_order(&before.parts, &after.parts, losses, &mut parts);
+    if !parts.is_empty() {
+        // Where what stood between two texts is lost, they stand side by side, and count as one.
+        let mut fewer = Vec::new();
+        in_order(&left(&before.parts, &after.parts, losses), &after.parts, losses, &mut fewer);
+        changes.extend(if fewer.is_empty() { fewer } else { parts });
+    }
     changes
+}
+
+/// Whether a setting came out as it was, with more beside it.
+fn is_more(was: Option<&Value>, is: Option<&Value>) -> bool {
+    let Some(was) = was else { return true };
+    let (was, is) = (was.as_object(), is.and_then(Value::as_object));
+    was.zip(is).is_some_and(|(was, is)| was.iter().all(|(field, value)| is.get(field) == Some(value)))
+}
+
+/// What is left of what was said without what is listed, and nothing of whose kind came out.
+fn left(before: &[Said], after: &[Said], losses: &[Loss]) -> Vec<Said> {
+    let mut left = Vec::new();
+    for (said, is_listed) in before.iter().zip(listed(before, losses)) {
+        if !is_listed || after.iter().any(|other| other.what["type"] == said.what["type"]) {
+            add(&mut left, said.clone());
+        }
+    }
+    left
+}
+
+/// Which of them a loss speaks of.
+fn listed(all: &[Said], losses: &[Loss]) -> Vec<bool> {
+    all.iter().map(|said| said.paths.iter().any(|path| is_listed(path, losses))).collect()
 }
 
 /// Whether something changed at all.
@@ -41,7 +71,7 @@ fn is_listed(path: &str, losses: &[Loss]) -> bool {
 /// What stands in an order: what no loss speaks of must come out as it was and in its order; what one speaks of may
 /// be gone, or come out as something else in its place.
 fn in_order(before: &[Said], after: &[Said], losses: &[Loss], changes: &mut Vec<String>) {
-    let listed: Vec<bool> = before.iter().map(|said| said.paths.iter().any(|path| is_listed(path, losses))).collect();
+    let listed = listed(before, losses);
     let kept = longest(before, after, &listed);
     let mut next = 0;
     let mut excuse = false;
@@ -56,7 +86,11 @@ fn in_order(before: &[Said], after: &[Said], losses: &[Loss], changes: &mut Vec<
             None => {
                 // What stands there instead, most likely: shown beside it, and not again.
                 let near = after.get(next).filter(|_| !excuse);
-                changes.push(format!("{}: {}", before[at].paths[0], change(&before[at].what, near.map(|said| &said.what))));
+                changes.push(format!(
+                    "{}: {}",
+                    before[at].paths[0],
+                    change(&before[at].what, near.map(|said| &said.what))
+                ));
                 excuse = true;
             }
         }

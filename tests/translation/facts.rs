@@ -83,7 +83,7 @@ pub(crate) fn of_response(response: &ChatResponse, between: bool) -> Facts {
 
 /// Adds what is said. Whether a text comes in one part or in two, and with how much white space where they meet, is
 /// the dialect's way of writing.
-fn add(all: &mut Vec<Said>, mut said: Said) {
+pub(crate) fn add(all: &mut Vec<Said>, mut said: Said) {
     let is_text = |what: &Value| matches!(what["type"].as_str(), Some("text" | "reasoning" | "refusal"));
     if is_text(&said.what) {
         let text = said.what["text"].as_str().unwrap_or_default();
@@ -129,13 +129,15 @@ fn of_message(at: usize, message: &Message, calls: &Calls, between: bool) -> Vec
         // Results are the tool's, whoever hands them over.
         let is_result = matches!(part.content, Content::ToolResult(_));
         what["role"] = json!(if is_result { &Role::Tool } else { role });
+        let mut paths = vec![format!("messages[{at}].parts[{n}]")];
         if let Some(name) = &message.name {
             what["name"] = json!(name);
+            paths.push(format!("messages[{at}].name"));
         }
         if !between && !message.meta.is_empty() {
             what["message"] = json!(message.meta);
         }
-        all.push(Said { paths: vec![format!("messages[{at}].parts[{n}]")], what });
+        all.push(Said { paths, what });
     }
     all
 }

@@ -15,19 +15,8 @@ pub(crate) const TABLE: &str = "crates/sabir-dialects/src/catalog/table.rs";
 
 /// The flags; the place is the bit.
 const FLAGS: [&str; 13] = [
-    "tools",
-    "vision",
-    "structured_output",
-    "reasoning",
-    "adaptive_thinking",
-    "budget_thinking",
-    "thinking_always_on",
-    "forced_tool_use",
-    "sampling",
-    "sampling_with_reasoning",
-    "prefill",
-    "mid_system",
-    "tools_with_reasoning",
+    "tools", "vision", "structured_output", "reasoning", "adaptive_thinking", "budget_thinking", "thinking_always_on",
+    "forced_tool_use", "sampling", "sampling_with_reasoning", "prefill", "mid_system", "tools_with_reasoning",
 ];
 
 /// The efforts; the place is the bit.

@@ -18,6 +18,23 @@ impl Features {
     /// Every feature that has a name.
     pub const ALL: Self = Self::of(Feature::ALL);
 
+    /// Every feature of a request for an answer that a dialect may be without.
+    pub const OF_REQUESTS: Self = Self::ALL.without(&[
+        // Of answers, or of other requests.
+        Feature::Order,
+        Feature::Choices,
+        Feature::Usage,
+        Feature::EmbedPurpose,
+        Feature::Dimensions,
+        Feature::ModelFacts,
+        // Of one dialect, or of one provider's store.
+        Feature::ServerTools,
+        Feature::FileIds,
+        Feature::Options,
+        Feature::Opaque,
+        Feature::Meta,
+    ]);
+
     /// These features. Words without a name here ([`Feature::Other`]) are in no set.
     pub const fn of(features: &[Feature]) -> Self {
         let (mut bits, mut at) = (0, 0);
@@ -92,7 +109,7 @@ impl Default for Abilities {
     /// Everything, and the widest bounds.
     fn default() -> Self {
         Self {
-            features: Features::ALL,
+            features: Features::OF_REQUESTS,
             tool_name: 128,
             tool_name_also: ".:/",
             free_arguments: true,

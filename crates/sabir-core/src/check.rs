@@ -186,7 +186,7 @@ impl<'a> Look<'a> {
         }
         let stray =
             name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || also.contains(*c)))?;
-        let also: String = also.chars().map(|c| format!(" {c}")).collect();
+        let also = also.chars().fold(String::new(), |all, c| all + " " + c.encode_utf8(&mut [0; 4]));
         Some(format!("has {stray:?} in it; letters, digits and _ -{also} are taken here"))
     }
 

@@ -22,19 +22,8 @@ pub struct SchemaRules {
 
 /// The keywords that only set bounds to values of the right type.
 pub const BOUNDS: &[&str] = &[
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "minProperties",
-    "maxProperties",
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
+    "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
 ];
 
 /// A schema that fits.
@@ -75,6 +64,10 @@ impl Fitting<'_> {
             match key.as_str() {
                 // What the schema was made with says nothing of the value.
                 "$schema" => {}
+                // One word out of one.
+                "const" if self.rules.unknown.contains(&"const") => {
+                    out.insert("enum".into(), Value::Array(vec![value.clone()]));
+                }
                 _ if self.rules.unknown.contains(&key.as_str()) => {
                     bounds.push(format!("{key}: {value}"));
                     self.dropped.push(path);
@@ -268,6 +261,13 @@ mod tests {
         );
         assert_eq!(fitted.dropped, ["/properties/name/minLength"]);
         assert_eq!(STRICT.fit(&fitted.schema).expect("it fits").schema, fitted.schema, "once is enough");
+    }
+
+    #[test]
+    fn a_constant_is_a_choice_of_one() {
+        let rules = SchemaRules { unknown: &["const"], ..SchemaRules::default() };
+        let fitted = rules.fit(&json!({"type": "string", "const": "circle"})).expect("it fits");
+        assert_eq!((fitted.schema, fitted.dropped.len()), (json!({"type": "string", "enum": ["circle"]}), 0));
     }
 
     #[test]

@@ -59,29 +59,8 @@ impl fmt::Display for Secret {
 /// How provider keys begin. A word with one of these beginnings, long and varied enough to be a key,
 /// is masked wherever a provider repeats it to us.
 const KEY_PREFIXES: &[&str] = &[
-    "sk-",
-    "sk_",
-    "pk-",
-    "rk-",
-    "AIza",
-    "gsk_",
-    "xai-",
-    "hf_",
-    "pplx-",
-    "nvapi-",
-    "csk-",
-    "fw_",
-    "key-",
-    "r8_",
-    "AKIA",
-    "ABSK",
-    "eyJ",
-    "ya29.",
-    "ghp_",
-    "github_pat_",
-    "tgp_",
-    "jina_",
-    "pa-",
+    "sk-", "sk_", "pk-", "rk-", "AIza", "gsk_", "xai-", "hf_", "pplx-", "nvapi-", "csk-", "fw_", "key-", "r8_", "AKIA",
+    "ABSK", "eyJ", "ya29.", "ghp_", "github_pat_", "tgp_", "jina_", "pa-",
 ];
 
 /// Masks what looks like a provider key in a text, for messages that providers send back.

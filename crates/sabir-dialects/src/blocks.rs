@@ -7,6 +7,7 @@ use sabir_core::chat::{
     ChatRequest, Content, Effort, Finish, FinishReason, Message, Meta, Part, ReasoningRequest, Role, ToolCall,
     ToolChoice, Usage,
 };
+use sabir_core::schema::{BOUNDS, SchemaRules};
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -319,3 +320,7 @@ pub(crate) fn lose_settings(request: &ChatRequest, dialect: &str, kept: &str, lo
         }
     }
 }
+
+/// What schemas of answers take (Anthropic, "Structured outputs", limitations).
+pub(crate) const STRICT: SchemaRules =
+    SchemaRules { all_required: false, closed: true, no_recursion: true, only_any_of: true, unknown: BOUNDS };

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
-use sabir_core::chat::{Finish, FinishReason, Meta, Usage};
+use sabir_core::chat::{ChatRequest, Finish, FinishReason, Meta, ResponseFormat, Usage};
 use sabir_core::{Endpoint, Error, ErrorKind, Result};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::json::{Fields, Object, Wrong};
-use crate::shared::{Complaint, Losses, of_kind, status_of};
+use crate::shared::{Complaint, Losses, of_kind, schema_format, status_of};
 
 /// Where requests go. A base URL may name a version of the API, whichever it is.
 pub(crate) fn uri(endpoint: &Endpoint, path: &str) -> Result<Uri> {
@@ -63,10 +64,44 @@ pub(crate) fn write_usage(to: &mut Object<'_>, key: &str, usage: &Usage, own: Op
     });
 }
 
+/// Writes the form of the answer, a schema under `key`.
+pub(crate) fn write_format(request: &ChatRequest, key: &str, body: &mut Object<'_>, losses: &mut Losses) {
+    match &request.response_format {
+        Some(ResponseFormat::Text) => body.raw("response_format", r#"{"type":"text"}"#),
+        Some(ResponseFormat::Json) => body.raw("response_format", r#"{"type":"json_object"}"#),
+        _ => body,
+    };
+    if let Some(schema) = losses.schema(request) {
+        body.object("response_format", |to| {
+            to.field("type", "json_object").field(key, schema);
+        });
+    }
+}
+
+/// A form of the answer that has a word in the vocabulary, its schema under one of `keys`.
+pub(crate) fn read_format(json: &RawValue, keys: &[&str]) -> Option<ResponseFormat> {
+    let mut fields = Fields::read(json, true).ok()?;
+    let kind = fields.string("type").ok()??;
+    let mut schema = None;
+    for key in keys {
+        schema = schema.or(fields.value(key).ok()?);
+    }
+    if !fields.is_empty() {
+        return None;
+    }
+    match (&*kind, schema) {
+        ("text", None) => Some(ResponseFormat::Text),
+        ("json_object", None) => Some(ResponseFormat::Json),
+        ("json_object", Some(schema)) => Some(schema_format(schema)),
+        _ => None,
+    }
+}
+
 /// The word for why an answer ended. `calls`: the one for an answer that asks for tools.
 pub(crate) fn finish_word<'f>(finish: &'f Finish, calls: &'f str, losses: &mut Losses) -> &'f str {
     const WORDS: &[&str] =
         &["COMPLETE", "STOP_SEQUENCE", "MAX_TOKENS", "ERROR", "ERROR_TOXIC", "ERROR_LIMIT", "USER_CANCEL", "TIMEOUT"];
+    losses.stop_sequence(finish);
     if let Some(raw) = finish.raw.as_deref().filter(|raw| WORDS.contains(raw) || *raw == calls) {
         return raw;
     }

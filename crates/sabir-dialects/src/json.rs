@@ -411,9 +411,10 @@ impl<'o> Object<'o> {
         self.raw(key, items.json())
     }
 
-    /// Writes what a dialect alone said of a part, but for the fields that stand already.
+    /// Writes what a dialect alone said of a part, but for the fields that stand already, and notes of form.
     pub(crate) fn meta(&mut self, meta: Option<&Map<String, Value>>, known: &[&str]) -> &mut Self {
-        for (key, value) in meta.into_iter().flatten().filter(|(key, _)| !known.contains(&key.as_str())) {
+        let is_new = |key: &str| key != Meta::FORM && !known.contains(&key);
+        for (key, value) in meta.into_iter().flatten().filter(|(key, _)| is_new(key)) {
             self.field(key, value);
         }
         self
@@ -458,6 +459,11 @@ impl<T: Serialize> Serialize for One<'_, T> {
 pub(crate) struct List(Vec<u8>);
 
 impl List {
+    /// A list with room for this many bytes.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// Where the next item goes.
     pub(crate) fn item(&mut self) -> &mut Vec<u8> {
         if !self.0.is_empty() {

@@ -33,6 +33,8 @@ pub mod huggingface;
 mod json;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod lenient;
+#[cfg(any(feature = "cohere-v1", feature = "ollama"))]
+mod lines;
 #[cfg(feature = "models")]
 pub mod models;
 #[cfg(feature = "ollama")]
@@ -51,6 +53,9 @@ pub mod openai_completions;
 mod openai_error;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
+#[cfg(any(feature = "bedrock", feature = "cohere-v2", feature = "gemini", feature = "ollama"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod places;
 pub mod providers;
 #[cfg(feature = "rerank")]
 pub mod rerank;
@@ -58,6 +63,8 @@ pub mod rerank;
 mod shared;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions"))]
 mod shortcut;
+#[cfg(any(feature = "cohere-v1", feature = "huggingface", feature = "ollama"))]
+mod texts;
 
 use sabir_core::Dialect;
 use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};

@@ -5,6 +5,7 @@ use sabir_core::chat::{
     ChatResponse, Citation, Content, Document, Media, Part, ResponseFormat, Source, Tool, ToolChoice, Usage,
 };
 use sabir_core::drive::client::decode_whole;
+use sabir_core::schema::SchemaRules;
 use sabir_core::{Dialect, Feature, Result, Sink};
 use serde_json::{Map, Value, json};
 
@@ -32,6 +33,9 @@ fn has_only(json: &Value, known: &[&str]) -> bool {
     json.as_object().is_some_and(|fields| fields.keys().all(|key| known.contains(&key.as_str())))
 }
 
+/// The name of a schema that has none: a word that nobody gives as one.
+const NAMELESS: &str = "unnamed";
+
 /// A form of the answer; `None` for one that has no word in the vocabulary.
 pub(crate) fn read_format(json: &Value) -> Option<ResponseFormat> {
     let kind = json.get("type")?.as_str()?;
@@ -45,7 +49,7 @@ pub(crate) fn read_format(json: &Value) -> Option<ResponseFormat> {
         "text" => Some(ResponseFormat::Text),
         "json_object" => Some(ResponseFormat::Json),
         "json_schema" => Some(ResponseFormat::JsonSchema {
-            name: text("name").unwrap_or_default(),
+            name: text("name").filter(|name| name != NAMELESS).unwrap_or_default(),
             schema: inner.get("schema")?.clone(),
             description: text("description"),
             strict: inner.get("strict").and_then(Value::as_bool),
@@ -61,7 +65,7 @@ pub(crate) fn write_format(format: &ResponseFormat, is_nested: bool) -> Value {
         ResponseFormat::JsonSchema { name, schema, description, strict } => {
             let mut fields = Map::new();
             // OpenAI wants a name; dialects without one leave it empty.
-            put(&mut fields, "name", Some(if name.is_empty() { "response" } else { name.as_str() }));
+            put(&mut fields, "name", Some(if name.is_empty() { NAMELESS } else { name.as_str() }));
             put(&mut fields, "description", description.as_deref());
             put(&mut fields, "schema", Some(schema.clone()));
             put(&mut fields, "strict", *strict);
@@ -183,7 +187,9 @@ pub(crate) fn read_citation(json: Value) -> Part {
     let cited = untagged(&json, "url_citation");
     let text = |name: &str| cited.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let at = |name: &str| cited.get(name).and_then(Value::as_u64);
-    let (url, title, quote) = (text("url"), text("title").or_else(|| text("filename")), text("content"));
+    let (url, quote) = (text("url"), text("content"));
+    // Nor is the address a title: what is written where there is none, as clients want one.
+    let title = text("title").or_else(|| text("filename")).filter(|title| Some(title) != url.as_ref());
     // From 0 to 0 is nowhere: what servers write that do not know.
     let span = at("start_index").zip(at("end_index")).filter(|span| *span != (0, 0));
     Content::Citation(Citation { url, title, quote, span, json }).into()
@@ -193,20 +199,22 @@ pub(crate) fn read_citation(json: Value) -> Part {
 pub(crate) fn write_citation(citation: &Citation, is_nested: bool) -> Option<Value> {
     let said = &citation.json;
     let is_own = |kind: &str| CITATIONS.contains(&kind) && said.get(kind).is_some() == is_nested;
-    let own = said["type"].as_str().filter(|kind| is_own(kind));
-    let Some(url) = citation.url.as_ref().filter(|_| own.is_none_or(|kind| kind == "url_citation")) else {
-        return own.map(|_| said.clone());
-    };
-    let mut cited = own.and_then(|kind| untagged(said, kind).as_object()).cloned().unwrap_or_default();
+    // What came in this form goes as it came.
+    if said["type"].as_str().is_some_and(is_own) {
+        return Some(said.clone());
+    }
+    let url = citation.url.as_ref()?;
     let (start, end) = citation.span.unwrap_or_default();
     let title = citation.title.as_ref().unwrap_or(url).as_str();
     let quote = citation.quote.as_deref().filter(|_| is_nested).map(|quote| ("content", quote.into()));
-    let fields: [(&str, Value); 2] = [("url", url.as_str().into()), ("title", title.into())];
-    let places = [("start_index", start.into()), ("end_index", end.into())];
-    for (field, value) in fields.into_iter().chain(places).chain(quote) {
-        cited.entry(field).or_insert(value);
-    }
-    Some(tagged("url_citation", cited, is_nested))
+    let fields: [(&str, Value); 4] = [
+        ("url", url.as_str().into()),
+        ("title", title.into()),
+        ("start_index", start.into()),
+        ("end_index", end.into()),
+    ];
+    let cited = fields.into_iter().chain(quote).map(|(field, value)| (field.to_owned(), value));
+    Some(tagged("url_citation", cited.collect(), is_nested))
 }
 
 /// The names of the custom tools, whose calls have other words.
@@ -298,3 +306,12 @@ pub(crate) fn decode_body(
         Err(error) => Err(error.with_partial(sink.into_response())),
     }
 }
+
+/// What strict schemas take (OpenAI, "Structured outputs", supported schemas).
+pub(crate) const STRICT: SchemaRules = SchemaRules {
+    all_required: true,
+    closed: true,
+    no_recursion: false,
+    only_any_of: true,
+    unknown: &["minLength", "maxLength", "uniqueItems", "minProperties", "maxProperties", "default"],
+};

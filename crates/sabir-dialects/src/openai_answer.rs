@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::json::{Fields, Object, Wrong, count_of, string_of};
+use crate::json::{Fields, Object, Wrong, string_of};
 use crate::lenient::{Count, List, Object as Lenient, Text};
 use crate::openai::decode_body;
 use crate::openai_error as error;
@@ -28,16 +28,16 @@ pub(crate) struct Chunk<'a, M> {
     pub(crate) id: Text<'a>,
     pub(crate) model: Text<'a>,
     pub(crate) choices: Option<List<Choice<'a, M>>>,
-    pub(crate) usage: Raw<'a>,
-    pub(crate) created: Raw<'a>,
-    pub(crate) system_fingerprint: Raw<'a>,
-    pub(crate) service_tier: Raw<'a>,
+    pub(crate) usage: Lenient<Used<'a>>,
+    pub(crate) created: Count,
+    pub(crate) system_fingerprint: Text<'a>,
+    pub(crate) service_tier: Text<'a>,
     /// Perplexity's sources.
     pub(crate) citations: Raw<'a>,
     pub(crate) search_results: Raw<'a>,
     pub(crate) error: Raw<'a>,
     /// Groq's older place for the usage.
-    pub(crate) x_groq: Raw<'a>,
+    pub(crate) x_groq: Lenient<Groq<'a>>,
     /// `MiniMax`'s errors ride on a 200.
     pub(crate) base_resp: Raw<'a>,
 }
@@ -53,6 +53,42 @@ pub(crate) struct Choice<'a, M> {
     pub(crate) finish_reason: Option<Text<'a>>,
     pub(crate) logprobs: Raw<'a>,
     pub(crate) error: Raw<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(crate) struct Groq<'a> {
+    usage: Lenient<Used<'a>>,
+}
+
+/// Counters, under all names that were met.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(crate) struct Used<'a> {
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
+    prompt_tokens_details: Lenient<Details>,
+    completion_tokens_details: Lenient<Details>,
+    prompt_cache_hit_tokens: Count,
+    cached_tokens: Count,
+    num_cached_tokens: Count,
+    cache_creation_input_tokens: Count,
+    reasoning_tokens: Count,
+    num_search_queries: Count,
+    server_tool_use_details: Lenient<Details>,
+    cost: Raw<'a>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+    audio_tokens: Count,
+    image_tokens: Count,
+    reasoning_tokens: Count,
+    web_search_requests: Count,
 }
 
 /// Tells a sink what is in the choices of one answer.
@@ -125,14 +161,13 @@ impl<T: Teller> Reader<T> {
         }
         self.greet(&chunk, sink);
         let is_bare = chunk.choices.is_none();
-        let mut may_fail = chunk.error.is_some() || chunk.base_resp.is_some() || is_bare && chunk.usage.is_none();
+        let mut may_fail = chunk.error.is_some() || chunk.base_resp.is_some() || is_bare && chunk.usage.0.is_none();
         for (position, choice) in chunk.choices.into_iter().flat_map(|list| list.0).enumerate() {
             may_fail |= choice.error.is_some();
             self.choice(choice, position as u64, sink)?;
         }
-        let groq = || Fields::read(chunk.x_groq?, false).ok()?.peek("usage");
-        if let Some(used) = chunk.usage.or_else(groq) {
-            tell_usage(used, sink);
+        if let Some(used) = chunk.usage.0.or_else(|| chunk.x_groq.0?.usage.0) {
+            tell_usage(&used, sink);
         }
         match Some(data).filter(|_| may_fail).and_then(error::instead) {
             Some(error) => Err(error),
@@ -146,17 +181,22 @@ impl<T: Teller> Reader<T> {
     /// Tells what an answer says of itself. Sources grow; the rest is said in every chunk alike.
     fn greet(&mut self, chunk: &Chunk<'_, T::Message<'_>>, sink: &mut Sink) {
         sink.identify(Some(&chunk.id), Some(&chunk.model));
-        let about = [
-            ("citations", chunk.citations),
-            ("search_results", chunk.search_results),
-            ("created", chunk.created),
-            ("system_fingerprint", chunk.system_fingerprint),
-            ("service_tier", chunk.service_tier),
-        ];
-        let news = if std::mem::replace(&mut self.greeted, true) { &about[..2] } else { &about };
-        for (field, raw) in news {
-            if let Some(value) = raw.and_then(parsed).filter(|value| value != "") {
-                sink.response_mut().meta.set(T::DIALECT, *field, value);
+        let meta = &mut sink.response_mut().meta;
+        for (field, raw) in [("citations", chunk.citations), ("search_results", chunk.search_results)] {
+            if let Some(value) = raw.and_then(parsed) {
+                meta.set(T::DIALECT, field, value);
+            }
+        }
+        if std::mem::replace(&mut self.greeted, true) {
+            return;
+        }
+        if let Some(created) = chunk.created.0 {
+            meta.set(T::DIALECT, "created", created.into());
+        }
+        for (field, text) in [("system_fingerprint", &chunk.system_fingerprint), ("service_tier", &chunk.service_tier)]
+        {
+            if !text.is_empty() {
+                meta.set(T::DIALECT, field, (**text).into());
             }
         }
     }
@@ -245,29 +285,25 @@ pub(crate) fn parsed(raw: &RawValue) -> Option<Value> {
 
 /// Takes the counters apart. `prompt_tokens` contains the cached and the other kinds of input; `completion_tokens`
 /// contains the reasoning, unless the total shows that it stands beside it.
-fn tell_usage(json: &RawValue, sink: &mut Sink) {
-    let Ok(all) = Fields::read(json, false) else { return };
-    let details = |name: &str| all.peek(name).and_then(|json| Fields::read(json, false).ok());
-    let (input, output) = (details("prompt_tokens_details"), details("completion_tokens_details"));
-    let input = |name: &str| counter(input.as_ref(), name);
-    let output = |name: &str| counter(output.as_ref(), name);
-    let count = |name: &str| counter(Some(&all), name);
+fn tell_usage(used: &Used<'_>, sink: &mut Sink) {
+    let details = |details: &Lenient<Details>| details.0.as_deref().copied().unwrap_or_default();
+    let (input, output) = (details(&used.prompt_tokens_details), details(&used.completion_tokens_details));
     let mut usage = Usage::default();
-    let cached = ["prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"];
-    usage.cache_read = input("cached_tokens").or_else(|| cached.into_iter().find_map(count));
-    usage.cache_write = input("cache_write_tokens").or_else(|| count("cache_creation_input_tokens"));
-    (usage.audio_input, usage.image_input) = (input("audio_tokens"), input("image_tokens"));
-    let (prompt, completion) = (count("prompt_tokens"), count("completion_tokens"));
+    let cached = [input.cached_tokens, used.prompt_cache_hit_tokens, used.cached_tokens, used.num_cached_tokens];
+    usage.cache_read = cached.iter().find_map(|count| count.0);
+    usage.cache_write = input.cache_write_tokens.0.or(used.cache_creation_input_tokens.0);
+    (usage.audio_input, usage.image_input) = (input.audio_tokens.0, input.image_tokens.0);
+    let (prompt, completion) = (used.prompt_tokens.0, used.completion_tokens.0);
     usage.input_from_total(prompt);
 
-    usage.reasoning = output("reasoning_tokens").or_else(|| count("reasoning_tokens"));
-    (usage.audio_output, usage.image_output) = (output("audio_tokens"), output("image_tokens"));
+    usage.reasoning = output.reasoning_tokens.0.or(used.reasoning_tokens.0);
+    (usage.audio_output, usage.image_output) = (output.audio_tokens.0, output.image_tokens.0);
     let sum = [prompt, completion, usage.reasoning].into_iter().try_fold(0, |sum: u64, n| sum.checked_add(n?));
-    let beside = usage.reasoning.filter(|n| *n > 0 && sum.is_some() && sum == count("total_tokens"));
+    let beside = usage.reasoning.filter(|n| *n > 0 && sum.is_some() && sum == used.total_tokens.0);
     usage.output_from_total(completion.map(|n| n.saturating_add(beside.unwrap_or(0))));
 
-    let searches = counter(details("server_tool_use_details").as_ref(), "web_search_requests");
-    for (tool, uses) in [("web_search_requests", searches), ("num_search_queries", count("num_search_queries"))] {
+    let searches = details(&used.server_tool_use_details).web_search_requests.0;
+    for (tool, uses) in [("web_search_requests", searches), ("num_search_queries", used.num_search_queries.0)] {
         usage.tools.extend(uses.map(|uses| (tool.to_owned(), uses)));
     }
     if !usage.is_unknown() {
@@ -275,14 +311,9 @@ fn tell_usage(json: &RawValue, sink: &mut Sink) {
     }
     // A number, or an object with the total (Perplexity).
     let total = |cost: &RawValue| Cost::reported(Fields::read(cost, false).ok()?.peek("total_cost")?.get());
-    if let Some(cost) = all.peek("cost").and_then(|cost| Cost::reported(cost.get()).or_else(|| total(cost))) {
+    if let Some(cost) = used.cost.and_then(|cost| Cost::reported(cost.get()).or_else(|| total(cost))) {
         sink.response_mut().cost = Some(cost);
     }
-}
-
-/// A counter, which some write as a string.
-fn counter(fields: Option<&Fields<'_>>, name: &str) -> Option<u64> {
-    count_of(fields?.peek(name)?.get().trim_matches('"'))
 }
 
 /// What our answers call themselves: their type, that of a chunk, and the id of one that has none.
@@ -356,10 +387,17 @@ impl Chunks {
 
     /// A chunk with one choice, which `write` writes.
     pub(crate) fn choice(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+        self.chunk(out, |out| {
+            let mut choice = Object::new(out);
+            write(&mut choice);
+            choice.end();
+        });
+    }
+
+    /// A chunk with one choice, which is JSON text already.
+    pub(crate) fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
         out.extend_from_slice(&self.head);
-        let mut choice = Object::new(out);
-        write(&mut choice);
-        choice.end();
+        write(out);
         out.extend_from_slice(b"]}\n\n");
     }
 

@@ -1,13 +1,14 @@
 //! What several rooms say in the same way: what cannot be carried, with which status an error goes, how a function is
 //! written. No room's format is known here.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{
-    ChatRequest, Content, Document, FunctionTool, Message, Meta, Part, ResponseFormat, Role, Source, Tool, ToolCall,
-    ToolChoice, Usage,
+    ChatRequest, Content, Document, Finish, FunctionTool, Message, Meta, Part, ResponseFormat, Role, Source, Tool,
+    ToolCall, ToolChoice, Usage,
 };
 use sabir_core::error::kind_for;
 use sabir_core::{Error, ErrorKind, Feature, Loss};
@@ -15,9 +16,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::json::{Fields, List, Object, Wrong, plain_words, title_of, value_of, write_json};
-
-/// The name by which a schema goes that has none on the wire.
-const NAMELESS: &str = "response";
 
 /// What could not be carried, as it is found.
 #[derive(Debug, Default)]
@@ -30,12 +28,19 @@ impl Losses {
 
     /// Something that has a place, but not this one.
     pub(crate) fn order(&mut self, path: impl Into<String>, note: &str) {
-        self.lose(Feature::Other("order".into()), path, note);
+        self.lose(Feature::Order, path, note);
     }
 
-    /// A text that cannot be told from the one before it.
+    /// A text that cannot be told from the one beside it.
     pub(crate) fn joined(&mut self, path: impl Into<String>) {
         self.lose(Feature::Other("separate_texts".into()), path, "there is one text here; joined");
+    }
+
+    /// The sequence at which an answer stopped, where only is told that it was one.
+    pub(crate) fn stop_sequence(&mut self, finish: &Finish) {
+        if finish.stop_sequence.is_some() {
+            self.lose(Feature::Stop, "finish.stop_sequence", "which sequence it was is not told");
+        }
     }
 
     /// A finish that has no word.
@@ -82,10 +87,15 @@ impl Losses {
 
     /// The schema that an answer must follow; what stands beside it is lost.
     pub(crate) fn schema<'r>(&mut self, request: &'r ChatRequest) -> Option<&'r Value> {
-        let Some(ResponseFormat::JsonSchema { name, schema, description, .. }) = &request.response_format else {
+        let Some(ResponseFormat::JsonSchema { name, schema, description, strict }) = &request.response_format else {
             return None;
         };
-        if name != NAMELESS && schema["title"] != **name {
+        if *strict == Some(true) {
+            let note = "how strictly a schema is kept cannot be said; the service decides";
+            self.lose(Feature::JsonSchema, "response_format.strict", note);
+        }
+        // Where there is no name, the title is read as one.
+        if name != title_of(schema).unwrap_or_default() {
             self.lose(Feature::JsonSchema, "response_format.name", "a schema has no name in this dialect");
         }
         if description.is_some() {
@@ -105,6 +115,44 @@ impl Losses {
         };
         self.lose(Feature::ToolChoice, "tool_choice", note);
         offered
+    }
+
+    /// Whether a tool is not among those offered, which is said.
+    pub(crate) fn is_withheld(&mut self, at: usize, function: &FunctionTool, offered: Option<&[String]>) -> bool {
+        let is_withheld = offered.is_some_and(|offered| !offered.contains(&function.name));
+        if is_withheld {
+            self.lose(Feature::ToolChoice, format!("tools[{at}]"), "left out: the choice is told by what is offered");
+        }
+        is_withheld
+    }
+
+    /// The usage for a dialect whose totals are what their parts come to: where the provider stated a total that is
+    /// less than its parts, it takes their place, as it is what is billed.
+    pub(crate) fn summed<'u>(&mut self, usage: &'u Usage) -> Cow<'u, Usage> {
+        let mut summed = Cow::Borrowed(usage);
+        let mut lose = |count: &mut Option<u64>, what: &str| {
+            if count.take().is_some() {
+                let note = "more than the provider's own total, which alone is told";
+                self.lose(Feature::Usage, format!("usage.{what}"), note);
+            }
+        };
+        if let Some(total) = usage.input_stated {
+            let usage = summed.to_mut();
+            lose(&mut usage.cache_read, "cache_read");
+            lose(&mut usage.cache_write, "cache_write");
+            lose(&mut usage.cache_write_1h, "cache_write_1h");
+            lose(&mut usage.audio_input, "audio");
+            lose(&mut usage.image_input, "image");
+            (usage.input, usage.input_stated) = (Some(total), None);
+        }
+        if let Some(total) = usage.output_stated {
+            let usage = summed.to_mut();
+            lose(&mut usage.reasoning, "reasoning");
+            lose(&mut usage.audio_output, "audio");
+            lose(&mut usage.image_output, "image");
+            (usage.output, usage.output_stated) = (Some(total), None);
+        }
+        summed
     }
 
     /// Counters that are part of a total and cannot be told apart. `kept` can.
@@ -186,14 +234,21 @@ pub(crate) fn plain_text(document: &Document) -> Option<&str> {
 
 /// A schema that has no name on the wire, as a form of the answer.
 pub(crate) fn schema_format(schema: Value) -> ResponseFormat {
-    let name = title_of(&schema).unwrap_or(NAMELESS).to_owned();
+    let name = title_of(&schema).unwrap_or_default().to_owned();
     ResponseFormat::JsonSchema { name, schema, description: None, strict: None }
 }
 
-/// Speakers of a conversation that goes as one prompt.
-pub(crate) fn one_prompt(turns: &[(&Message, String)]) -> String {
+/// A conversation as one prompt. What the user alone says goes as it is; else each turn is named, which is said.
+pub(crate) fn one_prompt(mut turns: Vec<(&Message, String)>, losses: &mut Losses) -> String {
+    match turns.as_mut_slice() {
+        [] => return String::new(),
+        [(message, text)] if message.role == Role::User => return std::mem::take(text),
+        _ => {}
+    }
+    let note = "the conversation goes as one prompt, each turn named";
+    losses.lose(Feature::Other("turns".into()), "messages", note);
     let mut prompt = Vec::new();
-    for (message, text) in turns {
+    for (message, text) in &turns {
         let speaker = match &message.role {
             Role::System | Role::Developer => "System",
             Role::Assistant => "Assistant",
@@ -255,7 +310,7 @@ pub(crate) fn write_tool(
         Tool::Opaque { dialect: own, json } if own == dialect => return write_json(out.item(), json),
         _ => return losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
     };
-    if offered.is_some_and(|offered| !offered.contains(&function.name)) {
+    if losses.is_withheld(at, function, offered) {
         return;
     }
     if function.cache.is_some() {
@@ -313,7 +368,7 @@ impl Calls {
         dialect: &str,
     ) -> Part {
         let id = id.unwrap_or_else(|| {
-            meta.set(dialect, "made_id", true.into());
+            meta.set_form(dialect, "made_id", true.into());
             made_id(self.made, &name)
         });
         self.made += 1;
@@ -518,7 +573,7 @@ pub(crate) mod trial {
     use bytes::Bytes;
     use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
     use http::{Method, StatusCode};
-    use sabir_core::chat::{ChatRequest, ChatResponse};
+    use sabir_core::chat::{ChatRequest, ChatResponse, Event, Meta};
     use sabir_core::dialect::{Answer, Asked, Encoded};
     use sabir_core::frame::Framer;
     use sabir_core::{Dialect, Endpoint, Result, Sink};
@@ -562,6 +617,21 @@ pub(crate) mod trial {
             assert_eq!(read(&[a, b]), whole, "cut at {at}");
         }
         whole
+    }
+
+    /// An answer of calls, written and read again: whole, and as a stream.
+    pub(crate) fn told_again(dialect: &dyn Dialect, response: &ChatResponse) -> (ChatResponse, ChatResponse) {
+        let request = ChatRequest::new("m");
+        let (mut encoder, mut out) = (dialect.encoder(&request), Vec::new());
+        for (index, call) in response.tool_calls().cloned().enumerate() {
+            encoder.event(&Event::ToolStart { index, id: call.id.clone(), name: call.name.clone() }, &mut out);
+            encoder.event(&Event::ToolArguments { index, fragment: call.arguments.clone() }, &mut out);
+            encoder.event(&Event::ToolEnd { index, call, meta: Meta::default() }, &mut out);
+        }
+        encoder.event(&Event::Done(Box::new(response.clone())), &mut out);
+        let body = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("JSON is UTF-8");
+        let told = whole(dialect, 200, &body(&dialect.respond(response, &request).body)).expect("an answer");
+        (told, stream(dialect, encoder.content_type(), &body(&out)).expect("a stream"))
     }
 
     pub(crate) fn accept(dialect: &dyn Dialect, path: &str, body: &str) -> Result<ChatRequest> {

@@ -159,14 +159,8 @@ mod tests {
     #[test]
     fn names() {
         for secret in [
-            "authorization",
-            "Proxy-Authorization",
-            "x-api-key",
-            "api_key",
-            "key",
-            "X-Amz-Security-Token",
-            "set-cookie",
-            "openai-organization",
+            "authorization", "Proxy-Authorization", "x-api-key", "api_key", "key", "X-Amz-Security-Token",
+            "set-cookie", "openai-organization",
         ] {
             assert!(is_secret_name(secret), "{secret}");
         }

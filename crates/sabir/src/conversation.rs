@@ -31,6 +31,10 @@ pub struct Conversation {
     pub messages: Vec<Message>,
 }
 
+/// What is asked for a summary.
+const ASK: &str = "Put the conversation above into few words, for one who goes on with it: who wants what, \
+     what was found and decided, names and numbers as they were said. Only the summary, no greeting.";
+
 impl Conversation {
     /// A conversation that has not begun.
     pub fn new() -> Self {
@@ -143,8 +147,6 @@ impl Conversation {
         if dropped.is_empty() {
             return Ok(false);
         }
-        const ASK: &str = "Put the conversation above into few words, for one who goes on with it: who wants what, \
-             what was found and decided, names and numbers as they were said. Only the summary, no greeting.";
         let past = Self { system: None, messages: dropped, ..self.clone() };
         let mut request = past.request();
         // A model that sees calls wants to know the tools; as words they need none.

@@ -13,6 +13,9 @@
 //!   ([`rerank`](Client::rerank)), counts tokens ([`count_tokens`](Client::count_tokens)) and tells of models
 //!   ([`models`](Client::models), [`model`](Client::model)). [`blocking::Client`] does the same without an async
 //!   runtime.
+//! * [`Client::run`] lets a model use a [`Toolbox`](tools::Toolbox); with the feature `schema`, `Client::extract` gives
+//!   values of Rust types. A [`Conversation`] goes on with any provider. [`Client::abilities`] tells what a model can be
+//!   asked.
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
 //!   keys that are fetched or sign.

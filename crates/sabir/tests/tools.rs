@@ -84,11 +84,8 @@ async fn calls_are_carried_out_until_the_model_has_its_answer() {
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_in_a_tool_is_the_models_to_read() {
     let tools = adder()
-        .function("panics", "", json!({"type": "object"}), |_: Value| async move {
-            if true {
-                panic!("a secret of the program's");
-            }
-            Ok::<_, String>(())
+        .function("panics", "", json!({"type": "object"}), |given: Value| async move {
+            Ok::<_, String>(given["none"].as_u64().expect("a secret of the program's"))
         })
         .function("hangs", "", json!({"type": "object"}), |_: Value| std::future::pending::<Result<(), String>>())
         .function("typed", "", json!({"type": "object"}), |[x, y]: [u8; 2]| async move { Ok::<_, String>(x + y) })

@@ -43,12 +43,7 @@ const LAWS: &[Law] = &[
     Law {
         package: "sabir",
         ours: &[
-            "sabir-core",
-            "sabir-dialects",
-            "sabir-http",
-            "sabir-layers",
-            "sabir-store",
-            "sabir-testkit",
+            "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-store", "sabir-testkit",
             "sabir-tokens",
         ],
         theirs: Theirs::Not(&["reqwest", "axum"]),

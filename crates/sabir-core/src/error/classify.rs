@@ -38,17 +38,8 @@ const CONTEXT_WORDS: &[&str] = &[
 
 /// Words by which providers say that money, not time, is what is missing.
 const QUOTA_WORDS: &[&str] = &[
-    "insufficient_quota",
-    "insufficient balance",
-    "insufficient_balance",
-    "billing",
-    "spend_limit",
-    "spending limit",
-    "credit balance",
-    "exceeded your current quota",
-    "payment required",
-    "out of credits",
-    "more credits",
+    "insufficient_quota", "insufficient balance", "insufficient_balance", "billing", "spend_limit", "spending limit",
+    "credit balance", "exceeded your current quota", "payment required", "out of credits", "more credits",
 ];
 
 const FILTER_WORDS: &[&str] =

@@ -222,11 +222,10 @@ impl MessagesEncoder {
         write_event(out, "message_stop", |_| {});
     }
 
-    /// What a dialect says of a block at its end comes too late: its start is written.
+    /// What this dialect alone says of a block comes too late at its end: its start is written.
     fn lose_meta(&mut self, meta: &Meta) {
-        for dialect in meta.dialects() {
-            let note = "it came after the start of its block";
-            self.writer.losses.lose(Feature::Opaque, format!("meta.{dialect}"), note);
+        if meta.of(NAME).is_some() {
+            self.writer.losses.lose(Feature::Meta, "meta", "it came after the start of its block");
         }
     }
 }

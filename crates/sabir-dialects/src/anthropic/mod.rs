@@ -33,6 +33,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// The name of the dialect, and of its options and metadata.
@@ -42,9 +43,35 @@ const NAME: &str = "anthropic-messages";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnthropicMessages;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::Audio,
+    Feature::Video,
+    Feature::JsonOutput,
+    Feature::Reasoning,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheKey,
+    Feature::SystemMidway,
+    Feature::Names,
+    Feature::Seed,
+    Feature::PresencePenalty,
+    Feature::FrequencyPenalty,
+    Feature::Metadata,
+];
+
 impl Dialect for AnthropicMessages {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities {
+            features: Features::OF_REQUESTS.without(LOST),
+            free_arguments: false,
+            schema: crate::blocks::STRICT,
+            ..Abilities::default()
+        }
     }
 
     fn paths(&self) -> &'static [&'static str] {

@@ -64,11 +64,14 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
     let modern = writer.modern;
     let losses = &mut writer.losses;
     let tools = tools(request, losses);
-    losses.absent([
-        (modern && request.temperature.is_some(), Feature::Temperature, "temperature"),
-        (modern && request.top_p.is_some(), Feature::TopP, "top_p"),
-        (modern && request.top_k.is_some(), Feature::TopK, "top_k"),
-    ]);
+    let sampling = [
+        (request.temperature.is_some(), Feature::Temperature, "temperature"),
+        (request.top_p.is_some(), Feature::TopP, "top_p"),
+        (request.top_k.is_some(), Feature::TopK, "top_k"),
+    ];
+    for (_, feature, path) in sampling.into_iter().filter(|(is_set, ..)| modern && *is_set) {
+        losses.lose(feature, path, "not in the API version 2026-10-21");
+    }
     // Large fields are written as they are; among the others, they only hold their places.
     let mut top = known([
         ("model", Some(request.model.as_str().into())),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatResponse, Finish};
 use sabir_core::dialect::{Answer, Responded};
-use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
+use sabir_core::{Error, ErrorKind, Result, Sink};
 
 use super::NAME;
 use super::stream::MessagesDecoder;
@@ -40,11 +40,6 @@ pub(super) fn respond(response: &ChatResponse) -> Responded {
     let mut writer = Writer { answer_id: response.id.clone(), ..Writer::default() };
     let blocks = writer.blocks(Speaker::Assistant, &[(Place::default(), &response.parts)]);
     let mut losses = writer.losses;
-    for (i, part) in response.parts.iter().enumerate() {
-        for dialect in part.meta.dialects().filter(|dialect| *dialect != NAME) {
-            losses.lose(Feature::Signatures, format!("parts[{i}].meta.{dialect}"), "not in this dialect");
-        }
-    }
     let mut out = Vec::new();
     let mut message = Object::new(&mut out);
     write_head(&mut message, &response.id, &response.model);
@@ -69,14 +64,8 @@ pub(super) fn write_head(to: &mut Object<'_>, id: &str, model: &str) {
 /// Writes why an answer ends, in one of the words that clients of this dialect know.
 pub(super) fn write_finish(to: &mut Object<'_>, finish: &Finish, losses: &mut Losses) {
     const WORDS: &[&str] = &[
-        "end_turn",
-        "max_tokens",
-        "stop_sequence",
-        "tool_use",
-        "pause_turn",
-        "refusal",
-        "model_context_window_exceeded",
-        "compaction",
+        "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal",
+        "model_context_window_exceeded", "compaction",
     ];
     to.field("stop_reason", stop_word(finish, WORDS, losses)).field("stop_sequence", &finish.stop_sequence);
 }

@@ -85,8 +85,9 @@ pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losse
         }
         to.meta(meta.get(NAME, "usage").and_then(Value::as_object), &fields.each_ref().map(|(key, _)| *key));
     });
-    losses.absent([
-        (usage.input.is_none(), Feature::Usage, "usage.input"),
-        (usage.output.is_none(), Feature::Usage, "usage.output"),
-    ]);
+    for (counter, path) in [(usage.input, "usage.input"), (usage.output, "usage.output")] {
+        if counter.is_none() {
+            losses.lose(Feature::Usage, path, "unknown; clients of this dialect are told 0");
+        }
+    }
 }

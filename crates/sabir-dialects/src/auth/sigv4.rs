@@ -15,13 +15,7 @@ const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Headers that are not signed: those that a proxy or the transport may change.
 const UNSIGNED: &[&str] = &[
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-length",
-    "expect",
-    "transfer-encoding",
-    "user-agent",
+    "accept-encoding", "authorization", "connection", "content-length", "expect", "transfer-encoding", "user-agent",
     "x-amzn-trace-id",
 ];
 

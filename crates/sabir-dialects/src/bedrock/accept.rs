@@ -115,7 +115,7 @@ fn read_choice(json: &RawValue) -> Option<ToolChoice> {
     known.find(|choice| choice_json(choice).is_ok_and(|said| said == json))
 }
 
-/// A format that is a schema and nothing else. The schema is a string here; the vocabulary wants a name.
+/// A format that is a schema and nothing else. The schema is a string here.
 fn read_format(json: &RawValue) -> Option<ResponseFormat> {
     let mut fields = Fields::read(json, true).ok()?;
     let is_schema = fields.text("type").ok()?? == "json_schema";
@@ -123,7 +123,7 @@ fn read_format(json: &RawValue) -> Option<ResponseFormat> {
     let mut inner = structure.object("jsonSchema").ok()??;
     let format = ResponseFormat::JsonSchema {
         schema: serde_json::from_str(&inner.text("schema").ok()??).ok()?,
-        name: inner.string("name").ok()?.unwrap_or_else(|| "response".to_owned()),
+        name: inner.string("name").ok()?.unwrap_or_default(),
         description: inner.string("description").ok()?,
         strict: None,
     };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use sabir_core::chat::{CacheMark, Citation, Content, Document, Meta, Part, Reasoning, ToolResult, from_base64};
+use sabir_core::chat::{CacheMark, Citation, Content, Meta, Part, Reasoning, ToolCall, ToolResult, from_base64};
 use sabir_core::{Error, Feature};
 use serde_json::value::RawValue;
 use serde_json::{Value, from_str, json};
@@ -48,26 +48,19 @@ impl Writer {
         let mut open = Cited::default();
         for (i, part) in parts.iter().enumerate() {
             place.part = i;
-            self.lose_meta(&part.meta, place);
-            match &part.content {
-                Content::Text { text } => {
-                    self.cited(std::mem::take(&mut open), to);
-                    open.0 = Some(text);
-                }
-                Content::Citation(citation) if speaker != Speaker::System => {
-                    if part.meta.get(NAME, "apart").is_some() {
-                        self.cited(std::mem::take(&mut open), to);
-                    }
-                    open.1.extend(self.citation(citation, place));
-                }
-                _ => {
-                    self.cited(std::mem::take(&mut open), to);
-                    self.part(part, speaker, place, to);
-                }
-            }
-            if part.cache.is_some() {
+            let cites = matches!(part.content, Content::Citation(_)) && speaker != Speaker::System;
+            if !cites || part.meta.form(NAME, "apart").is_some() {
                 self.cited(std::mem::take(&mut open), to);
-                self.mark(part.cache.as_ref(), place, to);
+            }
+            let before = to.items().len();
+            match &part.content {
+                Content::Text { text } => open.0 = Some(text),
+                Content::Citation(citation) if cites => open.1.extend(self.citation(citation, place)),
+                _ => self.part(part, speaker, place, to),
+            }
+            if let Some(mark) = &part.cache {
+                self.cited(std::mem::take(&mut open), to);
+                self.mark(mark, before, place, to);
             }
         }
         self.cited(std::mem::take(&mut open), to);
@@ -86,12 +79,12 @@ impl Writer {
         }
     }
 
-    /// Writes a cache mark after the part that bears it.
-    fn mark(&mut self, mark: Option<&CacheMark>, place: Place, to: &mut List) {
-        match mark {
-            Some(_) if to.is_empty() => self.losses.lose(Feature::CacheMarks, place, "nothing stands before it"),
-            Some(mark) => write_json(to.item(), &cache_point(mark)),
-            None => {}
+    /// Writes a cache mark after the part that bears it; `before` is how long the list was before that.
+    fn mark(&mut self, mark: &CacheMark, before: usize, place: Place, to: &mut List) {
+        if to.items().len() == before {
+            self.losses.lose(Feature::CacheMarks, place, "what bears the mark is left out, and the mark with it");
+        } else {
+            write_json(to.item(), &cache_point(mark));
         }
     }
 
@@ -128,19 +121,29 @@ impl Writer {
                 media::write(part, None, place, &mut self.losses, to);
             }
             Content::Document(document) => {
-                let name = self.document_name(document, place);
+                let made = || part.meta.form(NAME, "name")?.as_str();
+                let name = self.document_name(document.title.as_deref().or_else(made), place);
                 media::write(part, Some(&name), place, &mut self.losses, to);
             }
-            Content::ToolCall(call) => match arguments(call, !self.asks, place, &mut self.losses) {
-                Ok(input) => {
-                    let id = self.call_id(&call.id);
-                    member(to, "toolUse", |block| {
-                        block.field("toolUseId", &id).field("name", &call.name).raw("input", input);
-                        block.meta(part.meta.of(NAME), &["toolUseId", "name", "input", "type"]);
-                    });
-                }
-                Err(error) => drop(self.refused.get_or_insert(error)),
-            },
+            Content::ToolCall(call) => {
+                let input = match arguments(call, false, place, &mut self.losses) {
+                    Err(error) if self.asks => {
+                        self.refused.get_or_insert(error);
+                        return;
+                    }
+                    input => input.ok(),
+                };
+                self.check(call, place);
+                let id = self.call_id(&call.id);
+                member(to, "toolUse", |block| {
+                    block.field("toolUseId", &id).field("name", &call.name);
+                    match input {
+                        Some(object) => block.raw("input", object),
+                        None => block.field("input", &call.arguments),
+                    };
+                    block.meta(part.meta.of(NAME), &["toolUseId", "name", "input", "type"]);
+                });
+            }
             Content::ToolResult(result) if speaker == Speaker::User && place.inner.is_none() => {
                 self.tool_result(part, result, place, to);
             }
@@ -160,28 +163,28 @@ impl Writer {
         }
     }
 
-    /// An answer says all of a part; to a provider, what others said of it is of no use.
-    pub(super) fn lose_meta(&mut self, meta: &Meta, place: Place) {
-        for dialect in meta.dialects().filter(|dialect| !self.asks && *dialect != NAME) {
-            self.losses.lose(Feature::Signatures, format!("{place}.meta.{dialect}"), "not in this dialect");
+    /// Arguments that are broken go as the text that they are, as a stream brings them: told as none, they would
+    /// call a tool that the model did not call so.
+    pub(super) fn check(&mut self, call: &ToolCall, place: Place) {
+        if object_text(&call.arguments).is_none() {
+            self.losses.lose(Feature::Tools, place, "arguments that are not a JSON object are told as text");
         }
     }
 
     /// A document must have a name of its own, of few characters: letters, digits, single blanks, `-_()[]`
     /// (Converse API, `DocumentBlock`; the underscore is not documented and taken).
-    fn document_name(&mut self, document: &Document, place: Place) -> String {
+    fn document_name(&mut self, wanted: Option<&str>, place: Place) -> String {
         let clean = |c: char| if c.is_alphanumeric() || " -_()[]".contains(c) { c } else { '-' };
-        let title = document.title.as_deref().unwrap_or_default();
-        let words: Vec<&str> = title.split_whitespace().collect();
+        let words: Vec<&str> = wanted.unwrap_or_default().split_whitespace().collect();
         let number = self.names.len() + 1;
         let mut name: String = words.join(" ").chars().take(200).map(clean).collect();
         if name.is_empty() {
-            name = format!("document-{number}");
+            name = format!("{}{number}", media::MADE_NAME);
         }
         if self.names.contains(&name) {
             name = format!("{name} ({number})");
         }
-        if document.title.as_deref().is_some_and(|title| title != name) {
+        if wanted.is_some_and(|wanted| wanted != name) {
             let note = "its title has characters that are not taken, or is another's; changed";
             self.losses.lose(Feature::Documents, place, note);
         }
@@ -194,9 +197,10 @@ impl Writer {
         let mut inner = List::default();
         for (i, part) in result.parts.iter().enumerate() {
             place.inner = Some(i);
+            let before = inner.items().len();
             match &part.content {
                 Content::Text { text }
-                    if part.meta.get(NAME, "json").is_some() && from_str::<&RawValue>(text).is_ok() =>
+                    if part.meta.form(NAME, "json").is_some() && from_str::<&RawValue>(text).is_ok() =>
                 {
                     inner.object(|block| {
                         block.raw("json", text);
@@ -208,12 +212,14 @@ impl Writer {
                 }
                 _ => self.part(part, Speaker::User, place, &mut inner),
             }
-            self.mark(part.cache.as_ref(), place, &mut inner);
+            if let Some(mark) = &part.cache {
+                self.mark(mark, before, place, &mut inner);
+            }
         }
         let status = result.is_error.then(|| "error".into());
         member(to, "toolResult", |block| {
             block.field("toolUseId", &id).raw("content", inner.json());
-            block.some("status", status.as_ref().or(part.meta.get(NAME, "status")));
+            block.some("status", status.as_ref().or(part.meta.form(NAME, "status")));
             block.meta(part.meta.of(NAME), &["toolUseId", "content", "status"]);
         });
     }

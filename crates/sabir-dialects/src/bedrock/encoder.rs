@@ -17,6 +17,7 @@ use super::response::{metadata, stop};
 use super::wire::DeltaEvent;
 use crate::blocks::{Place, Speaker};
 use crate::json::{Fields, List, One, write_json};
+use crate::places::Places;
 
 /// Writes one streamed answer.
 #[derive(Debug, Default)]
@@ -30,6 +31,7 @@ pub(super) struct ConverseEncoder {
     /// The blocks of the calls that are open, by the calls' numbers.
     calls: BTreeMap<usize, u64>,
     place: Place,
+    places: Places,
     writer: Writer,
     payload: Vec<u8>,
 }
@@ -46,16 +48,16 @@ impl Encoder for ConverseEncoder {
         if !std::mem::replace(&mut self.started, true) {
             self.frame("messageStart", &One("role", "assistant"), out);
         }
+        self.place.part = self.places.of(event);
         let cites =
-            |part: &Part| matches!(part.content, Content::Citation(_)) && part.meta.get(NAME, "apart").is_none();
+            |part: &Part| matches!(part.content, Content::Citation(_)) && part.meta.form(NAME, "apart").is_none();
         if self.ended && !matches!(event, Event::Part(part) if cites(part)) {
             self.close(out);
         }
         match event {
             Event::Text(delta) => self.said(TEXT, One(TEXT, delta), out),
             Event::Reasoning(delta) => self.said(THOUGHT, One(THOUGHT, One("text", delta)), out),
-            Event::PartEnd { signature, meta } => {
-                self.writer.lose_meta(meta, self.place);
+            Event::PartEnd { signature, .. } => {
                 if let Some(signature) = signature {
                     self.said(THOUGHT, One(THOUGHT, One("signature", signature)), out);
                 }
@@ -63,7 +65,6 @@ impl Encoder for ConverseEncoder {
                     Some((_, TEXT)) => self.ended = true,
                     _ => self.close(out),
                 }
-                self.place.part += 1;
             }
             Event::ToolStart { index, id, name } => {
                 let call = json!({ "toolUseId": self.writer.call_id(id), "name": name });
@@ -75,17 +76,13 @@ impl Encoder for ConverseEncoder {
                     self.delta(block, One("toolUse", One("input", fragment)), out);
                 }
             }
-            Event::ToolEnd { index, meta, .. } => {
-                self.writer.lose_meta(meta, self.place);
+            Event::ToolEnd { index, call, .. } => {
+                self.writer.check(call, self.place);
                 if let Some(block) = self.calls.remove(index) {
                     self.stop(block, out);
                 }
-                self.place.part += 1;
             }
-            Event::Part(part) => {
-                self.part(part, out);
-                self.place.part += 1;
-            }
+            Event::Part(part) => self.part(part, out),
             Event::Done(response) => {
                 self.close(out);
                 while let Some((_, block)) = self.calls.pop_first() {
@@ -160,7 +157,6 @@ impl ConverseEncoder {
 
     /// Writes a part that came whole, as its blocks would have come in pieces.
     fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
-        self.writer.lose_meta(&part.meta, self.place);
         if let Content::Citation(citation) = &part.content {
             if let Some(json) = self.writer.citation(citation, self.place) {
                 self.said(TEXT, One("citation", json), out);

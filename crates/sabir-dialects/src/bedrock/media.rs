@@ -35,6 +35,9 @@ const TYPES: &[(&str, &str)] = &[
     ("three_gp", "video/3gpp"),
 ];
 
+/// How the names begin that documents get which have none: each must have one here.
+pub(super) const MADE_NAME: &str = "document-";
+
 fn mime_of(kind: &str, format: &str) -> String {
     let known = TYPES.iter().find(|(name, mime)| *name == format && (mime.starts_with(kind) || kind == "document"));
     known.map_or_else(|| format!("{kind}/{format}"), |(_, mime)| (*mime).to_owned())
@@ -74,16 +77,21 @@ pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Result<Option<Part>, 
         }
         Media { source: Source::Url(place.need("uri")?.into_owned()), mime }
     } else if let Some(text) = source.string("text")? {
-        meta.set(NAME, "source", "text".into());
+        meta.set_form(NAME, "source", "text".into());
         Media { source: Source::Bytes(text.into()), mime }
     } else {
         return Ok(None);
     };
+    let mut title = fields.string("name")?;
+    let is_made = |name: &mut String| name.strip_prefix(MADE_NAME).is_some_and(|n| n.parse::<usize>().is_ok());
+    if let Some(name) = title.take_if(is_made) {
+        meta.set_form(NAME, "name", name.into());
+    }
     let mut part = Part::from(match kind {
         "image" => Content::Image(media),
         "audio" => Content::Audio(media),
         "video" => Content::Video(media),
-        _ => Content::Document(Document { media, title: fields.string("name")? }),
+        _ => Content::Document(Document { media, title }),
     });
     part.meta = meta;
     part.meta.merge(fields.left().meta(NAME)?);
@@ -119,15 +127,14 @@ pub(super) fn write(part: &Part, name: Option<&str>, place: Place, losses: &mut 
         }
         known => known,
     };
-    let meta = |field: &str| part.meta.get(NAME, field);
     super::block::member(to, kind, |block| {
         block.some("format", format).some("name", name);
         block.object("source", |source| {
-            match (&media.source, text.filter(|_| meta("source").is_some())) {
+            match (&media.source, text.filter(|_| part.meta.form(NAME, "source").is_some())) {
                 (_, Some(text)) => source.field("text", text),
                 (Source::Bytes(bytes), None) => source.field("bytes", &to_base64(bytes)),
                 (Source::Url(url), None) => source.object("s3Location", |place| {
-                    place.field("uri", url).some("bucketOwner", meta("bucketOwner"));
+                    place.field("uri", url).some("bucketOwner", part.meta.get(NAME, "bucketOwner"));
                 }),
                 _ => source,
             };

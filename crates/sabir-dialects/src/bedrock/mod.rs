@@ -15,10 +15,10 @@
 //! merged into the field that Sabir writes (`additionalModelRequestFields`, `inferenceConfig`), anything else replaces
 //! it, and `null` leaves the field out.
 //!
-//! Metadata kept under this dialect's name. On parts: `context` and `citations` of documents, `source` (`text` where a
-//! document was given as text), `bucketOwner` of media in S3, `status` of tool results, `json` on a result's text that
-//! was JSON, `apart` on a citation that stands in a block of its own, `type` on tools that the service runs. On
-//! answers: `metrics`, `trace`, `performanceConfig`, `serviceTier`, `additionalModelResponseFields`, `usage`.
+//! Metadata kept under this dialect's name. On parts: `context` and `citations` of documents, `bucketOwner` of media in
+//! S3. As form: `source` (`text` where a document was given as text) and `name` (where it was made up) of documents,
+//! `status` of tool results, `json` on a result's text that was JSON, `apart` on a citation that stands in a block of
+//! its own, `type` on tools that the service runs. On answers: `metrics`, `trace`, `performanceConfig`, `serviceTier`, `additionalModelResponseFields`, `usage`.
 
 mod accept;
 mod block;
@@ -40,6 +40,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// The name of the dialect, and of its options and metadata.
@@ -49,9 +50,35 @@ const NAME: &str = "bedrock-converse";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bedrock;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::ParallelTools,
+    Feature::MediaUrls,
+    Feature::JsonOutput,
+    Feature::ReasoningBudget,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheKey,
+    Feature::SystemMidway,
+    Feature::Names,
+    Feature::TopK,
+    Feature::Seed,
+    Feature::PresencePenalty,
+    Feature::FrequencyPenalty,
+];
+
 impl Dialect for Bedrock {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities {
+            features: Features::OF_REQUESTS.without(LOST),
+            free_arguments: false,
+            schema: crate::blocks::STRICT,
+            ..Abilities::default()
+        }
     }
 
     fn paths(&self) -> &'static [&'static str] {

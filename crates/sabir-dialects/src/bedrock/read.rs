@@ -81,9 +81,8 @@ fn tool_use(fields: &mut Fields<'_>) -> Result<Part, Wrong> {
     let part: Part = match kind {
         // The metadata tell it from another provider's.
         Some(kind) => {
-            let meta = kind.as_str().into();
-            let used = ServerToolUse { id, name, input, kind };
-            Part::from(Content::ServerToolUse(used)).with_meta(NAME, "type", meta)
+            let form = kind.as_str().into();
+            with_form(Content::ServerToolUse(ServerToolUse { id, name, input, kind }).into(), "type", form)
         }
         None => Content::ToolCall(ToolCall { id, name, arguments: input }).into(),
     };
@@ -108,13 +107,24 @@ fn tool_result(fields: &mut Fields<'_>) -> Result<Part, Wrong> {
     let mut parts = Vec::new();
     fields.each("content", |item| match Fields::read(item, true)?.peek("json") {
         Some(json) => {
-            parts.push(Part::text(json.get()).with_meta(NAME, "json", true.into()));
+            parts.push(with_form(Part::text(json.get()), "json", true.into()));
             Ok(())
         }
         None => block(item, Some(Speaker::User), &mut parts),
     })?;
-    let is_error = fields.take_if("status", |status| string_of(status).filter(|word| word == "error")).is_some();
-    with_rest(Content::ToolResult(ToolResult { call_id, name: None, parts, is_error }).into(), fields)
+    let status = fields.string("status")?;
+    let is_error = status.as_deref() == Some("error");
+    let mut part = Content::ToolResult(ToolResult { call_id, name: None, parts, is_error }).into();
+    if let Some(status) = status.filter(|_| !is_error) {
+        part = with_form(part, "status", status.into());
+    }
+    with_rest(part, fields)
+}
+
+/// Notes of a part how it was written.
+fn with_form(mut part: Part, field: &str, value: Value) -> Part {
+    part.meta.set_form(NAME, field, value);
+    part
 }
 
 fn reasoning(fields: &mut Fields<'_>) -> Result<Option<Part>, Wrong> {
@@ -142,7 +152,7 @@ fn cited(fields: &mut Fields<'_>) -> Result<Vec<Part>, Wrong> {
 pub(super) fn citations(all: Vec<Value>, is_apart: bool) -> impl Iterator<Item = Part> {
     all.into_iter().enumerate().map(move |(i, json)| {
         let part = Part::from(Content::Citation(citation(json)));
-        if is_apart && i == 0 { part.with_meta(NAME, "apart", true.into()) } else { part }
+        if is_apart && i == 0 { with_form(part, "apart", true.into()) } else { part }
     })
 }
 

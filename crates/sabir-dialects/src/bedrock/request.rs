@@ -72,12 +72,13 @@ fn output_config(request: &ChatRequest, losses: &mut Losses) -> Map<String, Valu
         Some(ResponseFormat::JsonSchema { name, schema: inner, description, strict }) => {
             let inner = known([
                 ("schema", Some(inner.to_string().into())),
-                ("name", Some(name.as_str().into())),
+                ("name", Some(name.as_str().into()).filter(|_| !name.is_empty())),
                 ("description", description.as_deref().map(Value::from)),
             ]);
             schema = Some(json!({ "type": "json_schema", "structure": { "jsonSchema": inner } }));
-            if *strict == Some(false) {
-                lose(Feature::JsonSchema, "response_format.strict", "the schema is followed to the letter here");
+            if strict.is_some() {
+                let note = "not said: the schema is always followed to the letter here";
+                lose(Feature::JsonSchema, "response_format.strict", note);
             }
         }
         Some(ResponseFormat::Text) => {
@@ -90,6 +91,7 @@ fn output_config(request: &ChatRequest, losses: &mut Losses) -> Map<String, Valu
 }
 
 fn tool_config(request: &ChatRequest, losses: &mut Losses) -> Result<Map<String, Value>> {
+    let mut withholds = false;
     let choice = request.tool_choice.as_ref().filter(|choice| **choice != ToolChoice::None);
     if choice != request.tool_choice.as_ref() {
         // A conversation with calls in it is refused where no tools are defined.
@@ -97,15 +99,15 @@ fn tool_config(request: &ChatRequest, losses: &mut Losses) -> Result<Map<String,
         let keeps = parts.any(|part| matches!(part.content, Content::ToolCall(_) | Content::ToolResult(_)));
         let note = if keeps { "the tools may be used all the same" } else { "said by leaving the tools out" };
         losses.lose(Feature::ToolChoice, "tool_choice", note);
-        if !keeps {
-            return Ok(Map::new());
-        }
+        withholds = !keeps;
     }
     let only = allowed(request, losses);
+    let only = if withholds { Some(&[][..]) } else { only };
     let mut tools = Vec::new();
     for (i, tool) in request.tools.iter().enumerate() {
         match tool {
-            Tool::Function(function) if only.is_some_and(|names| !names.contains(&function.name)) => {}
+            Tool::Function(function) if losses.is_withheld(i, function, only) => {}
+            Tool::Opaque { .. } if withholds => losses.lose(Feature::ToolChoice, format!("tools[{i}]"), "left out"),
             Tool::Function(function) => {
                 tools.push(tool_spec(function));
                 tools.extend(function.cache.as_ref().map(cache_point));

@@ -104,15 +104,8 @@ pub(super) fn respond(response: &ChatResponse) -> Responded {
 pub(super) fn stop(response: &ChatResponse, losses: &mut Losses) -> Map<String, Value> {
     // The first of those that mean the same is the usual one.
     const WORDS: &[&str] = &[
-        "end_turn",
-        "tool_use",
-        "max_tokens",
-        "stop_sequence",
-        "content_filtered",
-        "guardrail_intervened",
-        "malformed_model_output",
-        "malformed_tool_use",
-        "model_context_window_exceeded",
+        "end_turn", "tool_use", "max_tokens", "stop_sequence", "content_filtered", "guardrail_intervened",
+        "malformed_model_output", "malformed_tool_use", "model_context_window_exceeded",
     ];
     let more = response.meta.get(NAME, MORE).cloned();
     let sequence = response.finish.stop_sequence.as_ref().map(|sequence| json!({ "stop_sequence": sequence }));
@@ -134,7 +127,7 @@ pub(super) fn metadata(response: &ChatResponse, losses: &mut Losses) -> Map<Stri
 
 /// The counters in this dialect's way. The ones that its clients require are zero where they are unknown.
 fn usage(response: &ChatResponse, losses: &mut Losses) -> Map<String, Value> {
-    let usage = &response.usage;
+    let usage = &*losses.summed(&response.usage);
     let sum = |buckets: &[Option<u64>]| buckets.iter().flatten().fold(0_u64, |sum, n| sum.saturating_add(*n));
     lose_unknown(usage, losses);
     losses.usage(usage, &["cache_read", "cache_write", "tools"]);

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use sabir_core::chat::{
-    CacheMark, ChatRequest, ChatResponse, Content, Document, Effort, FinishReason, Media, Message, Part, Reasoning,
-    ReasoningRequest, Role, Source, Tool, ToolChoice,
+    CacheMark, ChatRequest, ChatResponse, Content, Document, Effort, Event, FinishReason, FunctionTool, Media, Message,
+    Meta, Part, Reasoning, ReasoningRequest, Role, Source, Tool, ToolChoice,
 };
 use sabir_core::dialect::{Answer, Asked};
 use sabir_core::drive::decode_whole;
@@ -477,16 +477,8 @@ fn what_cannot_be_carried_is_said() {
     assert_eq!(body["messages"][2]["content"][0]["document"]["format"], "txt");
     let lost: Vec<_> = losses.iter().filter_map(|l| l.split(" at ").next()).collect();
     let expected = [
-        "system_midway",
-        "media_urls",
-        "file_ids",
-        "documents",
-        "documents",
-        "opaque",
-        "signatures",
-        "seed",
-        "cache_key",
-        "options",
+        "system_midway", "media_urls", "file_ids", "documents", "documents", "opaque", "signatures", "seed",
+        "cache_key", "options",
     ];
     assert_eq!(lost, expected, "{losses:#?}");
     assert!(losses[1].contains("messages[3].parts[0]"));
@@ -579,4 +571,58 @@ fn media_in_a_bucket_are_read_as_addresses() {
     let Content::Image(media) = &request.messages[0].parts[0].content else { panic!("an image") };
     assert_eq!(media.source, Source::Url("s3://b/k".into()));
     assert_eq!(encoded(&request).1, Vec::<String>::new());
+}
+
+#[test]
+fn broken_arguments_are_told_as_text_whole_and_streamed() {
+    let call = Part::tool_call("1", "f", r#"{"x":1"#);
+    let mut response = ChatResponse::default();
+    response.parts.push(call.clone());
+    let responded = Bedrock.respond(&response, &ChatRequest::default());
+    let body: Value = serde_json::from_slice(&responded.body).expect("JSON");
+    assert_eq!(whole(&body).expect("an answer").parts, std::slice::from_ref(&call));
+    let Content::ToolCall(told) = &call.content else { panic!("a call") };
+    let (mut encoder, mut out) = (Bedrock.encoder(&ChatRequest::default()), Vec::new());
+    let fragment = told.arguments.clone();
+    for event in [
+        Event::ToolStart { index: 0, id: "1".into(), name: "f".into() },
+        Event::ToolArguments { index: 0, fragment },
+        Event::ToolEnd { index: 0, call: told.clone(), meta: Meta::default() },
+        Event::Done(Box::new(response)),
+    ] {
+        encoder.event(&event, &mut out);
+    }
+    assert_eq!(streamed(&out).expect("an answer").parts, [call]);
+    for losses in [responded.losses, encoder.losses()] {
+        assert!(losses.iter().any(|loss| loss.path == "parts[0]"), "{losses:?}");
+    }
+}
+
+#[test]
+fn what_is_left_out_takes_its_mark_along_and_made_names_are_no_titles() {
+    let file = |media| Part::from(Content::Document(Document { media, title: None }));
+    let held = Media { source: Source::FileId("file_1".into()), mime: None };
+    let pdf = Media { source: Source::Bytes(b"%PDF".to_vec().into()), mime: Some("application/pdf".into()) };
+    let mut request = ChatRequest::new("m");
+    request.messages.push(Message::new(Role::User, [Part::text("x"), file(held).cached(), file(pdf)]));
+    let (body, losses) = encoded(&request);
+    assert_eq!(body["messages"][0]["content"].as_array().map(Vec::len), Some(2), "{body}");
+    assert_eq!(losses.iter().filter(|loss| loss.contains("messages[0].parts[1]")).count(), 2, "{losses:?}");
+    let read = accepted("/model/m/converse", &body).expect("read");
+    let Content::Document(document) = &read.messages[0].parts[1].content else { panic!("{read:?}") };
+    assert_eq!(document.title, None);
+    assert_eq!(encoded(&read).0, body);
+}
+
+#[test]
+fn tools_that_are_not_offered_are_said_to_be_left_out() {
+    let tool = |name: &str| Tool::Function(FunctionTool { name: name.into(), ..FunctionTool::default() });
+    let request = ChatRequest::new("m").user("Hi").tool(tool("a")).tool(tool("b"));
+    let none = request.clone().tool_choice(ToolChoice::None);
+    let losses = encoded(&none).1;
+    assert!(["tools[0]", "tools[1]"].iter().all(|path| losses.iter().any(|loss| loss.contains(path))), "{losses:?}");
+    let some = request.tool_choice(ToolChoice::Allowed { names: vec!["b".into()], required: false });
+    let losses = encoded(&some).1;
+    assert!(losses.iter().any(|loss| loss.contains("tools[0]")), "{losses:?}");
+    assert!(!losses.iter().any(|loss| loss.contains("tools[1]")), "{losses:?}");
 }

@@ -7,19 +7,8 @@ use super::row::{Row, row};
 /// What the bits of [`Row`] mean, from the lowest.
 #[cfg(test)]
 pub(super) const FLAGS: [&str; 13] = [
-    "tools",
-    "vision",
-    "structured_output",
-    "reasoning",
-    "adaptive_thinking",
-    "budget_thinking",
-    "thinking_always_on",
-    "forced_tool_use",
-    "sampling",
-    "sampling_with_reasoning",
-    "prefill",
-    "mid_system",
-    "tools_with_reasoning",
+    "tools", "vision", "structured_output", "reasoning", "adaptive_thinking", "budget_thinking", "thinking_always_on",
+    "forced_tool_use", "sampling", "sampling_with_reasoning", "prefill", "mid_system", "tools_with_reasoning",
 ];
 
 /// The models of every provider; both sorted by id.

@@ -1,16 +1,16 @@
 //! Requests, read from a client: the reverse of `request`.
 
 use sabir_core::Result;
-use sabir_core::chat::{ChatRequest, Content, Message, Meta, Part, ResponseFormat, Role, ToolCall, ToolResult};
+use sabir_core::chat::{ChatRequest, Content, Message, Meta, Part, Role, ToolCall, ToolResult};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::NAME;
 use super::request::plain_output;
 use super::tools::read_tool;
 use super::wire::read_call;
+use crate::cohere::read_format;
 use crate::json::{Fields, Wrong};
-use crate::shared::{Calls, schema_format};
+use crate::shared::Calls;
 
 /// What a client asks of us.
 pub(super) fn accept(body: &[u8]) -> Result<ChatRequest> {
@@ -63,7 +63,7 @@ fn read_request(fields: &mut Fields<'_>) -> Result<ChatRequest, Wrong> {
     request.frequency_penalty = fields.get("frequency_penalty")?;
     request.presence_penalty = fields.get("presence_penalty")?;
     request.stream = fields.get("stream")?.unwrap_or_default();
-    request.response_format = fields.peek("response_format").and_then(read_format);
+    request.response_format = fields.peek("response_format").and_then(|json| read_format(json, &["schema"]));
     if request.response_format.is_some() {
         fields.take("response_format");
     }
@@ -102,7 +102,7 @@ impl Talk {
         }
         let mut meta = entry.meta(NAME)?;
         if role == Role::System && self.messages.is_empty() {
-            meta.set(NAME, "in_history", true.into());
+            meta.set_form(NAME, "in_history", true.into());
         }
         self.messages.push(Message { meta, ..Message::new(role, parts) });
         Ok(())
@@ -140,7 +140,7 @@ impl Talk {
         }
         if !implied.is_empty() {
             let mut message = Message::new(Role::Assistant, implied);
-            message.meta.set(NAME, "implied", true.into());
+            message.meta.set_form(NAME, "implied", true.into());
             self.messages.push(message);
         }
         Ok(parts)
@@ -154,21 +154,5 @@ impl Talk {
         let same =
             |call: &ToolCall| call.name == name && (call.arguments == arguments || value(&call.arguments) == wanted);
         self.calls.answer(same).or_else(|| self.calls.answer(|call| call.name == name))
-    }
-}
-
-/// A form that has a word in the vocabulary.
-fn read_format(json: &RawValue) -> Option<ResponseFormat> {
-    let mut fields = Fields::read(json, true).ok()?;
-    let kind = fields.string("type").ok()??;
-    let schema = fields.value("schema").ok()?;
-    if !fields.is_empty() {
-        return None;
-    }
-    match (&*kind, schema) {
-        ("text", None) => Some(ResponseFormat::Text),
-        ("json_object", None) => Some(ResponseFormat::Json),
-        ("json_object", Some(schema)) => Some(schema_format(schema)),
-        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The conversation is in three places: `preamble` (the first message, where it is the operator's), `chat_history`,
 //! and `message` or `tool_results` for what comes last. Calls have no ids: those that we make are `call_{n}_{name}`,
-//! with `made_id` in the part's metadata; a result finds its call by name, arguments and order. A result to which no
+//! with `made_id` in the part's `form`; a result finds its call by name, arguments and order. A result to which no
 //! call stands in the conversation brings the call along; the model's message that is made of it is marked `implied`.
 //!
 //! Options, under the dialect's name: any field of the request's top level (`connectors`, `documents`,
@@ -11,7 +11,7 @@
 //!
 //! Metadata under its name. On answers: `response_id`, `documents`, `search_results`, `search_queries`, and of `meta`
 //! what is not counted in tokens (`billed_units`, `api_version`, `warnings`); the repeated `chat_history` is not kept.
-//! On messages: `in_history`, for an operator's message that does not stand in the preamble. On tools:
+//! In the `form` of messages: `in_history`, for an operator's message that does not stand in the preamble. On tools:
 //! `parameter_definitions`, where a JSON Schema cannot say the same.
 
 mod accept;
@@ -30,6 +30,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
@@ -39,9 +40,37 @@ const NAME: &str = "cohere-v1-chat";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CohereV1;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::ParallelTools,
+    Feature::ToolChoice,
+    Feature::StrictTools,
+    Feature::ToolErrors,
+    Feature::Images,
+    Feature::Audio,
+    Feature::Video,
+    Feature::Documents,
+    Feature::MediaUrls,
+    Feature::Reasoning,
+    Feature::ReasoningEffort,
+    Feature::ReasoningBudget,
+    Feature::Signatures,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheMarks,
+    Feature::CacheKey,
+    Feature::Names,
+    Feature::User,
+    Feature::Metadata,
+];
+
 impl Dialect for CohereV1 {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities { features: Features::OF_REQUESTS.without(LOST), free_arguments: false, ..Abilities::default() }
     }
 
     fn paths(&self) -> &'static [&'static str] {

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use sabir_core::chat::{ChatRequest, Content, Message, ResponseFormat, Role, ToolCall, ToolResult};
+use sabir_core::chat::{ChatRequest, Content, Message, Role, ToolCall, ToolResult};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::Value;
 
 use super::NAME;
 use super::tools::write_tool;
+use crate::cohere::write_format;
 use crate::json::{List, Object, object_text};
 use crate::shared::{Losses, path};
 
@@ -52,20 +53,7 @@ impl<'r> Writer<'r> {
         }
         body.some("frequency_penalty", request.frequency_penalty);
         body.some("presence_penalty", request.presence_penalty);
-        match &request.response_format {
-            Some(ResponseFormat::Text) => {
-                body.raw("response_format", r#"{"type":"text"}"#);
-            }
-            Some(ResponseFormat::Json) => {
-                body.raw("response_format", r#"{"type":"json_object"}"#);
-            }
-            _ => {}
-        }
-        if let Some(schema) = self.losses.schema(request) {
-            body.object("response_format", |to| {
-                to.field("type", "json_object").field("schema", schema);
-            });
-        }
+        write_format(request, "schema", &mut body, &mut self.losses);
         body.field("stream", &request.stream);
         body.end();
         if request.reasoning.is_some() {
@@ -82,7 +70,7 @@ impl<'r> Writer<'r> {
                 Role::Assistant => self.assistant(at, message),
                 Role::System | Role::Developer => {
                     let text = self.text(at, message);
-                    if at == 0 && message.meta.of(NAME).is_none() {
+                    if at == 0 && message.meta.form(NAME, "in_history").is_none() {
                         self.preamble = Some(text);
                     } else {
                         self.entry("SYSTEM", &text, message);
@@ -140,7 +128,7 @@ impl<'r> Writer<'r> {
                 continue;
             }
             let meta = part.meta.of(NAME);
-            if meta.is_none_or(|meta| !meta.contains_key("made_id") && !meta.contains_key("id")) {
+            if part.meta.form(NAME, "made_id").is_none() && part.meta.get(NAME, "id").is_none() {
                 self.losses.lose(
                     Feature::Tools,
                     path(at, n),
@@ -153,7 +141,7 @@ impl<'r> Writer<'r> {
             }
             calls.object(|to| {
                 to.field("name", &call.name).raw("parameters", arguments.unwrap_or("{}"));
-                to.meta(meta, &["name", "parameters", "made_id"]);
+                to.meta(meta, &["name", "parameters"]);
             });
         }
         if is_implied(message) {
@@ -169,7 +157,7 @@ impl<'r> Writer<'r> {
     fn entry(&mut self, role: &str, text: &str, message: &Message) {
         self.history.object(|to| {
             to.field("role", role).field("message", text);
-            to.meta(message.meta.of(NAME), &["role", "message", "in_history"]);
+            to.meta(message.meta.of(NAME), &["role", "message"]);
         });
     }
 
@@ -236,7 +224,7 @@ impl<'r> Writer<'r> {
 
 /// Whether a message of the model's stands for the calls that their results bring along.
 fn is_implied(message: &Message) -> bool {
-    message.meta.get(NAME, "implied").is_some()
+    message.meta.form(NAME, "implied").is_some()
 }
 
 /// A text that goes as the object that it is; any other goes as `{"output": text}`.

@@ -1,18 +1,21 @@
 //! Whole answers: read from the provider, written to a client.
 
+use std::collections::HashMap;
+
 use http::HeaderMap;
-use sabir_core::chat::{ChatResponse, Content, Finish, Part};
+use sabir_core::chat::{ChatResponse, Content, Finish, Meta, Part};
 use sabir_core::dialect::{Answer, Responded};
 use sabir_core::drive::client::decode_whole;
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::wire::{citation_part, read_call};
 use super::{CohereV1, NAME};
 use crate::cohere::{BESIDE_TOKENS, failure, finish_word, inside, read_usage, write_usage};
 use crate::json::{Fields, List, Object, Wrong, object_text, value_of, write_json};
+use crate::lines::are_lines;
 use crate::shared::{Losses, made_id};
+use crate::texts::Texts;
 
 /// What was answered.
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
@@ -21,7 +24,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
         return Err(failure(status, headers, body));
     }
     let body = body.trim_ascii();
-    if body.starts_with(b"data:") || body.starts_with(b"event:") || is_lines(body) {
+    if body.starts_with(b"data:") || body.starts_with(b"event:") || are_lines(body) {
         // A stream that calls itself JSON.
         return decode_whole(&CohereV1, status, &HeaderMap::new(), body, true);
     }
@@ -37,20 +40,27 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
     Ok(sink.into_response())
 }
 
-/// Whether a body is events, one a line.
-fn is_lines(body: &[u8]) -> bool {
-    let first = body.split(|b| *b == b'\n').next().unwrap_or_default();
-    first.len() < body.len() && serde_json::from_slice::<&RawValue>(first).is_ok()
-}
-
 /// What was told so far: events say first in pieces and then again what the whole answer says.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) text: bool,
-    /// The provider's number of each call, ours, and whether its arguments have begun.
-    pub(super) calls: Vec<(u64, usize, bool)>,
+    pub(super) calls: Vec<Begun>,
+    /// Where among them a call of the provider's number stands: the last one that has it.
+    numbers: HashMap<Option<u64>, usize>,
+    /// How many of them were told whole, and how often each was.
+    whole: usize,
+    times: HashMap<(String, String), usize>,
     /// Told at the end, when the documents are known.
     pub(super) citations: Vec<Value>,
+}
+
+/// A call of which something was told.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// Our number.
+    pub(super) index: usize,
+    /// Whether there is something of its arguments.
+    pub(super) has_begun: bool,
 }
 
 impl Told {
@@ -82,37 +92,48 @@ impl Told {
         keep(fields, sink)
     }
 
-    /// The calls, whole: those that were told in pieces are complete.
+    /// Calls, whole. Those that were told in pieces are complete, in their order; what was told whole as often as it
+    /// stands here is a repeat.
     pub(super) fn whole_calls(&mut self, calls: Vec<Fields<'_>>, sink: &mut Sink) -> Result<(), Wrong> {
-        for (n, mut call) in calls.into_iter().enumerate() {
+        let mut here: HashMap<(String, String), usize> = HashMap::new();
+        for mut call in calls {
             let (name, arguments) = read_call(&mut call)?;
-            let index = match self.calls.get(n) {
-                Some((_, index, true)) => *index,
-                Some((_, index, false)) => {
-                    sink.tool_arguments(*index, &arguments);
-                    *index
-                }
-                None => {
-                    let index = self.start(n as u64, &name, sink)?;
-                    sink.tool_arguments(index, &arguments);
-                    index
-                }
-            };
-            if let Some(call) = self.calls.get_mut(n) {
-                call.2 = true;
+            let times = here.entry((name.clone(), arguments.clone())).or_default();
+            *times += 1;
+            let before = self.times.entry((name.clone(), arguments.clone())).or_default();
+            if *before >= *times {
+                continue;
+            }
+            *before += 1;
+            if self.whole == self.calls.len() {
+                self.start(None, &name, sink)?;
+            }
+            let Begun { index, has_begun } = self.calls[self.whole];
+            self.whole += 1;
+            if !has_begun {
+                sink.tool_arguments(index, &arguments);
             }
             sink.tool_end(index);
         }
         Ok(())
     }
 
+    /// The call of the provider's number that is being told in pieces; the last one without a number. One with a name
+    /// begins anew where the one of that number is whole.
+    pub(super) fn in_pieces(&mut self, theirs: Option<u64>, is_named: bool) -> Option<&mut Begun> {
+        let last = self.calls.len().checked_sub(1);
+        let at = if theirs.is_some() { self.numbers.get(&theirs).copied() } else { last };
+        self.calls.get_mut(at.filter(|at| *at >= self.whole || !is_named)?)
+    }
+
     /// A call begins.
-    pub(super) fn start(&mut self, theirs: u64, name: &str, sink: &mut Sink) -> Result<usize, Wrong> {
-        let id = made_id(self.calls.len(), name);
-        let index = sink.tool_start(&id, name).map_err(|e| Wrong::new(e.message()))?;
-        sink.tool_meta(index, NAME, "made_id", true.into());
-        self.calls.push((theirs, index, false));
-        Ok(index)
+    pub(super) fn start(&mut self, theirs: Option<u64>, name: &str, sink: &mut Sink) -> Result<(), Wrong> {
+        let at = self.calls.len();
+        let index = sink.tool_start(&made_id(at, name), name).map_err(|e| Wrong::new(e.message()))?;
+        sink.tool_meta(index, NAME, Meta::FORM, json!({"made_id": true}));
+        self.numbers.insert(theirs, at);
+        self.calls.push(Begun { index, has_begun: false });
+        Ok(())
     }
 
     /// The citations, and the end of what is open.
@@ -148,7 +169,7 @@ pub(super) fn respond(response: &ChatResponse) -> Responded {
 /// A whole answer's fields.
 pub(super) fn write_response(body: &mut Object<'_>, response: &ChatResponse, losses: &mut Losses) {
     let (calls, citations) = calls_and_citations(response, losses);
-    let (mut text, mut texts, mut is_late) = (String::new(), 0, false);
+    let (mut text, mut is_late) = (Texts::default(), false);
     for (at, part) in response.parts.iter().enumerate() {
         if matches!(part.content, Content::ToolCall(_)) || own_citation(part).is_some() {
             is_late = true;
@@ -159,15 +180,11 @@ pub(super) fn write_response(body: &mut Object<'_>, response: &ChatResponse, los
         if is_late {
             losses.order(&*path, "calls and citations stand behind all text in this dialect");
         }
-        if texts > 0 {
-            losses.joined(path);
-        }
-        texts += 1;
-        text.push_str(words);
+        text.add(path, "", words, losses);
     }
     let meta = response.meta.of(NAME);
     body.some("response_id", response.meta.get(NAME, "response_id"));
-    body.field("text", &text).field("generation_id", &response.id);
+    body.field("text", &text.text).field("generation_id", &response.id);
     body.field("finish_reason", finish_word(&response.finish, "COMPLETE", losses));
     losses.usage(&response.usage, &["cache_read", "reasoning"]);
     write_usage(body, "meta", &response.usage, Some(&response.meta), NAME);
@@ -185,7 +202,7 @@ pub(super) fn calls_and_citations(response: &ChatResponse, losses: &mut Losses) 
             write_json(citations.item(), json);
         }
         let Content::ToolCall(call) = &part.content else { continue };
-        if part.meta.get(NAME, "made_id").is_none() {
+        if part.meta.form(NAME, "made_id").is_none() {
             losses.lose(Feature::Tools, format!("parts[{at}]"), "calls have no ids in this dialect");
         }
         let arguments = object_text(&call.arguments);

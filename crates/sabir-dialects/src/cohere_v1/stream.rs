@@ -3,12 +3,13 @@
 use sabir_core::chat::{ChatResponse, Content, Event, Finish};
 use sabir_core::dialect::{Decoder, Encoder};
 use sabir_core::frame::Frame;
-use sabir_core::{Error, Loss, Result, Sink};
+use sabir_core::{Error, Feature, Loss, Result, Sink};
 
 use super::response::{Told, calls_and_citations, keep, own_citation, write_response};
 use super::wire::{CallDelta, StreamEvent};
 use crate::cohere::{code_of, finish_word, inside};
-use crate::json::{Fields, Object, Wrong, count_of, value_of};
+use crate::json::{Fields, Object, Wrong, count_of, object_text, value_of};
+use crate::lines;
 use crate::shared::Losses;
 
 /// Reads events up to `stream-end`, which says everything again.
@@ -19,12 +20,7 @@ pub(super) struct LineDecoder {
 
 impl Decoder for LineDecoder {
     fn frame(&mut self, frame: Frame<'_>, sink: &mut Sink) -> Result<()> {
-        let data = frame.data.trim_ascii();
-        // Server-sent events whose content type did not say so.
-        let data = data.strip_prefix(b"data:").map_or(data, <[u8]>::trim_ascii);
-        if data.is_empty() || data == b"[DONE]" || data.starts_with(b"event:") || data.starts_with(b":") {
-            return Ok(());
-        }
+        let Some(data) = lines::json_of(&frame) else { return Ok(()) };
         if let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(data)
             && self.frequent(&event, sink).map_err(|e| e.unreadable())?
         {
@@ -59,16 +55,16 @@ impl LineDecoder {
 
     fn call_delta(&mut self, delta: &CallDelta<'_>, sink: &mut Sink) -> Result<(), Wrong> {
         let theirs = delta.index.and_then(|index| count_of(index.get()));
-        let theirs = theirs.or(self.told.calls.last().map(|(theirs, ..)| *theirs)).unwrap_or_default();
-        let mut at = self.told.calls.iter().rposition(|(known, ..)| *known == theirs);
-        if at.is_none() && (delta.name.is_some() || delta.parameters.is_some()) {
-            self.told.start(theirs, delta.name.as_ref().map_or("", |name| &name.0), sink)?;
-            at = Some(self.told.calls.len() - 1);
-        }
-        let call = at.and_then(|at| self.told.calls.get_mut(at));
-        if let (Some((_, index, has_begun)), Some(parameters)) = (call, &delta.parameters) {
-            *has_begun |= !parameters.0.is_empty();
-            sink.tool_arguments(*index, &parameters.0);
+        let call = match self.told.in_pieces(theirs, delta.name.is_some()) {
+            None if delta.name.is_some() || delta.parameters.is_some() => {
+                self.told.start(theirs, delta.name.as_ref().map_or("", |name| &name.0), sink)?;
+                self.told.calls.last_mut()
+            }
+            call => call,
+        };
+        if let (Some(call), Some(parameters)) = (call, &delta.parameters) {
+            call.has_begun |= !parameters.0.is_empty();
+            sink.tool_arguments(call.index, &parameters.0);
         }
         Ok(())
     }
@@ -117,17 +113,12 @@ pub(super) struct LineEncoder {
     losses: Losses,
 }
 
-/// Writes one event as a line. A line end in it can only be white space between tokens.
+/// Writes one event as a line.
 fn write_event(out: &mut Vec<u8>, kind: &str, data: impl FnOnce(&mut Object<'_>)) {
-    let start = out.len();
-    let mut object = Object::new(out);
-    object.field("is_finished", &(kind == "stream-end")).field("event_type", kind);
-    data(&mut object);
-    object.end();
-    for byte in out[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
-        *byte = b' ';
-    }
-    out.push(b'\n');
+    lines::write(out, |event| {
+        event.field("is_finished", &(kind == "stream-end")).field("event_type", kind);
+        data(event);
+    });
 }
 
 fn write_delta(out: &mut Vec<u8>, index: usize, field: &str, value: &str) {
@@ -159,14 +150,12 @@ impl LineEncoder {
                 event.list("citations", &citations);
             });
         }
-        let mut losses = Losses::default();
         write_event(out, "stream-end", |event| {
             event.field("finish_reason", finish_word(&response.finish, "COMPLETE", &mut Losses::default()));
-            event.object("response", |whole| write_response(whole, response, &mut losses));
+            event.object("response", |whole| write_response(whole, response, &mut self.losses));
         });
-        // The events told arguments as they were, and everything in its order.
-        losses.0.retain(|loss| !matches!(loss.feature.as_str(), "arguments" | "order"));
-        self.losses = losses;
+        // The events told everything in its order.
+        self.losses.0.retain(|loss| loss.feature != Feature::Order);
     }
 }
 
@@ -189,7 +178,10 @@ impl Encoder for LineEncoder {
             Event::Start { id, .. } => self.start(id, out),
             Event::Text(text) => write_text(out, text),
             Event::ToolStart { index, name, .. } => write_delta(out, *index, "name", name),
-            Event::ToolArguments { index, fragment } => write_delta(out, *index, "parameters", fragment),
+            // Whole: what is no object in the end must not have been told in pieces.
+            Event::ToolEnd { index, call, .. } => {
+                write_delta(out, *index, "parameters", object_text(&call.arguments).unwrap_or("{}"));
+            }
             // Calls and citations are told with the whole answer.
             Event::Part(part) if !matches!(part.content, Content::ToolCall(_)) && own_citation(part).is_none() => {
                 if let Some(words) = Losses::default().words(String::new(), &part.content) {

@@ -1,9 +1,9 @@
 use sabir_core::ErrorKind;
-use sabir_core::chat::{ChatRequest, Content, FinishReason, Message, Part, Role, Tool};
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, FinishReason, Message, Meta, Part, Role, Tool};
 use serde_json::json;
 
 use super::{CohereV1, NAME};
-use crate::shared::trial::{accept, again, encode, stream, whole};
+use crate::shared::trial::{accept, again, encode, stream, told_again, whole};
 
 /// Recorded, shortened.
 const CALL: &str = r#"{"is_finished":false,"event_type":"stream-start","generation_id":"g1"}
@@ -24,7 +24,7 @@ const CALL_WHOLE: &str = r#"{"response_id":"r1","text":"I will look.","generatio
 fn a_call_streamed_and_whole_is_told_once() {
     let streamed = stream(&CohereV1, "application/stream+json", CALL).expect("whole");
     assert_eq!(streamed, whole(&CohereV1, 200, CALL_WHOLE).expect("whole"));
-    let call = Part::tool_call("call_0_w", "w", r#"{"a":3}"#).with_meta(NAME, "made_id", true.into());
+    let call = Part::tool_call("call_0_w", "w", r#"{"a":3}"#).with_meta(NAME, Meta::FORM, json!({"made_id": true}));
     assert_eq!(streamed.parts, [Part::text("I will look."), call]);
     assert_eq!((streamed.usage.input, streamed.usage.output), (Some(91), Some(5)), "not what is billed");
     assert_eq!(streamed.finish.reason, FinishReason::ToolCalls);
@@ -34,6 +34,54 @@ fn a_call_streamed_and_whole_is_told_once() {
     assert_eq!(stream(&CohereV1, "text/plain", &events).expect("whole"), streamed);
     // And where it calls itself JSON.
     assert_eq!(whole(&CohereV1, 200, CALL).expect("whole"), streamed);
+}
+
+#[test]
+fn what_is_no_repeat_is_a_call_of_its_own() {
+    let asks = |name: &str, a: u8| format!(r#"{{"name":"{name}","parameters":{{"a":{a}}}}}"#);
+    let event = |calls: &[String]| {
+        let calls = calls.join(",");
+        format!("{{\"event_type\":\"tool-calls-generation\",\"tool_calls\":[{calls}]}}\n")
+    };
+    let end = |calls: &[String]| {
+        let calls = calls.join(",");
+        format!("{{\"event_type\":\"stream-end\",\"response\":{{\"tool_calls\":[{calls}]}}}}\n")
+    };
+    let chunks = |a: u8| {
+        let piece = |piece: &str| {
+            format!("{{\"event_type\":\"tool-calls-chunk\",\"tool_call_delta\":{{\"index\":0,{piece}}}}}\n")
+        };
+        piece("\"name\":\"w\"") + &piece(&format!("\"parameters\":\"{{\\n  \\\"a\\\": {a}}}\""))
+    };
+    let told = |body: &str| -> Vec<(String, u8)> {
+        let read = stream(&CohereV1, "application/stream+json", body).expect("whole");
+        let arguments = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("JSON")["a"].clone();
+        let number = |json: &str| u8::try_from(arguments(json).as_u64().expect("a number")).expect("small");
+        read.tool_calls().map(|call| (call.name.clone(), number(&call.arguments))).collect()
+    };
+    let (one, two) = (asks("w", 1), asks("w", 2));
+    let both = vec![("w".to_owned(), 1), ("w".to_owned(), 2)];
+    // Each in an event of its own, with or without a last word on both.
+    let apart = event(std::slice::from_ref(&one)) + &event(std::slice::from_ref(&two));
+    assert_eq!(told(&(apart.clone() + &end(&[]))), both);
+    assert_eq!(told(&(apart.clone() + &end(std::slice::from_ref(&two)))), both);
+    assert_eq!(told(&(apart + &end(&[one.clone(), two.clone()]))), both);
+    // The same twice in one list is two calls, and a list again is none.
+    let twice = [one.clone(), one.clone()];
+    assert_eq!(told(&(event(&twice) + &event(&twice) + &end(&twice))), [("w".to_owned(), 1), ("w".to_owned(), 1)]);
+    // In pieces, whose numbers begin anew after each list.
+    let pieces = chunks(1) + &event(std::slice::from_ref(&one)) + &chunks(2) + &event(std::slice::from_ref(&two));
+    assert_eq!(told(&(pieces + &end(&[one, two]))), both);
+}
+
+#[test]
+fn arguments_cut_short_are_the_same_streamed_and_whole() {
+    let mut cut = ChatResponse::default();
+    cut.parts.push(Part::tool_call("1", "w", r#"{"a":"#));
+    cut.finish.reason = FinishReason::Length;
+    let (whole, streamed) = told_again(&CohereV1, &cut);
+    assert_eq!(whole.parts, streamed.parts);
+    assert_eq!(whole.tool_calls().next().expect("a call").arguments, "{}");
 }
 
 #[test]

@@ -13,14 +13,18 @@ use crate::shared::Losses;
 
 /// Writes a tool.
 pub(super) fn write_tool(at: usize, tool: &Tool, offered: Option<&[String]>, out: &mut List, losses: &mut Losses) {
-    let mut lose = |feature, note: &str| losses.lose(feature, format!("tools[{at}]"), note);
+    let path = format!("tools[{at}]");
     let function = match tool {
         Tool::Function(function) => function,
         Tool::Opaque { dialect, json } if dialect == NAME => return write_json(out.item(), json),
-        _ => return lose(Feature::Opaque, "a tool of another dialect alone"),
+        _ => return losses.lose(Feature::Opaque, path, "a tool of another dialect alone"),
     };
-    if offered.is_some_and(|offered| !offered.contains(&function.name)) {
+    if losses.is_withheld(at, function, offered) {
         return;
+    }
+    let mut lose = |feature, note: &str| losses.lose(feature, &*path, note);
+    if function.description.as_deref() == Some("") {
+        lose(Feature::Tools, "a description without words is as none");
     }
     if function.cache.is_some() {
         lose(Feature::CacheMarks, "not in this dialect");

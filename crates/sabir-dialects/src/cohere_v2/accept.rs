@@ -2,15 +2,16 @@
 
 use sabir_core::Result;
 use sabir_core::chat::{
-    ChatRequest, Content, Media, Message, Part, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
+    ChatRequest, Content, Media, Message, Part, ReasoningRequest, Role, Tool, ToolChoice, ToolResult,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::NAME;
 use super::wire::{plan_part, read_citation};
+use crate::cohere::read_format;
 use crate::json::{Fields, Wrong, string_of, value_of};
-use crate::shared::{read_tool, schema_format};
+use crate::shared::read_tool;
 
 /// What a client asks of us.
 pub(super) fn accept(body: &[u8]) -> Result<ChatRequest> {
@@ -56,7 +57,8 @@ fn read_request(fields: &mut Fields<'_>) -> Result<ChatRequest, Wrong> {
     if request.tool_choice.is_some() {
         fields.take("tool_choice");
     }
-    request.response_format = fields.peek("response_format").and_then(read_format);
+    request.response_format =
+        fields.peek("response_format").and_then(|json| read_format(json, &["json_schema", "schema"]));
     if request.response_format.is_some() {
         fields.take("response_format");
     }
@@ -177,22 +179,6 @@ fn read_document(block: &mut Fields<'_>) -> Result<Part, Wrong> {
     let data = document.take("data").map_or_else(String::new, |data| data.get().to_owned());
     let rest = Value::Object(document.rest()?);
     Ok(Part::text(data).with_meta(NAME, "document", rest))
-}
-
-/// A form that has a word in the vocabulary.
-fn read_format(json: &RawValue) -> Option<ResponseFormat> {
-    let mut fields = Fields::read(json, true).ok()?;
-    let kind = fields.string("type").ok()??;
-    let schema = fields.value("json_schema").ok()?.or(fields.value("schema").ok()?);
-    if !fields.is_empty() {
-        return None;
-    }
-    match (&*kind, schema) {
-        ("text", None) => Some(ResponseFormat::Text),
-        ("json_object", None) => Some(ResponseFormat::Json),
-        ("json_object", Some(schema)) => Some(schema_format(schema)),
-        _ => None,
-    }
 }
 
 fn read_thinking(json: &RawValue) -> Option<ReasoningRequest> {

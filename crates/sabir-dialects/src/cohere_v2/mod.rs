@@ -27,6 +27,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
@@ -36,9 +37,30 @@ const NAME: &str = "cohere-v2-chat";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CohereV2;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::ParallelTools,
+    Feature::ToolErrors,
+    Feature::Audio,
+    Feature::Video,
+    Feature::Documents,
+    Feature::ReasoningEffort,
+    Feature::Signatures,
+    Feature::Refusals,
+    Feature::CacheMarks,
+    Feature::CacheKey,
+    Feature::Names,
+    Feature::User,
+    Feature::Metadata,
+];
+
 impl Dialect for CohereV2 {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities { features: Features::OF_REQUESTS.without(LOST), ..Abilities::default() }
     }
 
     fn paths(&self) -> &'static [&'static str] {

@@ -26,6 +26,8 @@ pub(super) struct Said {
     pub(super) plan: String,
     pub(super) calls: List,
     pub(super) citations: List,
+    /// The place of the last text before them.
+    last: Option<String>,
 }
 
 impl Said {
@@ -44,7 +46,12 @@ impl Said {
             _ => {
                 let Some(block) = block_of(speaker, &path, part, losses) else { return };
                 if !self.calls.is_empty() || !self.citations.is_empty() {
-                    losses.order(path, "calls and citations stand behind all text in this dialect");
+                    // Of the text that they stood behind, too: it is followed by another now.
+                    for path in self.last.take().into_iter().chain([path]) {
+                        losses.order(path, "calls and citations stand behind all text in this dialect");
+                    }
+                } else {
+                    self.last = Some(path);
                 }
                 self.blocks += 1;
                 self.content.object(|to| block.write(to, part.meta.of(NAME)));
@@ -115,6 +122,8 @@ pub(super) fn block_of<'p>(speaker: Speaker, path: &str, part: &'p Part, losses:
         Content::Reasoning(thought) if speaker == Speaker::Assistant => {
             if thought.signature.is_some() || thought.encrypted.is_some() {
                 losses.signature(path);
+            } else if thought.text.is_empty() {
+                losses.part(path, &part.content);
             }
             return Some(Block::Thinking(&thought.text)).filter(|_| !thought.text.is_empty());
         }

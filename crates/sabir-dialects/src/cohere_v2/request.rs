@@ -1,14 +1,13 @@
 //! Requests, written for the provider.
 
-use sabir_core::chat::{
-    ChatRequest, Content, Effort, Message, Part, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice,
-};
+use sabir_core::chat::{ChatRequest, Content, Effort, Message, Part, ReasoningRequest, Role, Tool, ToolChoice};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
 use serde_json::json;
 
 use super::NAME;
 use super::part::{Said, Speaker};
+use crate::cohere::write_format;
 use crate::json::{List, Object};
 use crate::shared::{Losses, path, write_tool};
 
@@ -33,20 +32,7 @@ fn write_body(request: &ChatRequest, out: &mut Vec<u8>, losses: &mut Losses) {
     let mut body = Object::with(out, request.options.of(NAME));
     body.field("model", &request.model).raw("messages", messages.json()).list("tools", &tools);
     body.some("strict_tools", strict_tools(request, losses)).some("tool_choice", choice);
-    match &request.response_format {
-        Some(ResponseFormat::Text) => {
-            body.raw("response_format", r#"{"type":"text"}"#);
-        }
-        Some(ResponseFormat::Json) => {
-            body.raw("response_format", r#"{"type":"json_object"}"#);
-        }
-        _ => {}
-    }
-    if let Some(schema) = losses.schema(request) {
-        body.object("response_format", |to| {
-            to.field("type", "json_object").field("json_schema", schema);
-        });
-    }
+    write_format(request, "json_schema", &mut body, losses);
     body.some("max_tokens", request.max_tokens);
     if !request.stop.is_empty() {
         body.field("stop_sequences", &request.stop);

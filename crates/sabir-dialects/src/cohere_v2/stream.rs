@@ -15,6 +15,7 @@ use super::response::{start_call, tell_block};
 use super::wire::{StreamEvent, citation_json, plan_of, plan_part, read_citation};
 use crate::cohere::{code_of, finish_word, inside, read_usage, write_usage};
 use crate::json::{Fields, Object, Wrong, value_of};
+use crate::places::Places;
 use crate::shared::{Complaint, Losses, write_event};
 
 /// Reads events up to `message-end`. The `[DONE]` that follows it is not needed.
@@ -173,9 +174,11 @@ pub(super) struct EventEncoder {
     /// Whether the block that is open is a thought.
     open: Option<bool>,
     blocks: usize,
-    parts: usize,
+    places: Places,
     calls: usize,
     citations: usize,
+    /// The number of the last part before them.
+    last: Option<usize>,
     usage: Usage,
     losses: Losses,
 }
@@ -239,7 +242,7 @@ impl EventEncoder {
         });
     }
 
-    fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
+    fn part(&mut self, at: usize, part: &Part, out: &mut Vec<u8>) {
         match &part.content {
             Content::ToolCall(call) => {
                 let index = self.calls;
@@ -255,7 +258,7 @@ impl EventEncoder {
             }
             _ => {
                 self.close(out);
-                match block_of(Speaker::Assistant, &format!("parts[{}]", self.parts), part, &mut self.losses) {
+                match block_of(Speaker::Assistant, &format!("parts[{at}]"), part, &mut self.losses) {
                     Some(Block::Text(text)) => self.text(false, text, out),
                     Some(Block::Thinking(text)) => self.text(true, text, out),
                     Some(block) => {
@@ -269,7 +272,6 @@ impl EventEncoder {
                 self.close(out);
             }
         }
-        self.parts += 1;
     }
 
     fn citation(&mut self, citation: &Citation, out: &mut Vec<u8>) {
@@ -286,9 +288,14 @@ impl EventEncoder {
     }
 
     /// A block cannot follow a citation: the client reads those as standing behind everything.
-    fn after_citation(&mut self) {
-        if self.open.is_none() && self.citations > 0 {
-            self.losses.order(format!("parts[{}]", self.parts), "citations stand behind all else in this dialect");
+    fn after_citation(&mut self, at: usize) {
+        if self.citations == 0 {
+            self.last = Some(at);
+        } else if self.open.is_none() {
+            // Of the part that they stood behind, too: it is followed by another now.
+            for at in self.last.take().into_iter().chain([at]) {
+                self.losses.order(format!("parts[{at}]"), "citations stand behind all else in this dialect");
+            }
         }
     }
 
@@ -318,24 +325,24 @@ impl Encoder for EventEncoder {
         if !self.started && !matches!(event, Event::Start { .. }) {
             self.start(if let Event::Done(response) = event { &response.id } else { "" }, out);
         }
+        let at = self.places.of(event);
         match event {
             Event::Start { id, .. } => self.start(id, out),
             Event::Text(text) | Event::Reasoning(text) => {
-                self.after_citation();
+                self.after_citation(at);
                 self.text(matches!(event, Event::Reasoning(_)), text, out);
             }
             Event::PartEnd { signature, meta } => {
                 self.close(out);
                 if signature.is_some() {
-                    self.losses.signature(format!("parts[{}]", self.parts));
+                    self.losses.signature(format!("parts[{at}]"));
                 }
                 if meta.of(NAME).is_some() {
-                    self.losses.lose(Feature::Opaque, "parts", "metadata of a part has no place in a stream");
+                    self.losses.lose(Feature::Opaque, format!("parts[{at}].meta"), "it has no place in a stream");
                 }
-                self.parts += 1;
             }
             Event::ToolStart { index, id, name } => {
-                self.after_citation();
+                self.after_citation(at);
                 self.call(*index, id, name, "", out);
             }
             Event::ToolArguments { index, fragment } => {
@@ -347,16 +354,12 @@ impl Encoder for EventEncoder {
                     });
                 });
             }
-
-            Event::ToolEnd { index, .. } => {
-                end_call(*index, out);
-                self.parts += 1;
-            }
+            Event::ToolEnd { index, .. } => end_call(*index, out),
             Event::Part(part) => {
                 if !matches!(part.content, Content::Citation(_)) {
-                    self.after_citation();
+                    self.after_citation(at);
                 }
-                self.part(part, out);
+                self.part(at, part, out);
             }
             Event::Usage(usage) => self.usage = usage.clone(),
             Event::Done(response) => {

@@ -1,5 +1,5 @@
 use sabir_core::ErrorKind;
-use sabir_core::chat::{ChatRequest, Content, FinishReason, Message, Part, ToolChoice};
+use sabir_core::chat::{ChatRequest, Content, FinishReason, Message, Part, Tool, ToolChoice};
 use serde_json::json;
 
 use super::wire::plan_part;
@@ -168,12 +168,14 @@ fn a_request_goes_as_it_came() {
 
 #[test]
 fn what_cannot_be_carried_is_said() {
-    let mut request = ChatRequest::new("m").user("Hi").tool_choice(ToolChoice::Named("w".into()));
+    let tool = |name: &str| Tool::function(name, "", serde_json::json!({"type": "object", "properties": {}}));
+    let request = ChatRequest::new("m").user("Hi").tool(tool("v")).tool(tool("w"));
+    let mut request = request.tool_choice(ToolChoice::Named("w".into()));
     request
         .messages
         .push(Message::new(sabir_core::chat::Role::Assistant, [Part::tool_call("1", "w", "{}"), "Late.".into()]));
     request.user = Some("u".into());
     let losses = encode(&CohereV2, &request).losses;
-    let lost: Vec<&str> = losses.iter().map(|loss| loss.feature.as_str()).collect();
-    assert_eq!(lost, ["order", "tool_choice", "user"]);
+    let lost: Vec<&str> = losses.iter().map(|loss| loss.path.as_str()).collect();
+    assert_eq!(lost, ["messages[1].parts[1]", "tool_choice", "tools[0]", "user"]);
 }

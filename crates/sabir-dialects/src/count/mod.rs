@@ -4,6 +4,10 @@
 //! Each is a dialect of conversations, reshaped: the dialect writes and reads the conversation, and what is here
 //! leaves out the fields that the endpoint does not take, wraps the rest as the endpoint wants it, and changes the
 //! path. Options, metadata and quirks are the dialect's.
+#![cfg_attr(
+    not(all(feature = "anthropic", feature = "bedrock", feature = "gemini", feature = "openai-responses")),
+    allow(dead_code, unused_imports, reason = "each format needs a part of it")
+)]
 
 mod formats;
 mod wrap;

@@ -12,28 +12,22 @@ use crate::exchange::{Taken, invalid, missing, unsupported, write};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wrapping {
     /// Nothing.
-    #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai-responses"))]
     Bare,
     /// `{"generateContentRequest": {"model": "models/…", …}}`. Clients may send the bare `contents`, too.
-    #[cfg(feature = "gemini")]
     GenerateContent,
     /// `{"input": {"converse": {…}}}`.
-    #[cfg(feature = "bedrock")]
     Converse,
 }
 
 impl Wrapping {
     pub(super) fn wrap(self, body: Fields, model: &str) -> Fields {
         let (name, inner) = match self {
-            #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai-responses"))]
             Self::Bare => return body,
-            #[cfg(feature = "gemini")]
             Self::GenerateContent => {
                 let mut inner = Map::from_iter([("model".to_owned(), json!(resource(model)))]);
                 inner.extend(body);
                 ("generateContentRequest", Value::Object(inner))
             }
-            #[cfg(feature = "bedrock")]
             Self::Converse => ("input", json!({ "converse": body })),
         };
         Map::from_iter([(name.to_owned(), inner)])
@@ -41,9 +35,7 @@ impl Wrapping {
 
     pub(super) fn unwrap(self, body: &[u8]) -> Result<Cow<'_, [u8]>> {
         match self {
-            #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai-responses"))]
             Self::Bare => Ok(body.into()),
-            #[cfg(feature = "gemini")]
             Self::GenerateContent => {
                 let mut fields = Taken::body(body)?;
                 let names = ["generateContentRequest", "generate_content_request"];
@@ -55,7 +47,6 @@ impl Wrapping {
                 }
                 object(inner, name)
             }
-            #[cfg(feature = "bedrock")]
             Self::Converse => {
                 let input = Taken::body(body)?.take("input").ok_or_else(|| missing("input"))?;
                 let mut input = Taken::object(input, "input")?;
@@ -78,7 +69,6 @@ fn object(value: Value, path: &str) -> Result<Cow<'static, [u8]>> {
 }
 
 /// A model as Google names it in a body. Tuned models and endpoints are collections of their own.
-#[cfg(feature = "gemini")]
 fn resource(model: &str) -> Cow<'_, str> {
     match model.split_once('/') {
         Some(("models" | "tunedModels" | "endpoints" | "dynamic", _)) => model.into(),

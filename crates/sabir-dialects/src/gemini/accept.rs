@@ -37,12 +37,7 @@ pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
 /// A field of the body as we spell it; one that Google does not have is left as it is.
 fn spelled(name: Cow<'_, str>) -> Cow<'_, str> {
     const GOOGLES: &[&str] = &[
-        "system_instruction",
-        "tool_config",
-        "generation_config",
-        "safety_settings",
-        "cached_content",
-        "service_tier",
+        "system_instruction", "tool_config", "generation_config", "safety_settings", "cached_content", "service_tier",
         "continuation_token",
     ];
     if GOOGLES.contains(&&*name) { camel(name) } else { name }
@@ -168,12 +163,12 @@ impl Conversation {
         }
         for (n, message) in self.messages[start..].iter_mut().enumerate() {
             if n > 0 {
-                message.meta.set(NAME, TURN, "same".into());
+                message.meta.set_form(NAME, TURN, "same".into());
             } else if follows_result && message.role == Role::Tool {
-                message.meta.set(NAME, TURN, "new".into());
+                message.meta.set_form(NAME, TURN, "new".into());
             }
             if &*turn.role == "function" {
-                message.meta.set(NAME, "role", "function".into());
+                message.meta.set_form(NAME, "role", "function".into());
             }
         }
         Ok(())
@@ -218,7 +213,7 @@ fn read_tools(mut entry: Fields<'_>, tools: &mut Vec<Tool>) -> Result<(), Wrong>
         let place = format_args!("functionDeclarations[{n}]");
         let mut function = read_function(function.renamed(camel)).map_err(|e| e.within(place))?;
         if n == 0 && follows {
-            function.meta.set(NAME, SEPARATE, true.into());
+            function.meta.set_form(NAME, SEPARATE, true.into());
         }
         tools.push(Tool::Function(function));
     }
@@ -237,10 +232,16 @@ fn read_function(mut fields: Fields<'_>) -> Result<FunctionTool, Wrong> {
         parameters: fields.value("parametersJsonSchema")?,
         ..FunctionTool::default()
     };
-    if let Some(own) = fields.peek(PARAMETERS) {
-        function.parameters.get_or_insert_with(|| schema::to_json_schema(&value(own)));
-    }
+    let own = fields.take(PARAMETERS).map(value);
     function.meta = fields.meta(NAME)?;
+    if let Some(own) = own {
+        function.parameters.get_or_insert_with(|| schema::to_json_schema(&own));
+        if schema::says_more(&own) {
+            function.meta.set(NAME, PARAMETERS, own);
+        } else {
+            function.meta.set_form(NAME, PARAMETERS, own);
+        }
+    }
     Ok(function)
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 /// The most citations of one answer: a list of sources may be named again for every passage.
 const MOST: usize = 512;
-/// The longest text that is copied into a citation, in bytes; longer ones stay in the metadata alone.
-const LONGEST: usize = 4096;
+/// How many bytes of text are copied into the citations of one answer; all else stays in the metadata alone.
+const LONGEST: usize = 2 << 20;
 
 /// The citations that the candidate's fields mean.
 pub(super) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
@@ -17,7 +17,7 @@ pub(super) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
     let (grounding, cited) = (field("groundingMetadata"), field("citationMetadata"));
     let chunks = list(&grounding["groundingChunks"]);
     let mut used = vec![false; chunks.len()];
-    let mut found = Vec::new();
+    let (mut found, mut room) = (Vec::new(), LONGEST);
     'supports: for support in list(&grounding["groundingSupports"]) {
         for at in list(&support["groundingChunkIndices"]) {
             if found.len() == MOST {
@@ -26,13 +26,13 @@ pub(super) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
             let at = at.as_u64().and_then(|at| usize::try_from(at).ok()).filter(|at| *at < chunks.len());
             let Some(at) = at else { continue };
             used[at] = true;
-            found.extend(of_chunk(&chunks[at], &support["segment"]));
+            found.extend(of_chunk(&chunks[at], &support["segment"], &mut room));
         }
     }
     let unused = chunks.iter().zip(used).filter(|(_, used)| !used);
-    found.extend(unused.filter_map(|(chunk, _)| of_chunk(chunk, &Value::Null)));
+    found.extend(unused.filter_map(|(chunk, _)| of_chunk(chunk, &Value::Null, &mut room)));
     let sources = list(&cited["citations"]).iter().chain(list(&cited["citationSources"]));
-    found.extend(sources.filter_map(|source| citation(source, source)));
+    found.extend(sources.filter_map(|source| citation(source, source, &mut room)));
     found.truncate(MOST);
     found
 }
@@ -42,13 +42,18 @@ fn list(value: &Value) -> &[Value] {
 }
 
 /// A source is of the web, of the caller's own documents, or a place on a map.
-fn of_chunk(chunk: &Value, segment: &Value) -> Option<Part> {
+fn of_chunk(chunk: &Value, segment: &Value, room: &mut usize) -> Option<Part> {
     let source = ["web", "retrievedContext", "maps", "image"].iter().find_map(|kind| chunk.get(*kind))?;
-    citation(source, segment)
+    citation(source, segment, room)
 }
 
-fn citation(source: &Value, segment: &Value) -> Option<Part> {
-    let text = |name: &str| source[name].as_str().filter(|text| (1..=LONGEST).contains(&text.len())).map(str::to_owned);
+/// `room`: how many bytes of text may still be copied.
+fn citation(source: &Value, segment: &Value, room: &mut usize) -> Option<Part> {
+    let mut text = |name: &str| {
+        let text = source[name].as_str().filter(|text| (1..=*room).contains(&text.len()))?;
+        *room -= text.len();
+        Some(text.to_owned())
+    };
     let span = segment["endIndex"].as_u64().map(|end| (segment["startIndex"].as_u64().unwrap_or(0), end));
     let (url, title, quote) = (text("uri").or_else(|| text("sourceUri")), text("title"), text("text"));
     let says = url.is_some() || title.is_some() || quote.is_some();
@@ -56,7 +61,7 @@ fn citation(source: &Value, segment: &Value) -> Option<Part> {
 }
 
 /// Citations as `groundingMetadata`, for an answer whose provider gave none.
-pub(super) fn metadata(citations: &[Citation]) -> Value {
+pub(super) fn metadata(citations: &[&Citation]) -> Value {
     let (mut chunks, mut supports) = (Vec::new(), Vec::new());
     for citation in citations {
         let fields = [("uri", &citation.url), ("title", &citation.title), ("text", &citation.quote)];

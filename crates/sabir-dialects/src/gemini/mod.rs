@@ -14,11 +14,12 @@
 //! Metadata kept under this dialect's name. On parts: `thoughtSignature`, which goes back byte for byte with the part
 //! that it came with (on a thought it is the thought's signature too); any field beside a part's payload
 //! (`videoMetadata`, …); fields of the payload that have no word, under the payload's name (`functionCall`,
-//! `functionResponse`, `inlineData`, `fileData`). On messages: `turn` (`same` continues the turn before, `new` does
-//! not), `role`. On tools: `parameters` (Google's own form of the schema), `separate`. On answers: every field of the
-//! candidate that has no word (`groundingMetadata`, `safetyRatings`, …), `response` and `usageMetadata` for the
-//! fields of those objects. Options are fields of the body; those of `generationConfig` and `toolConfig` are put
-//! among ours, and `alt` is the answer's form, not a field.
+//! `functionResponse`, `inlineData`, `fileData`). On tools: `parameters` (Google's own form of the schema, where it
+//! has hints to Google alone). On answers: every field of the candidate that has no word (`groundingMetadata`,
+//! `safetyRatings`, …), `response` and `usageMetadata` for the fields of those objects. As form, on messages: `turn`
+//! (`same` continues the turn before, `new` does not), `role`; on tools: `separate`, `parameters`. Options are fields
+//! of the body; those of `generationConfig` and `toolConfig` are put among ours, and `alt` is the answer's form, not a
+//! field.
 //!
 //! `executableCode` and `toolCall` parts are uses of the provider's own tools, their input the payload as it came;
 //! `codeExecutionResult` and `toolResponse` are what those gave.
@@ -46,6 +47,8 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
+use sabir_core::schema::SchemaRules;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Endpoint, Error, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
@@ -71,9 +74,43 @@ const USAGE_FIELDS: &str = "usageMetadata";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gemini;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::ParallelTools,
+    Feature::StrictTools,
+    Feature::Signatures,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheMarks,
+    Feature::CacheKey,
+    Feature::SystemMidway,
+    Feature::Names,
+    Feature::User,
+];
+/// What `responseJsonSchema` takes (Gemini API, "Structured output").
+const SCHEMA: SchemaRules = SchemaRules {
+    all_required: false,
+    closed: false,
+    no_recursion: false,
+    only_any_of: true,
+    unknown: &[
+        "const", "minLength", "maxLength", "pattern", "multipleOf", "exclusiveMinimum", "exclusiveMaximum",
+        "uniqueItems", "minProperties", "maxProperties",
+    ],
+};
+
 impl Dialect for Gemini {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities {
+            features: Features::OF_REQUESTS.without(LOST),
+            free_arguments: false,
+            schema: SCHEMA,
+            ..Abilities::default()
+        }
     }
 
     fn paths(&self) -> &'static [&'static str] {

@@ -21,6 +21,14 @@ pub(super) fn made_id(answer: &str, n: usize) -> String {
     if plain && (1..=40).contains(&answer.len()) { format!("{MADE}{answer}_{n}") } else { format!("{MADE}{n}") }
 }
 
+pub(super) const LINE_ENDS: [char; 2] = ['\n', '\r'];
+
+/// JSON without its line ends and indentation: those are the body's, not the model's, and an event of a stream is one
+/// line. Strings in JSON have neither.
+pub(super) fn on_one_line(json: &str) -> String {
+    json.split(LINE_ENDS).map(str::trim).collect()
+}
+
 /// Metadata beside a payload.
 pub(super) fn beside(part: &wire::Part<'_>) -> Meta {
     let mut meta = Meta::default();
@@ -57,13 +65,7 @@ pub(super) fn read(mut part: wire::Part<'_>) -> Part {
 }
 
 pub(super) const PAYLOADS: &[&str] = &[
-    "inlineData",
-    "fileData",
-    "functionResponse",
-    "executableCode",
-    "codeExecutionResult",
-    "toolCall",
-    "toolResponse",
+    "inlineData", "fileData", "functionResponse", "executableCode", "codeExecutionResult", "toolCall", "toolResponse",
 ];
 
 fn content(name: &str, raw: &RawValue, meta: &mut Meta) -> Option<Content> {
@@ -91,11 +93,12 @@ fn content(name: &str, raw: &RawValue, meta: &mut Meta) -> Option<Content> {
             Content::ToolResult(ToolResult { call_id, name: filled(&mut fields, "name"), parts, is_error })
         }
         _ => {
-            let (kind, id, json) = (name.to_owned(), filled(&mut fields, "id").unwrap_or_default(), raw.get());
+            let (kind, id, json) =
+                (name.to_owned(), filled(&mut fields, "id").unwrap_or_default(), on_one_line(raw.get()));
             let tool = filled(&mut fields, "toolType").filter(|_| name == "toolCall");
             return Some(if matches!(name, "executableCode" | "toolCall") {
                 let name = tool.unwrap_or_else(|| "code_execution".to_owned());
-                Content::ServerToolUse(ServerToolUse { id, name, input: json.to_owned(), kind })
+                Content::ServerToolUse(ServerToolUse { id, name, input: json, kind })
             } else {
                 Content::ServerToolResult(ServerToolResult { use_id: id, kind, json: value(raw) })
             });

@@ -1,13 +1,15 @@
 //! Requests as a client writes them.
 
-use sabir_core::chat::{ChatRequest, Content, Effort, Part, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice};
+use sabir_core::chat::{
+    ChatRequest, Content, Effort, Meta, Part, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice,
+};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::{Value, json};
 
 use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
-use crate::json::{List, Object, merged};
+use crate::json::{List, Object, merged, title_of};
 use crate::shared::{Losses, path, percent};
 
 /// The signature by which Google lets calls pass that its models did not make: models from the third generation on
@@ -112,7 +114,7 @@ fn contents(request: &ChatRequest, out: &mut Parts) -> Result<List> {
                 return Err(invalid(&message));
             }
         };
-        let own = |field: &str| message.meta.get(NAME, field).and_then(Value::as_str);
+        let own = |field: &str| message.meta.form(NAME, field).and_then(Value::as_str);
         let role = own("role").unwrap_or(role);
         out.losses.marks(at, message);
         let mut joins = own(TURN) == Some("same");
@@ -168,7 +170,11 @@ fn tools(request: &ChatRequest, losses: &mut Losses) -> Vec<Value> {
                     (function.cache.is_some(), Feature::CacheMarks, &*format!("tools[{at}]")),
                 ]);
                 let mut own = function.meta.of(NAME).cloned().unwrap_or_default();
-                let is_apart = own.shift_remove(SEPARATE).is_some();
+                let form = own.shift_remove(Meta::FORM).unwrap_or_default();
+                let is_apart = form[SEPARATE] == true;
+                if let Some(schema) = form.get(PARAMETERS) {
+                    own.insert(PARAMETERS.to_owned(), schema.clone());
+                }
                 let schema = function.parameters.as_ref().filter(|_| !own.contains_key(PARAMETERS));
                 let (name, description) = (&function.name, &function.description);
                 let ours = json!({"name": name, "description": description, "parametersJsonSchema": schema});
@@ -217,10 +223,14 @@ fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
     let (mime, schema) = match &request.response_format {
         Some(ResponseFormat::Text) => (Some("text/plain"), None),
         Some(ResponseFormat::Json) => (Some("application/json"), None),
-        Some(ResponseFormat::JsonSchema { schema, description, .. }) => {
-            if description.is_some() {
-                losses.lose(Feature::JsonSchema, "response_format.description", "not in this dialect");
-            }
+        Some(ResponseFormat::JsonSchema { name, schema, description, strict }) => {
+            // A schema's title is read as its name.
+            let is_misnamed = title_of(schema).unwrap_or_default() != name;
+            losses.absent([
+                (is_misnamed, Feature::JsonSchema, "response_format.name"),
+                (description.is_some(), Feature::JsonSchema, "response_format.description"),
+                (*strict == Some(true), Feature::JsonSchema, "response_format.strict"),
+            ]);
             (Some("application/json"), Some(schema).filter(|_| own("responseSchema").is_none()))
         }
         _ => (None, None),
@@ -273,6 +283,7 @@ fn thinking(wanted: &ReasoningRequest, model: &str, losses: &mut Losses) -> Valu
                 Effort::Medium => 8192,
                 _ => 24576,
             };
+            lose("reasoning.effort", "this model takes tokens; those that Google itself counts for the word are sent");
             json!({"thinkingBudget": tokens, "includeThoughts": true})
         }
         (None, Some(Effort::Max)) => {

@@ -1,7 +1,7 @@
 //! Whole answers: read as a client, written as a server.
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use sabir_core::chat::{ChatResponse, Citation, Content, Finish, FinishReason};
+use sabir_core::chat::{ChatResponse, Citation, Content, Finish, FinishReason, Part};
 use sabir_core::dialect::{Answer, Responded, unreadable};
 use sabir_core::drive::client::decode_whole;
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
@@ -65,14 +65,11 @@ pub(super) fn chunk<'a>(json: &'a [u8], what: &str) -> Result<Chunk<'a>> {
 
 pub(super) fn respond(response: &ChatResponse) -> Responded {
     let mut out = Parts { answers: true, ..Parts::default() };
-    let (mut parts, mut citations) = (List::default(), Vec::new());
-    for (at, part) in response.parts.iter().enumerate() {
-        match &part.content {
-            Content::Citation(citation) => citations.push(citation.clone()),
-            _ => parts.add(out.write(part, &format!("parts[{at}]"))),
-        }
+    let mut parts = List::default();
+    for (at, part) in response.parts.iter().enumerate().filter(|(_, part)| !is_citation(part)) {
+        parts.add(out.write(part, &format!("parts[{at}]")));
     }
-    let body = last_chunk(response, &parts, &citations, &mut out.losses).into();
+    let body = last_chunk(response, &parts, &mut out.losses).into();
     Responded { headers: HeaderMap::new(), body, losses: out.losses.0 }
 }
 
@@ -101,16 +98,14 @@ pub(super) fn write_chunk(
 }
 
 /// The chunk that says why the answer ends, and all that is known of it: a whole answer is this chunk alone.
-pub(super) fn last_chunk(
-    response: &ChatResponse,
-    parts: &List,
-    citations: &[Citation],
-    losses: &mut Losses,
-) -> Vec<u8> {
+pub(super) fn last_chunk(response: &ChatResponse, parts: &List, losses: &mut Losses) -> Vec<u8> {
     let own = response.meta.of(NAME);
     let fields = |name: &str| own.and_then(|own| own.get(name)?.as_object());
     let has = |name: &str| own.is_some_and(|own| own.contains_key(name));
     let finish = finish_word(&response.finish, losses);
+    losses.stop_sequence(&response.finish);
+    let says_sources = has("groundingMetadata") || has("citationMetadata");
+    let citations = if says_sources { Vec::new() } else { citations(response, losses) };
     let feedback = fields(ANSWER_FIELDS).and_then(|fields| fields.get("promptFeedback"));
     let is_refused = response.parts.is_empty() && feedback.is_some_and(|feedback| !feedback["blockReason"].is_null());
     write_chunk(
@@ -118,8 +113,8 @@ pub(super) fn last_chunk(
         Some(finish),
         |to| {
             to.meta(own, &[ANSWER_FIELDS, USAGE_FIELDS]);
-            if !citations.is_empty() && !has("groundingMetadata") && !has("citationMetadata") {
-                to.field("groundingMetadata", &grounding::metadata(citations));
+            if !citations.is_empty() {
+                to.field("groundingMetadata", &grounding::metadata(&citations));
             }
         },
         |to| {
@@ -128,6 +123,29 @@ pub(super) fn last_chunk(
             to.meta(fields(ANSWER_FIELDS), &[]);
         },
     )
+}
+
+fn is_citation(part: &Part) -> bool {
+    matches!(part.content, Content::Citation(_))
+}
+
+/// The citations that name a source. They are told with the end, behind all texts.
+fn citations<'r>(response: &'r ChatResponse, losses: &mut Losses) -> Vec<&'r Citation> {
+    let last = response.parts.iter().rposition(|part| !is_citation(part));
+    let mut found = Vec::new();
+    for (at, part) in response.parts.iter().enumerate() {
+        let Content::Citation(citation) = &part.content else { continue };
+        let path = format!("parts[{at}]");
+        if citation.url.is_none() && citation.title.is_none() && citation.quote.is_none() {
+            losses.lose(Feature::Citations, path, "it names no source; left out");
+            continue;
+        }
+        if last.is_some_and(|last| at < last) {
+            losses.order(path, "sources are told at the end of an answer");
+        }
+        found.push(citation);
+    }
+    found
 }
 
 /// Who answers, as far as that is known.

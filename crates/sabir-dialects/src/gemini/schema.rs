@@ -7,6 +7,18 @@ use super::wire::{camel, word};
 /// The types, by their number in the protocol buffer.
 const TYPES: &[&str] = &["TYPE_UNSPECIFIED", "string", "number", "integer", "boolean", "array", "object", "null"];
 
+/// Whether a schema has hints to Google alone, which its translation leaves out.
+pub(super) fn says_more(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            let is_hint = |name: &str| matches!(name, "propertyOrdering" | "property_ordering" | "example");
+            fields.iter().any(|(name, inner)| is_hint(name) || says_more(inner))
+        }
+        Value::Array(items) => items.iter().any(says_more),
+        _ => false,
+    }
+}
+
 /// A schema as JSON Schema: types in lower case, `nullable` as a type of its own, and no hints to Google alone.
 pub(super) fn to_json_schema(schema: &Value) -> Value {
     let Value::Object(fields) = schema else { return schema.clone() };

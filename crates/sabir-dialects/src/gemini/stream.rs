@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sabir_core::chat::{ChatRequest, Citation, Content, Event, Meta, Part};
+use sabir_core::chat::{ChatRequest, Content, Event, Meta, Part};
 use sabir_core::dialect::{Decoder, Encoder, truncated};
 use sabir_core::frame::{Frame, json_array, sse};
 use sabir_core::{Error, Loss, Result, Sink};
@@ -12,6 +12,7 @@ use super::tell::Teller;
 use super::write::Parts;
 use super::{ALT, NAME, SIGNATURE, error};
 use crate::json::{List, Object};
+use crate::places::Places;
 
 /// Reads chunks. There is no end marker, and a reason to finish may be followed by more: the answer is whole where
 /// the body ends behind one.
@@ -46,12 +47,13 @@ pub(super) struct ChunkEncoder {
     model: String,
     /// Whether the open text is a thought; whether it was closed and may be followed by another of its kind.
     open: Option<(bool, bool)>,
-    /// Calls that wait for those that began before them, by number; and how many are written.
-    calls: BTreeMap<usize, Part>,
+    /// Calls that wait for those that began before them, by number, with their places; and how many are written.
+    calls: BTreeMap<usize, (usize, Part)>,
     called: usize,
-    citations: Vec<Citation>,
     parts: Parts,
-    count: usize,
+    places: Places,
+    /// The furthest place that something was written of.
+    written: usize,
 }
 
 /// Writes a part with a text, and what `more` writes beside it.
@@ -103,7 +105,6 @@ impl ChunkEncoder {
     }
 
     fn part_end(&mut self, signature: Option<&str>, meta: &Meta, out: &mut Vec<u8>) {
-        self.count += 1;
         // Only a thought is made of a signature alone.
         let is_thought = self.open.take().is_none_or(|(is_thought, is_closed)| is_thought || is_closed);
         let signature = signature.filter(|_| meta.get(NAME, SIGNATURE).is_none());
@@ -118,15 +119,18 @@ impl ChunkEncoder {
         self.content(&parts, out);
     }
 
-    fn whole(&mut self, part: &Part, out: &mut Vec<u8>) {
-        self.open = None;
-        self.count += 1;
-        if let Content::Citation(citation) = &part.content {
-            return self.citations.push(citation.clone());
+    fn whole(&mut self, part: &Part, place: usize, out: &mut Vec<u8>) {
+        // Sources go with the end.
+        if matches!(part.content, Content::Citation(_)) {
+            return;
         }
-        let mut parts = List::default();
-        parts.add(self.parts.write(part, &format!("parts[{}]", self.count - 1)));
+        let (path, mut parts) = (format!("parts[{place}]"), List::default());
+        if place < self.written {
+            self.parts.losses.order(&*path, "a call goes when it is whole, behind what came meanwhile");
+        }
+        parts.add(self.parts.write(part, &path));
         if !parts.is_empty() {
+            self.open = None;
             self.content(&parts, out);
         }
     }
@@ -138,25 +142,30 @@ impl Encoder for ChunkEncoder {
     }
 
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let place = self.places.of(event);
+        if matches!(event, Event::Text(_) | Event::Reasoning(_) | Event::Part(_)) {
+            self.written = place;
+        }
         match event {
             Event::Start { id, model } => (self.id, self.model) = (id.clone(), model.clone()),
             Event::Text(text) => self.delta(false, text, out),
             Event::Reasoning(text) => self.delta(true, text, out),
             Event::PartEnd { signature, meta } => self.part_end(signature.as_deref(), meta, out),
             Event::ToolEnd { index, call, meta } => {
-                self.calls.insert(*index, Part { meta: meta.clone(), ..Content::ToolCall(call.clone()).into() });
-                while let Some(part) = self.calls.remove(&self.called) {
+                let part = Part { meta: meta.clone(), ..Content::ToolCall(call.clone()).into() };
+                self.calls.insert(*index, (place, part));
+                while let Some((place, part)) = self.calls.remove(&self.called) {
                     self.called += 1;
-                    self.whole(&part, out);
+                    self.whole(&part, place, out);
                 }
             }
-            Event::Part(part) => self.whole(part, out),
+            Event::Part(part) => self.whole(part, place, out),
             Event::Done(response) => {
                 let mut parts = List::default();
                 if self.has_begun {
                     write_text(&mut parts, false, "", |_| {});
                 }
-                let json = last_chunk(response, &parts, &self.citations, &mut self.parts.losses);
+                let json = last_chunk(response, &parts, &mut self.parts.losses);
                 self.end(json, out);
             }
             // Arguments wait for their call, and the last usage comes with the end.

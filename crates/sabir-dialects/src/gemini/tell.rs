@@ -2,6 +2,7 @@
 
 use sabir_core::chat::{Finish, FinishReason, Meta, Part};
 use sabir_core::{Feature, Loss, Result, Sink};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::response::read_finish;
@@ -162,7 +163,10 @@ impl Teller {
                 sink.tool_meta(number, NAME, name, field.clone());
             }
             if is_whole {
-                sink.tool_arguments(number, call.args.map_or("", |raw| raw.get()));
+                let args = call.args.map_or("", RawValue::get);
+                // A client's own arguments stay as they are.
+                let args = if self.keeps_empty { args.into() } else { part::on_one_line(args) };
+                sink.tool_arguments(number, &args);
                 sink.tool_end(number);
                 return Ok(());
             }

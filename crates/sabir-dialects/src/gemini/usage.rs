@@ -89,6 +89,7 @@ pub(super) fn write(usage: &Usage, beside: Option<&Map<String, Value>>, to: &mut
     if usage.is_unknown() {
         return;
     }
+    let usage = &*losses.summed(usage);
     let prompt = usage.input_total();
     let media = [usage.output, usage.audio_output, usage.image_output];
     let candidates = usage.output.and(media.into_iter().flatten().try_fold(0_u64, u64::checked_add));

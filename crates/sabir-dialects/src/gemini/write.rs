@@ -1,11 +1,12 @@
 //! The parts of a turn, written: requests and answers share them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sabir_core::Feature;
 use sabir_core::chat::{Content, Media, Part, Reasoning, Source, ToolResult, to_base64};
 
-use super::part::{MADE, PAYLOADS, mime_of};
+use super::part::{LINE_ENDS, MADE, PAYLOADS, mime_of, on_one_line};
 use super::{NAME, SIGNATURE};
 use crate::json::{List, Object, object_text};
 use crate::shared::{Losses, feature_of};
@@ -23,9 +24,6 @@ pub(super) struct Parts {
 impl Parts {
     /// A part as JSON; `None`, and a loss, for what cannot be written.
     pub(super) fn write(&mut self, part: &Part, path: &str) -> Option<Vec<u8>> {
-        for dialect in part.meta.dialects().filter(|dialect| self.answers && *dialect != NAME) {
-            self.losses.lose(Feature::Opaque, format!("{path}.meta.{dialect}"), "another dialect's own");
-        }
         let own = part.meta.of(NAME);
         let (mut out, mut written) = (Vec::new(), "");
         let mut to = Object::new(&mut out);
@@ -74,6 +72,10 @@ impl Parts {
                 return None;
             }
         }
+        if reasoning.text.is_empty() && own.is_none() && reasoning.signature.is_none() {
+            self.losses.lose(Feature::Reasoning, path, "an empty thought; left out");
+            return None;
+        }
         // A client sends back whatever it was given; Google refuses a signature that is not its own.
         let signature = own.or(reasoning.signature.as_deref().filter(|_| self.answers));
         if signature.is_none() && reasoning.signature.is_some() {
@@ -87,11 +89,15 @@ impl Parts {
         match content {
             Content::ToolCall(call) => {
                 self.called.insert(call.id.clone(), call.name.clone());
-                let args = object_text(&call.arguments);
+                let mut args = object_text(&call.arguments).map(Cow::Borrowed);
+                if let Some(args) = args.as_mut().filter(|args| self.answers && args.contains(LINE_ENDS)) {
+                    *args = on_one_line(args).into();
+                    self.losses.lose(Feature::Tools, path, "line ends between tokens of the arguments are left out");
+                }
                 if args.is_none() && !call.arguments.trim().is_empty() {
                     self.losses.lose(Feature::Tools, path, "arguments that are not a JSON object became {}");
                 }
-                to.some("id", sent_id(&call.id)).field("name", &call.name).raw("args", args.unwrap_or("{}"));
+                to.some("id", sent_id(&call.id)).field("name", &call.name).raw("args", args.as_deref().unwrap_or("{}"));
             }
             Content::ToolResult(result) => self.result(result, path, to),
             Content::Image(media) | Content::Audio(media) | Content::Video(media) => {
@@ -121,7 +127,13 @@ impl Parts {
             let path = format!("{path}.parts[{at}]");
             self.losses.absent([(part.cache.is_some(), Feature::CacheMarks, &*path)]);
             match part.as_text() {
-                Some(said) => text.get_or_insert_default().push_str(said),
+                Some(said) => {
+                    let text = text.get_or_insert_default();
+                    if !text.is_empty() && !said.is_empty() {
+                        self.losses.joined(path);
+                    }
+                    text.push_str(said);
+                }
                 None => media.add(self.write(part, &path)),
             }
         }

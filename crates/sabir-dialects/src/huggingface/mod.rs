@@ -12,7 +12,7 @@
 //! ```
 //!
 //! which is stated as a loss; so is everything that is not text. The text of a streamed answer is that of its tokens,
-//! without the special ones (`</s>`, `<|eot_id|>`); where the last event says another, that is kept as metadata.
+//! without the special ones (`</s>`, `<|eot_id|>`); where the last event says another, that is stated as a loss.
 //!
 //! | quirk | value | meaning |
 //! |---|---|---|
@@ -27,8 +27,8 @@
 //! the parameters that Sabir writes. `route` is set for clients that posted to `/generate`, as they are answered with
 //! an object and not with a list; it is no field of the body.
 //!
-//! Metadata of answers under its name: `details` (tokens, prefill, seed …), `generated_text`, and what else stands
-//! beside the text (`warnings`, `conversation`).
+//! Metadata of answers under its name: `details` (tokens, prefill, seed …), and what else stands beside the text
+//! (`warnings`, `conversation`).
 //!
 //! A model that is still loading is [`Overloaded`](sabir_core::ErrorKind::Overloaded), with its `estimated_time` as
 //! the time to wait: a retry layer waits, a client without one fails. Or the service waits: the option
@@ -50,6 +50,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
@@ -59,9 +60,41 @@ const NAME: &str = "huggingface-textgen";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextGeneration;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::Tools,
+    Feature::ParallelTools,
+    Feature::ToolChoice,
+    Feature::StrictTools,
+    Feature::ToolErrors,
+    Feature::Images,
+    Feature::Audio,
+    Feature::Video,
+    Feature::Documents,
+    Feature::MediaUrls,
+    Feature::Reasoning,
+    Feature::ReasoningEffort,
+    Feature::ReasoningBudget,
+    Feature::Signatures,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheMarks,
+    Feature::CacheKey,
+    Feature::SystemPrompt,
+    Feature::SystemMidway,
+    Feature::Names,
+    Feature::PresencePenalty,
+    Feature::User,
+    Feature::Metadata,
+];
+
 impl Dialect for TextGeneration {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities { features: Features::OF_REQUESTS.without(LOST), ..Abilities::default() }
     }
 
     fn paths(&self) -> &'static [&'static str] {

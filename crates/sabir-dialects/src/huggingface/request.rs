@@ -1,7 +1,7 @@
 //! Requests, written for the provider.
 
 use http::{HeaderName, HeaderValue};
-use sabir_core::chat::{ChatRequest, Content, Message, ReasoningRequest, ResponseFormat, Role, Tool};
+use sabir_core::chat::{ChatRequest, Content, Message, ReasoningRequest, ResponseFormat, Tool};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
 use serde_json::{Map, Value};
@@ -112,14 +112,8 @@ fn lose_the_rest(request: &ChatRequest, losses: &mut Losses) {
 /// The conversation as one prompt.
 fn inputs(messages: &[Message], losses: &mut Losses) -> String {
     let turns = messages.iter().enumerate().map(|(at, message)| (message, text(at, message, losses)));
-    let mut turns: Vec<(&Message, String)> = turns.collect();
-    if let [(message, text)] = turns.as_mut_slice()
-        && message.role == Role::User
-    {
-        return std::mem::take(text);
-    }
-    losses.lose(Feature::Other("turns".into()), "messages", "the conversation goes as one prompt, each turn named");
-    one_prompt(&turns)
+    let turns = turns.collect();
+    one_prompt(turns, losses)
 }
 
 /// All words of a message.

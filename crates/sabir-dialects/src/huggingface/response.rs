@@ -11,6 +11,7 @@ use super::wire::{tell_details, write_details};
 use super::{NAME, TextGeneration, error};
 use crate::json::{Fields, Object, Wrong, count_of};
 use crate::shared::Losses;
+use crate::texts::Texts;
 
 /// What was answered.
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
@@ -91,14 +92,11 @@ pub(super) fn respond(response: &ChatResponse, request: &ChatRequest) -> Respond
 
 /// All words of an answer.
 pub(super) fn text_of(response: &ChatResponse, losses: &mut Losses) -> String {
-    let mut texts: Vec<&str> = Vec::new();
+    let mut texts = Texts::default();
     for (at, part) in response.parts.iter().enumerate() {
         let path = format!("parts[{at}]");
         let Some(words) = losses.words(path.clone(), &part.content) else { continue };
-        if !texts.is_empty() {
-            losses.joined(path);
-        }
-        texts.push(words);
+        texts.add(path, "", words, losses);
     }
-    texts.concat()
+    texts.text
 }

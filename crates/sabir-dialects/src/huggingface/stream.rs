@@ -3,11 +3,11 @@
 use sabir_core::chat::{ChatResponse, Event};
 use sabir_core::dialect::{Decoder, Encoder};
 use sabir_core::frame::Frame;
-use sabir_core::{Error, Loss, Result, Sink};
+use sabir_core::{Error, Feature, Loss, Result, Sink};
 
+use super::error;
 use super::response::text_of;
 use super::wire::{TokenEvent, tell_details, write_details};
-use super::{NAME, error};
 use crate::json::{Fields, Object, Text, Wrong};
 use crate::shared::Losses;
 
@@ -51,7 +51,8 @@ fn last(text: Option<String>, details: Option<&serde_json::value::RawValue>, sin
         if let Some(rest) = text.strip_prefix(&told) {
             sink.text(rest);
         } else if text.trim() != told.trim() {
-            sink.response_mut().meta.set(NAME, "generated_text", text.into());
+            let note = "the text that the last event repeats is not that of the tokens; left out";
+            sink.loss(Loss::new(Feature::Opaque, "generated_text", note));
         }
     }
     if let Some(details) = details.and_then(|details| Fields::read(details, false).ok()) {

@@ -25,7 +25,7 @@ fn the_text_is_that_of_the_tokens() {
     assert_eq!(read.text(), " How so");
     assert_eq!((read.usage.input, read.usage.output), (Some(4), Some(3)));
     assert_eq!((&read.finish.reason, read.finish.raw.as_deref()), (&FinishReason::Stop, Some("eos_token")));
-    assert_eq!(read.meta.get(NAME, "generated_text"), Some(&json!("Say: How so")));
+    assert_eq!(read.losses[0].path, "generated_text");
     assert_eq!(read.meta.get(NAME, "details"), Some(&json!({"seed": 7})));
     // Where the tokens have no text, the last event's is all there is; its details may be null.
     let bare = r#"data: {"token":{"id":5,"text":"","special":false},"generated_text":"Yes.","details":null}"#;

@@ -51,6 +51,7 @@ pub(super) fn tell_details(mut details: Fields<'_>, sink: &mut Sink) -> Result<(
 pub(super) fn write_details(to: &mut Object<'_>, response: &ChatResponse, whole: bool, losses: &mut Losses) {
     let usage = &response.usage;
     losses.usage(usage, &[]);
+    losses.stop_sequence(&response.finish);
     let (word, is_said) = finish_word(&response.finish);
     if !is_said {
         losses.finish();

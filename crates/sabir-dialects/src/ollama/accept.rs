@@ -138,7 +138,7 @@ fn read_message(api: Api, mut fields: Fields<'_>, calls: &mut Calls) -> Result<M
     }
     let mut meta = fields.meta(api.name())?;
     if nameless {
-        meta.set(api.name(), "nameless", true.into());
+        meta.set_form(api.name(), "nameless", true.into());
     }
     Ok(Message { meta, ..Message::new(role, parts) })
 }

@@ -2,7 +2,7 @@
 //! URL that ends in `/api`, or in the `/v1` of its OpenAI-compatible API, is taken without that.
 //!
 //! Both stream lines of JSON unless `stream` is `false`. Calls come whole, with their arguments as an object, and
-//! often without an id: those that we make are `call_{n}_{name}`, with `made_id` in the part's metadata. A result
+//! often without an id: those that we make are `call_{n}_{name}`, with `made_id` in the part's `form`. A result
 //! finds its call by `tool_call_id`, else by `tool_name`, else by order.
 //!
 //! `generate` has one prompt. A single message of the user's (after one of the operator's, which is `system`) goes as
@@ -32,6 +32,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// Which of the two is spoken.
@@ -49,7 +50,39 @@ impl Api {
             Self::Generate => "ollama-generate",
         }
     }
+
+    fn abilities(self) -> Abilities {
+        let features = Features::OF_REQUESTS.without(LOST);
+        let features = match self {
+            Self::Chat => features,
+            Self::Generate => features.without(LOST_IN_A_PROMPT),
+        };
+        Abilities { features, free_arguments: false, ..Abilities::default() }
+    }
 }
+
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::ParallelTools,
+    Feature::ToolChoice,
+    Feature::StrictTools,
+    Feature::ToolErrors,
+    Feature::Audio,
+    Feature::Video,
+    Feature::Documents,
+    Feature::MediaUrls,
+    Feature::ReasoningBudget,
+    Feature::Signatures,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheMarks,
+    Feature::CacheKey,
+    Feature::Names,
+    Feature::User,
+    Feature::Metadata,
+];
+/// And what one prompt cannot.
+const LOST_IN_A_PROMPT: &[Feature] = &[Feature::Tools, Feature::Reasoning, Feature::SystemMidway];
 
 /// Ollama's chat.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,6 +103,10 @@ macro_rules! speak {
         impl Dialect for $dialect {
             fn name(&self) -> &'static str {
                 $api.name()
+            }
+
+            fn abilities(&self, _: &Quirks) -> Abilities {
+                $api.abilities()
             }
 
             fn paths(&self) -> &'static [&'static str] {

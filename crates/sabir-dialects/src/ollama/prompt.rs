@@ -16,38 +16,26 @@ pub(super) fn write(request: &ChatRequest, body: &mut Object<'_>, losses: &mut L
     let skipped = request.messages.len() - messages.len();
     if let Some(system) = system {
         let said = say(0, system, losses);
-        body.field("system", &said.text);
+        body.field("system", &said.into_text());
     }
     let mut images = Vec::new();
     let mut turns = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         let said = say(skipped + at, message, losses);
-        images.extend(said.images);
-        turns.push((message, said.text));
+        images.extend_from_slice(&said.images);
+        turns.push((message, said.into_text()));
     }
-    body.field("prompt", &prompt_of(&turns, losses));
+    body.field("prompt", &one_prompt(turns, losses));
     if !images.is_empty() {
         body.field("images", &images);
     }
-    if !request.tools.is_empty() || request.tool_choice.is_some() {
-        losses.lose(Feature::Tools, "tools", "there are no tools in this dialect");
-    }
+    losses.absent([
+        (!request.tools.is_empty(), Feature::Tools, "tools"),
+        (request.tool_choice.is_some(), Feature::ToolChoice, "tool_choice"),
+    ]);
     if request.tools.iter().any(|tool| matches!(tool, Tool::Opaque { .. })) {
         losses.lose(Feature::Opaque, "tools", "a tool of another dialect alone");
     }
-}
-
-fn prompt_of(turns: &[(&Message, String)], losses: &mut Losses) -> String {
-    match turns {
-        [] => return String::new(),
-        [(message, text)] if message.role == Role::User => return text.clone(),
-        _ => losses.lose(
-            Feature::Other("turns".into()),
-            "messages",
-            "the conversation goes as one prompt, each turn named",
-        ),
-    }
-    one_prompt(turns)
 }
 
 fn say(at: usize, message: &Message, losses: &mut Losses) -> Said {

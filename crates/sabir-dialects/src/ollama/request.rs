@@ -118,14 +118,14 @@ impl<'r> Writer<'r> {
                     return Err(Error::new(ErrorKind::InvalidRequest, what));
                 };
                 let own = part.meta.of(self.api.name());
-                let made = own.is_some_and(|own| own.contains_key("made_id"));
+                let made = part.meta.form(self.api.name(), "made_id").is_some();
                 self.calls.insert(&call.id, (&call.name, made));
                 calls.object(|to| {
                     to.some("id", Some(&call.id).filter(|id| !made && !id.is_empty()));
                     to.object("function", |to| {
                         to.field("name", &call.name).raw("arguments", arguments);
                     });
-                    to.meta(own, &["id", "function", "made_id"]);
+                    to.meta(own, &["id", "function"]);
                 });
                 continue;
             }
@@ -157,10 +157,9 @@ impl<'r> Writer<'r> {
         out.object(|to| {
             to.field("role", "tool");
             said.write(to, "content");
-            let has_name = meta.is_none_or(|meta| !meta.contains_key("nameless"));
-            to.some("tool_name", name.filter(|_| has_name));
+            to.some("tool_name", name.filter(|_| message.meta.form(self.api.name(), "nameless").is_none()));
             to.some("tool_call_id", Some(&result.call_id).filter(|_| has_id));
-            to.meta(meta, &["role", "content", "images", "tool_name", "tool_call_id", "nameless"]);
+            to.meta(meta, &["role", "content", "images", "tool_name", "tool_call_id"]);
         });
     }
 
@@ -169,11 +168,8 @@ impl<'r> Writer<'r> {
             return Some(false.into());
         }
         if reasoning.budget.is_some() {
-            self.losses.lose(
-                Feature::ReasoningBudget,
-                "reasoning.budget",
-                "thinking is not limited in tokens here; it is on",
-            );
+            let note = "thinking is not limited in tokens here; it is on";
+            self.losses.lose(Feature::ReasoningBudget, "reasoning.budget", note);
         }
         let near = match reasoning.effort.as_ref() {
             Some(effort @ (Effort::Low | Effort::Medium | Effort::High | Effort::Max)) => {
@@ -184,11 +180,8 @@ impl<'r> Writer<'r> {
             Some(_) => "medium",
             None => return (reasoning.enabled.is_some() || reasoning.budget.is_some()).then(|| true.into()),
         };
-        self.losses.lose(
-            Feature::ReasoningEffort,
-            "reasoning.effort",
-            "told as low, medium, high or max, whichever is near",
-        );
+        let note = "told as low, medium, high or max, whichever is near";
+        self.losses.lose(Feature::ReasoningEffort, "reasoning.effort", note);
         Some(near.into())
     }
 }

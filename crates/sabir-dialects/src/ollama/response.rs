@@ -1,16 +1,20 @@
 //! Whole answers, and the parts of any: read from the provider, written to a client.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
-use sabir_core::chat::{ChatResponse, Content, Media, Part, Source, ToolCall, from_base64};
+use sabir_core::chat::{ChatResponse, Content, Media, Meta, Part, Source, ToolCall, from_base64};
 use sabir_core::dialect::{Answer, Responded};
 use sabir_core::drive::client::decode_whole;
 use sabir_core::{Dialect, Error, ErrorKind, Feature, Result, Sink};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Api;
 use super::said::Said;
 use super::wire::{tell_end, write_end, write_start};
 use crate::json::{Fields, List, Object, Wrong, object_text, string_of};
+use crate::lines::are_lines;
 use crate::shared::{Complaint, Losses, image_mime, made_id};
 
 /// What was answered.
@@ -20,8 +24,7 @@ pub(super) fn decode(api: Api, dialect: &dyn Dialect, answer: Answer<'_>) -> Res
         return Err(Complaint::failure(status, headers, body));
     }
     let body = body.trim_ascii();
-    let first = body.split(|b| *b == b'\n').next().unwrap_or_default();
-    if first.len() < body.len() && serde_json::from_slice::<&RawValue>(first).is_ok() {
+    if are_lines(body) {
         // A stream, where `stream: false` was not said, or that calls itself JSON.
         return decode_whole(dialect, status, &HeaderMap::new(), body, true);
     }
@@ -96,7 +99,7 @@ impl Teller {
         self.calls += 1;
         let index = sink.tool_start(&id, &name).map_err(|e| Wrong::new(e.message()))?;
         if own.is_none() {
-            sink.tool_meta(index, self.api.name(), "made_id", true.into());
+            sink.tool_meta(index, self.api.name(), Meta::FORM, json!({"made_id": true}));
         }
         sink.tool_arguments(index, &text.unwrap_or_default());
         sink.tool_end(index);
@@ -114,15 +117,20 @@ fn tell_image(json: &RawValue, sink: &mut Sink) {
 
 /// Writes a call.
 pub(super) fn write_call(api: Api, part: &Part, call: &ToolCall, path: String, out: &mut List, losses: &mut Losses) {
-    let arguments = object_text(&call.arguments);
-    if arguments.is_none() {
+    let mut arguments = Cow::Borrowed(object_text(&call.arguments).unwrap_or_default());
+    if arguments.is_empty() {
         losses.lose(Feature::Tools, path, "arguments that are not a JSON object became {}");
+        arguments = "{}".into();
+    } else if arguments.contains(['\n', '\r']) {
+        // They can only stand between tokens. A whole answer says what a stream would.
+        losses.lose(Feature::Tools, path, "a streamed answer is lines: line ends in arguments became spaces");
+        arguments = arguments.replace(['\n', '\r'], " ").into();
     }
-    let is_made = part.meta.get(api.name(), "made_id").is_some();
+    let is_made = part.meta.form(api.name(), "made_id").is_some();
     out.object(|to| {
         to.some("id", Some(&call.id).filter(|id| !is_made && !id.is_empty()));
         to.object("function", |to| {
-            to.field("name", &call.name).raw("arguments", arguments.unwrap_or("{}"));
+            to.field("name", &call.name).raw("arguments", &*arguments);
         });
     });
 }

@@ -10,7 +10,10 @@ use super::said::Said;
 use super::wire::{Line, write_end, write_start};
 use super::{Api, error};
 use crate::json::{Fields, List, Object};
+use crate::lines;
+use crate::places::Places;
 use crate::shared::{Complaint, Losses};
+use crate::texts::Texts;
 
 /// Reads lines up to the one that is `done`.
 #[derive(Debug)]
@@ -26,12 +29,7 @@ impl LineDecoder {
 
 impl Decoder for LineDecoder {
     fn frame(&mut self, frame: Frame<'_>, sink: &mut Sink) -> Result<()> {
-        // Proxies that frame the lines as server-sent events.
-        let data = frame.data.trim_ascii();
-        let data = data.strip_prefix(b"data:").map_or(data, <[u8]>::trim_ascii);
-        if data.is_empty() || data == b"[DONE]" || data.starts_with(b"event:") || data.starts_with(b":") {
-            return Ok(());
-        }
+        let Some(data) = lines::json_of(&frame) else { return Ok(()) };
         if let Ok(line) = serde_json::from_slice::<Line<'_>>(data)
             && line.is_frequent()
         {
@@ -64,29 +62,31 @@ impl Decoder for LineDecoder {
 pub(super) struct LineEncoder {
     api: Api,
     model: String,
-    parts: usize,
-    /// Texts and thoughts that began: each has one of each.
-    begun: [usize; 2],
+    places: Places,
+    /// Texts and thoughts that began: there is one of each.
+    begun: [Texts; 2],
     open: bool,
     losses: Losses,
 }
 
 impl LineEncoder {
     pub(super) fn new(api: Api) -> Self {
-        Self { api, model: String::new(), parts: 0, begun: [0; 2], open: false, losses: Losses::default() }
+        Self {
+            api,
+            model: String::new(),
+            places: Places::default(),
+            begun: Default::default(),
+            open: false,
+            losses: Losses::default(),
+        }
     }
 
-    /// Writes one line. A line end in it can only be white space between tokens.
+    /// Writes one line.
     fn line(&self, response: Option<&ChatResponse>, out: &mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
-        let start = out.len();
-        let mut object = Object::new(out);
-        write_start(self.api, &mut object, &self.model, response);
-        fields(&mut object);
-        object.end();
-        for byte in out[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
-            *byte = b' ';
-        }
-        out.push(b'\n');
+        lines::write(out, |line| {
+            write_start(self.api, line, &self.model, response);
+            fields(line);
+        });
     }
 
     /// Writes a line that has more of the message.
@@ -105,25 +105,26 @@ impl LineEncoder {
         });
     }
 
-    fn text(&mut self, is_thought: bool, text: &str, out: &mut Vec<u8>) {
-        self.begin(usize::from(is_thought));
+    fn text(&mut self, at: usize, is_thought: bool, text: &str, out: &mut Vec<u8>) {
+        self.begin(at, usize::from(is_thought));
         self.message(out, if is_thought { "" } else { text }, |message| {
             message.some("thinking", Some(text).filter(|_| is_thought));
         });
     }
 
-    fn begin(&mut self, which: usize) {
+    fn begin(&mut self, at: usize, which: usize) {
         if !std::mem::replace(&mut self.open, true) {
-            if self.begun[which] > 0 {
-                self.losses.joined(format!("parts[{}]", self.parts));
-            }
-            self.begun[which] += 1;
+            self.begun[which].begin(format!("parts[{at}]"), &mut self.losses);
         }
     }
 
-    fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
+    fn part(&mut self, at: usize, part: &Part, out: &mut Vec<u8>) {
         self.open = false;
-        let path = format!("parts[{}]", self.parts);
+        if matches!(part.content, Content::Refusal { .. }) {
+            self.begin(at, 0);
+            self.open = false;
+        }
+        let path = format!("parts[{at}]");
         if let (Content::ToolCall(call), Api::Chat) = (&part.content, self.api) {
             let mut calls = List::default();
             write_call(self.api, part, call, path, &mut calls, &mut self.losses);
@@ -145,12 +146,6 @@ impl LineEncoder {
                 line.field("done", &false);
             });
         }
-        self.end_part();
-    }
-
-    fn end_part(&mut self) {
-        self.open = false;
-        self.parts += 1;
     }
 }
 
@@ -160,24 +155,25 @@ impl Encoder for LineEncoder {
     }
 
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let at = self.places.of(event);
         match event {
             Event::Start { model, .. } => self.model.clone_from(model),
-            Event::Text(text) => self.text(false, text, out),
-            Event::Reasoning(text) => self.text(true, text, out),
+            Event::Text(text) => self.text(at, false, text, out),
+            Event::Reasoning(text) => self.text(at, true, text, out),
             Event::PartEnd { signature, .. } => {
                 if signature.is_some() {
-                    self.losses.signature(format!("parts[{}]", self.parts));
+                    self.losses.signature(format!("parts[{at}]"));
                 }
-                self.end_part();
+                self.open = false;
             }
             // A call goes whole, at its end.
             Event::ToolStart { .. } | Event::ToolArguments { .. } | Event::Usage(_) => {}
             Event::ToolEnd { call, meta, .. } => {
                 let mut part = Part::from(Content::ToolCall(call.clone()));
                 part.meta = meta.clone();
-                self.part(&part, out);
+                self.part(at, &part, out);
             }
-            Event::Part(part) => self.part(part, out),
+            Event::Part(part) => self.part(at, part, out),
             Event::Done(response) => {
                 if self.model.is_empty() {
                     self.model.clone_from(&response.model);

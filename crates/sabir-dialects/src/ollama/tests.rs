@@ -1,9 +1,9 @@
-use sabir_core::chat::{ChatRequest, Content, FinishReason, Media, Message, Part};
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, FinishReason, Media, Message, Part};
 use sabir_core::{Dialect, ErrorKind, Feature};
 use serde_json::json;
 
 use super::{OllamaChat, OllamaGenerate};
-use crate::shared::trial::{accept, again, encode, stream, whole};
+use crate::shared::trial::{accept, again, encode, stream, told_again, whole};
 
 /// Recorded, shortened: a thought, a call whole and with an id, another without one.
 const CALLS: &str = r#"{"model":"qwen3:4b","created_at":"2026-01-01T00:00:00.1Z","message":{"role":"assistant","content":"","thinking":"I sh"},"done":false}
@@ -112,6 +112,24 @@ fn a_request_goes_as_it_came() {
     ] {
         assert_eq!(accept(&OllamaChat, "/", wrong).expect_err(wrong).kind(), ErrorKind::InvalidRequest, "{wrong}");
     }
+}
+
+#[test]
+fn line_ends_in_arguments_are_no_lines() {
+    let mut response = ChatResponse::default();
+    response.parts.push(Part::tool_call("1", "f", "{\n  \"a\": 1\r\n}"));
+    let (whole, streamed) = told_again(&OllamaChat, &response);
+    assert_eq!(whole.parts, streamed.parts);
+    assert_eq!(whole.tool_calls().next().expect("a call").arguments, "{   \"a\": 1  }");
+}
+
+#[test]
+fn texts_that_become_one_are_each_said() {
+    let mut response = ChatResponse::default();
+    response.parts = vec![Part::text("a"), Content::Refusal { text: "b".into() }.into(), Part::text("c")];
+    let answered = OllamaChat.respond(&response, &ChatRequest::new("m"));
+    let joined = answered.losses.iter().filter(|loss| loss.feature.as_str() == "separate_texts");
+    assert_eq!(joined.map(|loss| loss.path.as_str()).collect::<Vec<_>>(), ["parts[0]", "parts[1]", "parts[2]"]);
 }
 
 #[test]

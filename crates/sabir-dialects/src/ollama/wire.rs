@@ -1,7 +1,7 @@
 //! The format's own types: the lines of a stream, the counters and timings, why an answer ended.
 
+use sabir_core::Sink;
 use sabir_core::chat::{ChatResponse, Finish, FinishReason, Usage};
-use sabir_core::{Feature, Sink};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -76,22 +76,11 @@ pub(super) fn tell_end(api: Api, fields: &mut Fields<'_>, sink: &mut Sink) -> Re
 pub(super) fn write_end(api: Api, to: &mut Object<'_>, response: &ChatResponse, losses: &mut Losses) {
     let usage = &response.usage;
     losses.usage(usage, &[]);
+    losses.stop_sequence(&response.finish);
     to.field("done", &true).field("done_reason", done_reason(api, &response.finish, losses));
     to.some("prompt_eval_count", usage.input_total()).some("eval_count", usage.output_total());
-    to.meta(
-        response.meta.of(api.name()),
-        &[
-            "model",
-            "created_at",
-            "message",
-            "response",
-            "thinking",
-            "done",
-            "done_reason",
-            "prompt_eval_count",
-            "eval_count",
-        ],
-    );
+    let written = "model created_at message response thinking done done_reason prompt_eval_count eval_count";
+    to.meta(response.meta.of(api.name()), &written.split(' ').collect::<Vec<_>>());
 }
 
 /// Writes what every line begins with.
@@ -111,11 +100,8 @@ fn done_reason<'f>(api: Api, finish: &'f Finish, losses: &mut Losses) -> &'f str
         FinishReason::ContentFilter => "content_filter",
         FinishReason::Error => "error",
         FinishReason::Other(word) => word,
-        FinishReason::ToolCalls if api == Api::Generate => {
-            losses.lose(Feature::Tools, "finish", "there are no tools in this dialect");
-            "stop"
-        }
-        FinishReason::Pause => {
+        FinishReason::ToolCalls if api == Api::Chat => "stop",
+        FinishReason::ToolCalls | FinishReason::Pause => {
             losses.finish();
             "stop"
         }

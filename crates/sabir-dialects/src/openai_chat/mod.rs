@@ -52,6 +52,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Endpoint, Error, Result};
 
 use self::tell::Messages;
@@ -64,9 +65,42 @@ pub const NAME: &str = "openai-chat";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiChat;
 
+/// What a request cannot carry at OpenAI itself.
+const LOST: &[Feature] = &[
+    Feature::ToolErrors,
+    Feature::Reasoning,
+    Feature::ReasoningBudget,
+    Feature::Signatures,
+    Feature::Citations,
+    Feature::CacheMarks,
+    Feature::TopK,
+];
+
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, quirks: &Quirks) -> Abilities {
+        let mut features = Features::OF_REQUESTS.without(LOST);
+        for (quirk, feature) in
+            [("top_k", Feature::TopK), ("cache_control", Feature::CacheMarks), ("reasoning_echo", Feature::Reasoning)]
+        {
+            if quirks.get(quirk).is_some_and(|value| value != "none") {
+                features = features.with(&[feature]);
+            }
+        }
+        let refused = [
+            ("json_schema", Feature::JsonSchema),
+            ("cache_key", Feature::CacheKey),
+            ("strict_tools", Feature::StrictTools),
+        ];
+        for (quirk, feature) in refused {
+            if quirks.get(quirk) == Some("false") {
+                features = features.without(&[feature]);
+            }
+        }
+        Abilities { features, schema: crate::openai::STRICT, ..Abilities::default() }
     }
 
     fn paths(&self) -> &'static [&'static str] {
@@ -75,22 +109,9 @@ impl Dialect for OpenAiChat {
 
     fn quirks(&self) -> &'static [&'static str] {
         &[
-            "max_tokens_field",
-            "stream_options",
-            "system_role",
-            "reasoning_request",
-            "reasoning_echo",
-            "strict_tools",
-            "json_schema",
-            "seed_field",
-            "forced_tool",
-            "cache_control",
-            "cache_key",
-            "top_k",
-            "user_field",
-            "tool_parameters",
-            "allowed_tools",
-            "document_part",
+            "max_tokens_field", "stream_options", "system_role", "reasoning_request", "reasoning_echo", "strict_tools",
+            "json_schema", "seed_field", "forced_tool", "cache_control", "cache_key", "top_k", "user_field",
+            "tool_parameters", "allowed_tools", "document_part",
         ]
     }
 

@@ -49,7 +49,12 @@ impl Writer<'_> {
         let options = options(request, NAME, quirks);
         let mut body = Object::with(out, Some(&options));
         body.some("model", Some(&request.model).filter(|model| !model.is_empty()));
-        body.raw("messages", self.messages(&request.messages));
+        let messages = self.messages(&request.messages);
+        body.write("messages", |out| {
+            for bytes in [b"[", messages.items(), b"]"] {
+                out.extend_from_slice(bytes);
+            }
+        });
         let (choice, allowed) = request.tool_choice.as_ref().map(|choice| self.choice(choice)).unzip();
         let mut tools = List::default();
         for (at, tool) in request.tools.iter().enumerate() {
@@ -94,15 +99,15 @@ impl Writer<'_> {
         Some(known([("type", Some("ephemeral".into())), ("ttl", ttl.as_deref().map(Value::from))]).into())
     }
 
-    fn messages(&mut self, messages: &[Message]) -> Vec<u8> {
-        let mut list = List::default();
+    fn messages(&mut self, messages: &[Message]) -> List {
+        let mut list = List::with_room(1024);
         // Media in tool results wait here until all results of the turn are written.
         let mut moved = Vec::new();
         for (at, message) in messages.iter().enumerate() {
             self.message(at, message, &mut list, &mut moved);
         }
         flush(&mut moved, &mut list);
-        list.json()
+        list
     }
 
     /// One message: a `tool` message for each result in it, and one for all else.

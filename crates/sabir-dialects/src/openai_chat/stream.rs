@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::response::{NAMES, Told, finish_of, usage_of, without_text};
 use super::{NAME, part};
-use crate::json::Object;
+use crate::json::{Object, write_json};
 use crate::openai_answer::{Chunks, write_error};
 
 /// Writes chunks. Reasoning goes out as `reasoning_content`, the field that most clients read.
@@ -27,26 +27,31 @@ impl ChunkEncoder {
     }
 
     /// A chunk with a delta whose fields `write` writes.
-    fn delta(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
-        self.chunks.choice(out, |choice| {
-            choice.field("index", &0).object("delta", write).raw("finish_reason", "null");
+    fn delta(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.chunks.chunk(out, |out| {
+            out.extend_from_slice(b"{\"index\":0,\"delta\":{");
+            write(out);
+            out.extend_from_slice(b"},\"finish_reason\":null}");
         });
     }
 
     fn field<T: Serialize + ?Sized>(&self, field: &str, value: &T, out: &mut Vec<u8>) {
-        self.delta(out, |delta| _ = delta.field(field, value));
+        self.delta(out, |out| {
+            out.push(b'"');
+            out.extend_from_slice(field.as_bytes());
+            out.extend_from_slice(b"\":");
+            write_json(out, value);
+        });
     }
 
-    /// A chunk with more of a call, whose fields `write` puts in.
+    /// A chunk with more of a call, whose fields `write` writes.
     fn call(&self, index: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
-        self.delta(out, |delta| {
-            delta.write("tool_calls", |out| {
-                out.push(b'[');
-                let mut call = Object::new(out);
-                write(call.field("index", &index));
-                call.end();
-                out.push(b']');
-            });
+        self.delta(out, |out| {
+            out.extend_from_slice(b"\"tool_calls\":[");
+            let mut call = Object::new(out);
+            write(call.field("index", &index));
+            call.end();
+            out.push(b']');
         });
     }
 }
@@ -55,7 +60,7 @@ impl Encoder for ChunkEncoder {
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         if self.chunks.heed(event, &NAMES) {
             // The first chunk says who speaks.
-            self.delta(out, |delta| _ = delta.field("role", "assistant").field("content", ""));
+            self.delta(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
         }
         match event {
             Event::Start { .. } | Event::Usage(_) => {}

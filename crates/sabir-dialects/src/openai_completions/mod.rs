@@ -28,6 +28,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Endpoint, Error, Result};
 
 use self::response::Texts;
@@ -40,9 +41,42 @@ pub const NAME: &str = "openai-completions";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiCompletions;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::Tools,
+    Feature::ParallelTools,
+    Feature::ToolChoice,
+    Feature::StrictTools,
+    Feature::ToolErrors,
+    Feature::Images,
+    Feature::Audio,
+    Feature::Video,
+    Feature::Documents,
+    Feature::MediaUrls,
+    Feature::JsonOutput,
+    Feature::JsonSchema,
+    Feature::Reasoning,
+    Feature::ReasoningEffort,
+    Feature::ReasoningBudget,
+    Feature::Signatures,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheMarks,
+    Feature::CacheKey,
+    Feature::SystemPrompt,
+    Feature::SystemMidway,
+    Feature::Names,
+    Feature::TopK,
+    Feature::Metadata,
+];
+
 impl Dialect for OpenAiCompletions {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities { features: Features::OF_REQUESTS.without(LOST), ..Abilities::default() }
     }
 
     fn paths(&self) -> &'static [&'static str] {

@@ -44,10 +44,8 @@ impl Teller for Texts {
 }
 
 pub(super) fn respond(response: &ChatResponse, request: &ChatRequest) -> Responded {
-    let (mut losses, mut text) = (Losses::default(), String::new());
-    for (at, part) in response.parts.iter().enumerate() {
-        text.push_str(text_of(part, at, &mut losses));
-    }
+    let mut losses = Losses::default();
+    let text = text_of(&response.parts, &mut losses);
     lose_prompts(request, &mut losses);
     let logprobs = response.meta.get(NAME, "logprobs");
     let reason = finish_of(response, &mut losses);
@@ -63,19 +61,32 @@ pub(super) fn lose_prompts(request: &ChatRequest, losses: &mut Losses) {
     }
 }
 
-/// A part's words; what else it is, is lost.
-pub(super) fn text_of<'p>(part: &'p Part, at: usize, losses: &mut Losses) -> &'p str {
-    let (text, feature, note) = match &part.content {
-        Content::Text { text } => return text,
-        Content::Refusal { text } => (text.as_str(), Feature::Refusals, "a refusal goes as text"),
-        other => ("", feature_of(other), "a completion is text"),
-    };
-    losses.lose(feature, format!("parts[{at}]"), note);
-    text
+/// The words of an answer's parts; what else they are is lost.
+pub(super) fn text_of(parts: &[Part], losses: &mut Losses) -> String {
+    let mut all = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        let path = format!("parts[{at}]");
+        match &part.content {
+            Content::Text { .. } => {}
+            Content::Refusal { .. } => losses.lose(Feature::Refusals, path, "a refusal goes as text"),
+            other => losses.lose(feature_of(other), path, "a completion is text"),
+        }
+        all.push_str(words(part));
+    }
+    all
+}
+
+/// A part's words.
+pub(super) fn words(part: &Part) -> &str {
+    match &part.content {
+        Content::Text { text } | Content::Refusal { text } => text,
+        _ => "",
+    }
 }
 
 /// The reason in OpenAI's words; one that it has no word for passes as its provider said it.
 pub(super) fn finish_of<'r>(response: &'r ChatResponse, losses: &mut Losses) -> &'r str {
+    losses.stop_sequence(&response.finish);
     match &response.finish.reason {
         FinishReason::ToolCalls | FinishReason::Pause => {
             losses.lose(Feature::Other("finish_reason".to_owned()), "finish", "a completion can only stop");

@@ -1,11 +1,11 @@
 //! Answers as a server writes them, in chunks.
 
-use sabir_core::chat::{ChatRequest, Event, Part};
+use sabir_core::chat::{ChatRequest, Event};
 use sabir_core::dialect::Encoder;
-use sabir_core::{Error, Feature, Loss};
+use sabir_core::{Error, Loss};
 
 use super::NAME;
-use super::response::{NAMES, finish_of, lose_prompts, text_of, usage};
+use super::response::{NAMES, finish_of, lose_prompts, text_of, usage, words};
 use crate::openai_answer::{Chunks, write_error};
 use crate::shared::Losses;
 
@@ -13,7 +13,6 @@ use crate::shared::Losses;
 #[derive(Debug)]
 pub(super) struct ChunkEncoder {
     chunks: Chunks,
-    parts: usize,
     losses: Losses,
 }
 
@@ -21,18 +20,13 @@ impl ChunkEncoder {
     pub(super) fn new(request: &ChatRequest) -> Self {
         let mut losses = Losses::default();
         lose_prompts(request, &mut losses);
-        Self { chunks: Chunks::new(request, NAME), parts: 0, losses }
+        Self { chunks: Chunks::new(request, NAME), losses }
     }
 
     fn text(&self, text: &str, out: &mut Vec<u8>) {
         self.chunks.choice(out, |choice| {
             choice.field("text", text).field("index", &0).raw("logprobs", "null").raw("finish_reason", "null");
         });
-    }
-
-    fn lose(&mut self, part: &Part) {
-        text_of(part, self.parts, &mut self.losses);
-        self.parts += 1;
     }
 }
 
@@ -41,21 +35,9 @@ impl Encoder for ChunkEncoder {
         self.chunks.heed(event, &NAMES);
         match event {
             Event::Text(text) => self.text(text, out),
-            Event::Reasoning(_) if !self.losses.0.iter().any(|loss| loss.feature == Feature::Reasoning) => {
-                self.losses.lose(Feature::Reasoning, "parts", "a completion is text");
-            }
-            Event::PartEnd { .. } => self.parts += 1,
-            Event::ToolEnd { call, .. } => {
-                self.lose(&Part::tool_call(call.id.as_str(), call.name.as_str(), call.arguments.as_str()));
-            }
-            Event::Part(part) => {
-                let text = text_of(part, self.parts, &mut self.losses);
-                self.parts += 1;
-                if !text.is_empty() {
-                    self.text(text, out);
-                }
-            }
+            Event::Part(part) if !words(part).is_empty() => self.text(words(part), out),
             Event::Done(response) => {
+                text_of(&response.parts, &mut self.losses);
                 let reason = finish_of(response, &mut self.losses);
                 self.chunks.choice(out, |choice| {
                     choice.field("text", "").field("index", &0);

@@ -2,7 +2,7 @@ use http::{HeaderMap, Method, StatusCode};
 use sabir_core::chat::*;
 use sabir_core::dialect::{Answer, Asked};
 use sabir_core::drive::decode_whole;
-use sabir_core::{Dialect, Endpoint, ErrorKind, Result};
+use sabir_core::{Dialect, Endpoint, ErrorKind, Loss, Result};
 use serde_json::{Value, json};
 
 use super::{NAME, OpenAiCompletions};
@@ -93,10 +93,7 @@ fn a_conversation_is_refused_and_the_rest_is_said() {
     let (body, losses) = encoded(&request);
     assert_eq!(body["prompt"], "ab");
     let expected = [
-        "images messages[0].parts[1]",
-        "parts messages[0].parts[2]",
-        "top_k top_k",
-        "tools tools[0]",
+        "images messages[0].parts[1]", "parts messages[0].parts[2]", "top_k top_k", "tools tools[0]",
         "options options.other",
     ];
     assert_eq!(losses, expected);
@@ -172,4 +169,15 @@ fn what_a_completion_cannot_hold_is_said() {
     assert_eq!(body["choices"], json!([{"text": "Yes.", "index": 0, "logprobs": null, "finish_reason": "stop"}]));
     let losses: Vec<_> = answered.losses.iter().map(|loss| loss.feature.as_str()).collect();
     assert_eq!(losses, ["reasoning", "tools", "choices", "finish_reason"]);
+
+    // A stream loses the same, a signature without a thought too.
+    let signed = Reasoning { signature: Some("s".into()), ..Reasoning::default() };
+    response.parts.insert(0, Content::Reasoning(signed).into());
+    response.finish = Finish { stop_sequence: Some("END".into()), ..Finish::new(FinishReason::Stop) };
+    let mut encoder = OpenAiCompletions.encoder(&ChatRequest::default());
+    encoder.event(&Event::Done(Box::new(response.clone())), &mut Vec::new());
+    let paths = |losses: &[Loss]| losses.iter().map(|loss| loss.path.clone()).collect::<Vec<_>>();
+    let losses = paths(&encoder.losses());
+    assert_eq!(losses, ["parts[0]", "parts[1]", "parts[3]", "finish.stop_sequence"]);
+    assert_eq!(losses, paths(&OpenAiCompletions.respond(&response, &ChatRequest::default()).losses));
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::NAME;
 use super::item::{call_words, is_minted};
 use super::request::{goes_on, instructions};
-use super::tell::{Teller, opaque, rest_of};
+use super::tell::{Teller, keep, opaque, rest_of};
 use super::wire::text_in;
 use crate::json::{Fields, Wrong, string_of, value_of};
 use crate::openai::{read_choice, read_file, read_format, read_sound};
@@ -68,7 +68,7 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
         request.messages.insert(0, Message::system(text));
     } else if instructions(&request.messages).0.is_some() {
         // What looks like `instructions` and was an item stays one.
-        request.messages[0].meta.set(NAME, "items", true.into());
+        request.messages[0].meta.set_form(NAME, "items", true.into());
     }
     Ok(request)
 }
@@ -140,9 +140,7 @@ fn said(item: Map<String, Value>) -> Result<Message, Wrong> {
 /// What somebody else said.
 fn told(role: Role, mut item: Map<String, Value>) -> Result<Message, Wrong> {
     let mut message = Message::new(role, read_content("content", &mut item)?);
-    for (name, value) in rest_of(item, &["type", "role"]) {
-        message.meta.set(NAME, name, value);
-    }
+    keep(&mut message.meta, rest_of(item, &["type", "role"]));
     Ok(message)
 }
 
@@ -156,10 +154,7 @@ fn result(kind: &str, mut item: Map<String, Value>) -> Result<Message, Wrong> {
     if kind == "custom_tool_call_output" {
         part.meta.set(NAME, "type", "custom".into());
     }
-    let rest = rest_of(item, &["type", "name"]);
-    if !rest.is_empty() {
-        part.meta.set(NAME, "item", rest.into());
-    }
+    keep(&mut part.meta, rest_of(item, &["type", "name"]));
     Ok(Message::new(Role::Tool, [part]))
 }
 

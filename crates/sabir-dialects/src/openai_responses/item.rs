@@ -1,7 +1,7 @@
 //! From parts to items: of the model's own turns in a request, and of an answer.
 
 use sabir_core::Feature;
-use sabir_core::chat::{Citation, Content, Part, Reasoning, Source, Tool, to_base64};
+use sabir_core::chat::{Citation, Content, Meta, Part, Reasoning, Source, Tool, to_base64};
 use serde_json::{Map, Value, json};
 
 use super::NAME;
@@ -64,7 +64,7 @@ impl Items {
                 };
             }
         };
-        extend(&mut piece, part, "content");
+        extend(&mut piece, kept(&part.meta, "content"));
         self.group(part, true).content.push(piece);
     }
 
@@ -121,8 +121,8 @@ impl Items {
             self.flush();
         }
         let group = self.group.get_or_insert_with(|| Group { is_message, ..Group::default() });
-        group.continues = part.meta.get(NAME, "continues").is_some();
-        group.item.extend(kept(part, "item").cloned().unwrap_or_default());
+        group.continues = part.meta.form(NAME, "continues").is_some();
+        group.item.extend(item_of(&part.meta));
         group
     }
 
@@ -132,6 +132,9 @@ impl Items {
         let all = text.and_then(|text| text.get_mut("annotations")?.as_array_mut());
         match (all, write_citation(citation, false)) {
             (Some(all), Some(json)) => {
+                if citation.quote.is_some() && json.get("content").is_none() {
+                    self.losses.lose(Feature::Citations, format!("{path}.quote"), "only where it stands is told here");
+                }
                 all.push(json.clone());
                 return Some((all.len() - 1, json));
             }
@@ -148,7 +151,7 @@ impl Items {
             let feature = if is_sealed { Feature::Signatures } else { Feature::Reasoning };
             return self.losses.lose(feature, path, "thoughts of another origin are not taken back here");
         }
-        let is_plain = !self.streams && part.meta.get(NAME, "kind").is_some();
+        let is_plain = !self.streams && part.meta.form(NAME, "kind").is_some();
         let group = self.group(part, false);
         if !text.is_empty() && is_plain {
             group.content.push(json!({"type": "reasoning_text", "text": text}));
@@ -162,8 +165,7 @@ impl Items {
 
     /// A part that is an item of its own; `None` for one that is none.
     pub(super) fn whole(&mut self, part: &Part) -> Option<Value> {
-        let empty = Map::new();
-        let known = kept(part, "item").unwrap_or(&empty);
+        let known = &item_of(&part.meta);
         let item = match &part.content {
             Content::ToolCall(call) => {
                 let is_custom = self.is_custom(part, &call.name);
@@ -181,7 +183,7 @@ impl Items {
                 item.extend(Some(&used.id).filter(|id| !id.is_empty()).map(|id| ("id".to_owned(), id.as_str().into())));
                 item.extend(known.clone());
                 let input = || serde_json::from_str(&used.input).unwrap_or_default();
-                match (part.meta.get(NAME, "input").and_then(Value::as_str), input()) {
+                match (part.meta.form(NAME, "input").and_then(Value::as_str), input()) {
                     (Some("arguments"), _) => drop(item.insert("arguments".into(), used.input.as_str().into())),
                     (Some("action"), input) => drop(item.insert("action".into(), input)),
                     (_, Value::Object(asked)) => item.extend(asked),
@@ -240,14 +242,20 @@ pub(super) fn call_words(is_custom: bool) -> (&'static str, &'static str) {
     if is_custom { ("custom_tool_call", "input") } else { ("function_call", "arguments") }
 }
 
-/// An object kept on a part under this dialect's name.
-fn kept<'p>(part: &'p Part, field: &str) -> Option<&'p Map<String, Value>> {
-    part.meta.get(NAME, field).and_then(Value::as_object)
+/// An object kept under this dialect's name.
+pub(super) fn kept<'m>(meta: &'m Meta, field: &str) -> impl Iterator<Item = (&'m String, &'m Value)> {
+    meta.get(NAME, field).and_then(Value::as_object).into_iter().flatten()
 }
 
-/// Puts the fields kept on a part into its JSON, beside those that are there.
-pub(super) fn extend(json: &mut Value, part: &Part, field: &str) {
-    for (name, value) in kept(part, field).into_iter().flatten() {
+/// What an item said besides its content.
+pub(super) fn item_of(meta: &Meta) -> Map<String, Value> {
+    let form = meta.form(NAME, "item").and_then(Value::as_object).into_iter().flatten();
+    form.chain(kept(meta, "item")).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Puts kept fields into the JSON of a part, beside those that are there.
+pub(super) fn extend<'k>(json: &mut Value, kept: impl IntoIterator<Item = (&'k String, &'k Value)>) {
+    for (name, value) in kept {
         if json.get(name).is_none() {
             json[name] = value.clone();
         }

@@ -5,13 +5,14 @@
 //!
 //! | field | on | meaning |
 //! |---|---|---|
-//! | `item` | parts | the item's other fields: `id`, `status`, `phase`, `namespace` … |
-//! | `continues` | text, refusal, reasoning | the next part of that kind belongs to the same item |
-//! | `kind` | reasoning | `reasoning_text`: a plain thought and not a summary of one |
+//! | `item` | parts, messages | the item's other fields: `phase`, `namespace` … |
 //! | `content` | text, media | other fields of the content part: `logprobs`, `detail` … |
 //! | `type` | calls | `custom`: a call of a custom tool, whose arguments are text |
-//! | `input` | server tools | the field in which the input stood |
-//! | `items` | messages | a leading system message that was an item and not `instructions` |
+//! | `form.item` | parts, messages | the item's `id` and `status` |
+//! | `form.continues` | text, refusal, reasoning | the next part of that kind belongs to the same item |
+//! | `form.kind` | reasoning | `reasoning_text`: a plain thought and not a summary of one |
+//! | `form.input` | server tools | the field in which the input stood |
+//! | `form.items` | messages | a leading system message that was an item and not `instructions` |
 //!
 //! A reasoning item without a word, and items that have no common meaning (`computer_call`, `mcp_approval_request`,
 //! `item_reference`, `compaction` …), are opaque parts with the item as it came. Fields of the request that only this
@@ -39,6 +40,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
+use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Endpoint, Error, Result};
 
 use crate::openai_error as error;
@@ -50,9 +52,33 @@ pub const NAME: &str = "openai-responses";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiResponses;
 
+/// What a request cannot carry here.
+const LOST: &[Feature] = &[
+    Feature::ToolErrors,
+    Feature::Audio,
+    Feature::Video,
+    Feature::Reasoning,
+    Feature::ReasoningBudget,
+    Feature::Signatures,
+    Feature::Names,
+    Feature::TopK,
+    Feature::Stop,
+    Feature::Seed,
+    Feature::PresencePenalty,
+    Feature::FrequencyPenalty,
+];
+
 impl Dialect for OpenAiResponses {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn abilities(&self, _: &Quirks) -> Abilities {
+        Abilities {
+            features: Features::OF_REQUESTS.without(LOST),
+            schema: crate::openai::STRICT,
+            ..Abilities::default()
+        }
     }
 
     fn paths(&self) -> &'static [&'static str] {

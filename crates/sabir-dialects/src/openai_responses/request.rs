@@ -1,14 +1,14 @@
 //! Requests as a client writes them.
 
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Media, Message, Part, Role, Source, Tool, ToolResult,
+    ChatRequest, Content, Document, Effort, FunctionTool, Media, Message, Part, Role, Source, Tool, ToolResult,
 };
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
 use serde_json::{Map, Value, json};
 
 use super::NAME;
-use super::item::{Items, extend};
+use super::item::{Items, extend, item_of, kept};
 use crate::openai::{plain, put, write_choice, write_file, write_format};
 use crate::shared::{Losses, path};
 
@@ -153,9 +153,7 @@ fn say(message: &Message, content: &mut Vec<Value>, items: &mut Items) {
     // A tool speaks in results; what else it says is input.
     let role = if message.role == Role::Tool { "user" } else { message.role.as_str() };
     let mut item = json!({"role": role, "content": plain(std::mem::take(content), "input_text")});
-    for (name, value) in message.meta.of(NAME).into_iter().flatten().filter(|(name, _)| *name != "items") {
-        item[name] = value.clone();
-    }
+    extend(&mut item, &item_of(&message.meta));
     items.out.push(item);
 }
 
@@ -178,7 +176,7 @@ fn write_result(part: &Part, result: &ToolResult, path: &str, items: &mut Items)
     if let Some(name) = &result.name {
         item["name"] = name.as_str().into();
     }
-    extend(&mut item, part, "item");
+    extend(&mut item, &item_of(&part.meta));
     items.out.push(item);
 }
 
@@ -195,12 +193,19 @@ fn piece(part: &Part, path: &str, items: &mut Items) -> Option<Value> {
         Content::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
         content => json!({"type": "input_text", "text": items.losses.words(path.to_owned(), content)?}),
     };
+    let media = match &part.content {
+        Content::Image(media) | Content::Document(Document { media, .. }) => Some(media),
+        _ => None,
+    };
+    if media.is_some_and(|media| media.mime.is_some() && !matches!(media.source, Source::Bytes(_))) {
+        items.losses.lose(Feature::MediaUrls, format!("{path}.mime"), "the server looks for itself what is there");
+    }
     if let Some(mark) = &part.cache {
         json["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
         if mark.ttl.is_some() {
             items.losses.lose(Feature::CacheMarks, path, "a mark has no lifetime of its own here");
         }
     }
-    extend(&mut json, part, "content");
+    extend(&mut json, kept(&part.meta, "content"));
     Some(json)
 }

@@ -164,15 +164,22 @@ pub(super) fn blank(id: &str, model: &str, status: &str, request: &ChatRequest) 
 
 fn status_of<'r>(response: &'r ChatResponse, losses: &mut Losses) -> (&'r str, Option<&'static str>) {
     let refuses = || response.parts.iter().any(|part| matches!(part.content, Content::Refusal { .. }));
+    let feature = Feature::Other("finish_reason".to_owned());
+    losses.stop_sequence(&response.finish);
     match &response.finish.reason {
-        FinishReason::Stop | FinishReason::ToolCalls => ("completed", None),
         FinishReason::ContentFilter if refuses() => ("completed", None),
+        FinishReason::Stop | FinishReason::ToolCalls => {
+            if refuses() {
+                losses.lose(feature, "finish", "where the model refuses, that is how the answer ends here");
+            }
+            ("completed", None)
+        }
         FinishReason::ContentFilter => ("incomplete", Some("content_filter")),
         FinishReason::Length => ("incomplete", Some("max_output_tokens")),
         FinishReason::Other(word) if matches!(word.as_str(), "queued" | "in_progress" | "cancelled") => (word, None),
         other => {
             let note = format!("there is no status for {other}; the answer is said to be complete");
-            losses.lose(Feature::Other("finish_reason".to_owned()), "finish", &note);
+            losses.lose(feature, "finish", &note);
             ("completed", None)
         }
     }

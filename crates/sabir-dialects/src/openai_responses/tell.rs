@@ -240,9 +240,10 @@ impl Teller {
         if is_custom {
             sink.tool_meta(call, NAME, "type", "custom".into());
         }
-        let rest = rest_of(fields, &["type"]);
-        if !rest.is_empty() {
-            sink.tool_meta(call, NAME, "item", rest.into());
+        let mut kept = Meta::default();
+        keep(&mut kept, rest_of(fields, &["type"]));
+        for (field, value) in kept.of(NAME).into_iter().flatten() {
+            sink.tool_meta(call, NAME, field, value.clone());
         }
         sink.tool_end(call);
         Ok(())
@@ -269,16 +270,31 @@ fn says(value: &Value) -> bool {
 fn meta(item: Option<&Map<String, Value>>, continues: bool, kind: Kind) -> Meta {
     let mut meta = Meta::default();
     if continues {
-        meta.set(NAME, "continues", true.into());
+        meta.set_form(NAME, "continues", true.into());
     }
     if kind == Kind::Thought {
-        meta.set(NAME, "kind", "reasoning_text".into());
+        meta.set_form(NAME, "kind", "reasoning_text".into());
     }
-    // A thought without a mark is one of another origin.
-    if let Some(item) = item.filter(|item| !item.is_empty() || kind != Kind::Text) {
-        meta.set(NAME, "item", item.clone().into());
+    if let Some(item) = item {
+        keep(&mut meta, item.clone());
+        // A thought without a mark is one of another origin.
+        if kind != Kind::Text && meta.is_empty() {
+            meta.set_form(NAME, "item", json!({}));
+        }
     }
     meta
+}
+
+/// Keeps what an item says besides its content. Its id and its state are no more than form.
+pub(super) fn keep(meta: &mut Meta, item: Map<String, Value>) {
+    let (form, rest): (Map<_, _>, Map<_, _>) =
+        item.into_iter().partition(|(name, _)| matches!(name.as_str(), "id" | "status"));
+    if !form.is_empty() {
+        meta.set_form(NAME, "item", form.into());
+    }
+    if !rest.is_empty() {
+        meta.set(NAME, "item", rest.into());
+    }
 }
 
 pub(super) fn opaque(json: impl Into<Value>) -> Part {
@@ -291,7 +307,9 @@ fn image(mut fields: Map<String, Value>) -> Part {
     let mime = format!("image/{}", text("output_format").unwrap_or("png"));
     let Some(Ok(media)) = text("result").map(|data| Media::base64(data, Some(&mime))) else { return opaque(fields) };
     fields.shift_remove("result");
-    Part::image(media).with_meta(NAME, "item", rest_of(fields, &[]).into())
+    let mut part = Part::image(media);
+    keep(&mut part.meta, rest_of(fields, &["type"]));
+    part
 }
 
 fn server_tool(mut fields: Map<String, Value>, sink: &mut Sink) {
@@ -313,7 +331,9 @@ fn server_tool(mut fields: Map<String, Value>, sink: &mut Sink) {
             ("", Value::Object(asked).to_string())
         }
     };
-    let meta = Meta::default().with(NAME, "item", fields.into()).with(NAME, "input", field.into());
+    let mut meta = Meta::default();
+    keep(&mut meta, fields);
+    meta.set_form(NAME, "input", field.into());
     let used = ServerToolUse { id: id.clone(), name, input, kind: kind.clone() };
     sink.part(Part { meta, ..Content::ServerToolUse(used).into() });
     if !results.is_empty() {

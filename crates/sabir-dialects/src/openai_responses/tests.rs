@@ -3,7 +3,7 @@ use sabir_core::chat::*;
 use sabir_core::dialect::{Answer, Asked};
 use sabir_core::drive::decode_whole;
 use sabir_core::frame::{Framer, Framing};
-use sabir_core::{Dialect, Endpoint, ErrorKind, Feature, Result, Sink};
+use sabir_core::{Dialect, Endpoint, ErrorKind, Feature, Loss, Result, Sink};
 use serde_json::{Value, json};
 
 use super::{NAME, OpenAiResponses};
@@ -365,7 +365,7 @@ fn events_come_in_openais_order_and_are_counted() {
         Event::Reasoning(".".into()),
         part_end(Meta::default()),
         Event::Text("A".into()),
-        part_end(meta("continues", true.into())),
+        part_end(meta("form", json!({"continues": true}))),
         Event::Part(Content::Citation(cited).into()),
         Event::Text("B".into()),
         part_end(meta("item", json!({"phase": "final_answer"}))),
@@ -402,6 +402,38 @@ fn events_come_in_openais_order_and_are_counted() {
             {"type": "output_text", "text": "B", "annotations": []}]});
     assert_eq!(data[19]["item"], message);
     assert_eq!(data[19]["output_index"], 1);
+}
+
+#[test]
+fn what_an_answer_cannot_hold_is_said() {
+    let cited = Citation { url: Some("https://a.test".into()), quote: Some("q".into()), ..Citation::default() };
+    let mut response = ChatResponse::default();
+    response.parts = vec![Part::text("A"), Content::Citation(cited).into()];
+    response.parts.push(Content::Refusal { text: "No more.".into() }.into());
+    response.finish = Finish { stop_sequence: Some("END".into()), ..Finish::new(FinishReason::Stop) };
+    let lost = |losses: &[Loss]| losses.iter().map(|loss| loss.path.clone()).collect::<Vec<_>>();
+    let (body, losses) = super::response::body(&response, &ChatRequest::default());
+    assert_eq!(lost(&losses.0), ["parts[1].quote", "finish.stop_sequence", "finish"]);
+    let read = unary(&body).expect("an answer");
+    assert!(matches!(&read.parts[1].content, Content::Citation(c) if c.title.is_none()), "the address is no title");
+    assert_eq!(read.parts[2].meta.form(NAME, "item").expect("form")["status"], "completed");
+    assert!(read.parts.iter().all(|part| part.meta.get(NAME, "item").is_none()), "{:?}", read.parts);
+    // Citations of this dialect go as they came, with nothing made up.
+    let mut bare = answer(&items());
+    let own = json!([{"type": "url_citation", "url": "https://a.test"}]);
+    bare["output"] =
+        json!([{"type": "message", "content": [{"type": "output_text", "text": "A", "annotations": own}]}]);
+    let (body, _) = super::response::body(&unary(&bare).expect("an answer"), &ChatRequest::default());
+    assert_eq!(body["output"][0]["content"][0]["annotations"], own);
+
+    let typed = Media { mime: Some("image/png".into()), ..Media::url("https://a.test/a") };
+    let request = ChatRequest::new("m").message(Message::new(Role::User, [Part::image(typed)]));
+    assert_eq!(encoded(&request).1, ["media_urls messages[0].parts[0].mime"]);
+    // A schema without a name gets one, which is none when it is read.
+    let (name, schema) = (String::new(), json!({"type": "object"}));
+    let format = ResponseFormat::JsonSchema { name, schema, description: None, strict: None };
+    let request = ChatRequest::new("m").user("Hi").response_format(format);
+    assert_eq!(accepted(&encoded(&request).0).expect("acceptable"), request);
 }
 
 #[test]

@@ -64,14 +64,7 @@ impl Codec {
             Self::Brotli { state, whole } => {
                 let (mut input_left, mut read, mut room, mut written, mut total) = (input.len(), 0, output.len(), 0, 0);
                 let result = BrotliDecompressStream(
-                    &mut input_left,
-                    &mut read,
-                    input,
-                    &mut room,
-                    &mut written,
-                    output,
-                    &mut total,
-                    state,
+                    &mut input_left, &mut read, input, &mut room, &mut written, output, &mut total, state,
                 );
                 match result {
                     BrotliResult::ResultFailure => return Err("the brotli data is damaged".to_owned()),

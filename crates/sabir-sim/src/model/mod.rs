@@ -25,7 +25,7 @@ pub use instance::instance;
 pub const NOTICE: &str = "This is Sabir's simulator, not a language model.";
 
 /// The signature under every simulated thought.
-pub const SIGNATURE: &str = "simulated-signature";
+pub const SIGNATURE: &str = "c2ltdWxhdGVkIHNpZ25hdHVyZQ==";
 
 /// Counts a request, as its answer would count it.
 ///

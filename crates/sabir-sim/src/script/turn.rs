@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sabir_core::chat::ChatRequest;
+use sabir_core::chat::{ChatRequest, Content};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Failure, Repeat, header_map};
@@ -59,6 +59,9 @@ pub struct When {
     /// The last text of the user contains this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_contains: Option<String>,
+    /// The last message gives a tool's result whose text contains this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_contains: Option<String>,
 }
 
 /// How a text is cut into the events of a stream. The cut pieces are the text again.
@@ -107,6 +110,13 @@ impl Turn {
     #[must_use]
     pub fn when_model(mut self, contains: impl Into<String>) -> Self {
         self.when.model = Some(contains.into());
+        self
+    }
+
+    /// Keeps the turn for requests whose last message gives a tool's result that contains this.
+    #[must_use]
+    pub fn when_result(mut self, contains: impl Into<String>) -> Self {
+        self.when.result_contains = Some(contains.into());
         self
     }
 
@@ -172,11 +182,22 @@ impl When {
     pub(crate) fn fits(&self, request: &ChatRequest) -> bool {
         self.model.as_ref().is_none_or(|model| request.model.contains(model))
             && self.user_contains.as_ref().is_none_or(|text| last_user_text(request).contains(text))
+            && self.result_contains.as_ref().is_none_or(|text| last_results(request).contains(text))
     }
 
     fn is_any(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The text of the tools' results in the last message.
+fn last_results(request: &ChatRequest) -> String {
+    let parts = request.messages.last().map_or(&[][..], |message| &message.parts);
+    let results = parts.iter().filter_map(|part| match &part.content {
+        Content::ToolResult(result) => Some(result.text()),
+        _ => None,
+    });
+    results.collect()
 }
 
 impl Chunking {

@@ -159,10 +159,10 @@ impl<T: DeserializeOwned + JsonSchema> Extraction<T> {
         let json = asked
             .json(answer)
             .and_then(|json| serde_json::from_str::<Value>(&json).map_err(|error| format!("it is not JSON: {error}")));
-        let json = json.map_err(|wrong| match is_whole(answer) {
-            true => wrong,
-            false => format!("it was cut off ({}) and is not whole", answer.finish.reason),
-        })?;
+        let cut = |wrong| {
+            if is_whole(answer) { wrong } else { format!("it was cut off ({}) and is not whole", answer.finish.reason) }
+        };
+        let json = json.map_err(cut)?;
         self.shape.read(json)
     }
 

@@ -118,7 +118,9 @@ fn without_nulls(root: &Value, schema: &Value, value: &mut Value, depth: usize) 
             }
         }
         Value::Array(items) if schema.get("items").is_some() => {
-            items.iter_mut().for_each(|item| next(&schema["items"], item));
+            for item in items {
+                next(&schema["items"], item);
+            }
         }
         _ => {}
     }

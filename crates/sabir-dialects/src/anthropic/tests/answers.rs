@@ -46,12 +46,7 @@ fn answers_that_are_no_message_are_errors() {
         (400, r#"{"error":"no such field"}"#, ErrorKind::InvalidRequest, "no such field"),
         (413, r#"{"message":"prompt is too long: 9 > 8"}"#, ErrorKind::ContextTooLong, "prompt is too long: 9 > 8"),
         (422, r#"{"detail":[{"loc":["body"],"msg":"wrong"}]}"#, ErrorKind::InvalidRequest, "wrong"),
-        (
-            502,
-            "<html><head><title>Bad Gateway</title></head></html>",
-            ErrorKind::Provider,
-            "Bad Gateway",
-        ),
+        (502, "<html><head><title>Bad Gateway</title></head></html>", ErrorKind::Provider, "Bad Gateway"),
         (503, "<p>busy</p>", ErrorKind::Overloaded, "busy"),
         (500, "", ErrorKind::Provider, "HTTP 500 with an empty body"),
         (500, "oops", ErrorKind::Provider, "oops"),

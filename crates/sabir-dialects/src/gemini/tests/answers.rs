@@ -1,8 +1,10 @@
 //! Answers, read and written.
 
-use sabir_core::Feature;
-use sabir_core::chat::{ChatRequest, ChatResponse, Content, Event, FinishReason, Media, Message, Part, Role};
+use sabir_core::chat::{
+    ChatRequest, ChatResponse, Citation, Content, Event, FinishReason, Media, Message, Part, Reasoning, Role, Usage,
+};
 use sabir_core::dialect::Dialect;
+use sabir_core::{Feature, Loss};
 use serde_json::{Value, json};
 
 use super::{Gemini, NAME, array, chunk, decode, encode, last, rich, signature, sse, stream};
@@ -50,7 +52,7 @@ fn events(response: &ChatResponse) -> Vec<Event> {
             Content::Text { text } if !text.is_empty() => {
                 events.extend([Event::Text(text.clone()), Event::PartEnd { signature: None, meta }]);
             }
-            Content::Reasoning(thought) => {
+            Content::Reasoning(thought) if thought.encrypted.is_none() => {
                 let signature = thought.signature.clone();
                 events.extend([Event::Reasoning(thought.text.clone()), Event::PartEnd { signature, meta }]);
             }
@@ -129,11 +131,7 @@ fn a_signature_stays_with_its_part() {
     let expected = json!([{"text": "Hi", "thoughtSignature": "QQ=="}, {"text": "Hi"}, {"text": "Hm", "thought": true, "thoughtSignature": "QQ=="}]);
     assert_eq!((&body["contents"][1]["parts"], losses), (&expected, vec![]));
     // Another provider's signature is kept from Google, and its calls are let pass.
-    let foreign = Content::Reasoning(sabir_core::chat::Reasoning {
-        text: "Hm".into(),
-        signature: Some("x".into()),
-        encrypted: None,
-    });
+    let foreign = Content::Reasoning(Reasoning { text: "Hm".into(), signature: Some("x".into()), encrypted: None });
     let history = ChatRequest::new("gemini-3-pro").user("x").message(Message::new(
         Role::Assistant,
         [foreign.into(), Part::tool_call("c1", "f", "{}"), Part::tool_call("c2", "f", "{}")],
@@ -249,4 +247,62 @@ fn reports_of_usage_replace_and_never_add() {
         "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": u64::MAX}, {"modality": 2, "tokenCount": 5}]});
     let usage = stream(&sse(&[with(odd), last(&json!([]))])).expect("whole").usage;
     assert_eq!((usage.input, usage.audio_input, usage.output_total()), (None, None, None));
+}
+
+/// An answer as another dialect gave it: read again whole and streamed, with what was lost.
+fn told(parts: Vec<Part>, usage: Usage) -> (ChatResponse, ChatResponse, Vec<String>) {
+    let mut response = ChatResponse::default();
+    (response.parts, response.usage) = (parts, usage);
+    let responded = Gemini.respond(&response, &ChatRequest::default());
+    let whole = decode(std::str::from_utf8(&responded.body).expect("text")).expect("an answer");
+    let mut encoder = Gemini.encoder(&ChatRequest::default());
+    let mut out = Vec::new();
+    for event in events(&response) {
+        encoder.event(&event, &mut out);
+    }
+    let streamed = stream(std::str::from_utf8(&out).expect("text")).expect("an answer");
+    let paths = |losses: Vec<Loss>| losses.into_iter().map(|loss| loss.path).collect::<Vec<_>>();
+    let lost = paths(responded.losses);
+    assert_eq!(paths(encoder.losses()), lost, "a stream loses what the whole loses");
+    (whole, streamed, lost)
+}
+
+#[test]
+fn what_is_lost_between_thoughts_does_not_join_them() {
+    let sealed = Reasoning { encrypted: Some("QQ==".into()), ..Reasoning::default() };
+    let parts = vec![Part::reasoning("a"), Content::Reasoning(sealed).into(), Part::reasoning("b")];
+    let (whole, streamed, lost) = told(parts, Usage::default());
+    assert_eq!(whole.parts, [Part::reasoning("a"), Part::reasoning("b")]);
+    assert_eq!((streamed.parts, lost), (whole.parts, vec!["parts[1]".to_owned()]));
+}
+
+#[test]
+fn line_ends_of_arguments_are_said_to_be_lost() {
+    let (whole, streamed, lost) =
+        told(vec![Part::tool_call("1", "f", "{\n  \"a b\": \"c\\n\"\r\n}")], Usage::default());
+    let Content::ToolCall(call) = &whole.parts[0].content else { panic!("{whole:?}") };
+    assert_eq!((&*call.arguments, lost), (r#"{"a b": "c\n"}"#, vec!["parts[0]".to_owned()]));
+    assert_eq!(streamed.parts, whole.parts);
+}
+
+#[test]
+fn sources_without_a_name_or_a_place_are_said_to_be_lost() {
+    let source = |url: Option<&str>| {
+        Part::from(Content::Citation(Citation { url: url.map(str::to_owned), ..Citation::default() }))
+    };
+    let parts = vec![Part::text("a"), source(Some("https://a.test")), Part::text("b"), source(None)];
+    let (whole, _, lost) = told(parts, Usage::default());
+    assert_eq!(lost, ["parts[1]", "parts[3]"]);
+    assert_eq!(whole.parts.len(), 3, "{:?}", whole.parts);
+}
+
+#[test]
+fn a_stated_total_is_told_without_its_parts() {
+    let mut usage = Usage::default();
+    (usage.cache_read, usage.reasoning) = (Some(9), Some(61));
+    usage.input_from_total(Some(7));
+    usage.output_from_total(Some(9));
+    let (whole, _, lost) = told(vec![Part::text("x")], usage);
+    assert_eq!((whole.usage.input_total(), whole.usage.output_total()), (Some(7), Some(9)));
+    assert_eq!(lost, ["usage.cache_read", "usage.reasoning"]);
 }

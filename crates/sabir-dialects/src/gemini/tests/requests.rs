@@ -1,6 +1,8 @@
 //! Requests, read and written.
 
-use sabir_core::chat::{ChatRequest, Content, Effort, Media, Message, Part, ResponseFormat, Role, Tool, ToolChoice};
+use sabir_core::chat::{
+    ChatRequest, Content, Effort, Media, Message, Part, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
+};
 use sabir_core::dialect::Dialect;
 use sabir_core::{ErrorKind, Feature, Quirks};
 use serde_json::{Value, json};
@@ -148,7 +150,7 @@ fn thinking_is_asked_for_in_the_words_of_the_model() {
             "gemini-2.5-flash",
             json!({"effort": "medium"}),
             json!({"thinkingBudget": 8192, "includeThoughts": true}),
-            vec![],
+            vec![Feature::ReasoningEffort],
         ),
         ("gemini-2.5-flash", json!({"enabled": true}), json!({"thinkingBudget": -1, "includeThoughts": true}), vec![]),
         ("gemini-2.5-flash", json!({"effort": "none"}), json!({"thinkingBudget": 0}), vec![]),
@@ -236,4 +238,44 @@ fn turns_keep_their_limits() {
         json!([{"functionCall": {"name": "f", "args": {}}}, {"functionCall": {"name": "g", "args": {}}}]);
     expected[5]["parts"] = json!([{"text": "", "thoughtSignature": "QQ=="}]);
     assert_eq!((&out["contents"], losses), (&expected, vec![]));
+}
+
+#[test]
+fn results_and_names_that_change_are_said() {
+    let mut request =
+        ChatRequest::new("gemini-x").message(Message::new(Role::Assistant, [Part::tool_call("1", "f", "{}")]));
+    let parts = vec![Part::text("a"), Part::text("b")];
+    let result = ToolResult { call_id: "1".into(), parts, ..ToolResult::default() };
+    request.messages.push(Message::new(Role::Tool, [Content::ToolResult(result).into()]));
+    let schema = json!({"type": "object", "title": "Town"});
+    let format = |name: &str| ResponseFormat::JsonSchema {
+        name: name.into(),
+        schema: schema.clone(),
+        description: None,
+        strict: Some(true),
+    };
+    let lost = |request: &ChatRequest| {
+        let losses = Gemini.encode(request, &endpoint()).expect("expressible").losses;
+        losses.into_iter().map(|loss| loss.path).collect::<Vec<_>>()
+    };
+    let request = request.response_format(format("Town"));
+    assert_eq!(lost(&request), ["messages[1].parts[0].parts[1]", "response_format.strict"]);
+    let request = ChatRequest::new("gemini-x").user("Hi").response_format(format("City"));
+    assert_eq!(lost(&request), ["response_format.name", "response_format.strict"]);
+}
+
+#[test]
+fn only_hints_to_google_are_more_than_form() {
+    let tool = |schema: Value| {
+        let body = json!({"contents": [{"parts": [{"text": "Hi"}]}],
+            "tools": [{"functionDeclarations": [{"name": "f", "parameters": schema}]}]});
+        match accept("/v1beta/models/m:generateContent", &body.to_string()).expect("read").tools.remove(0) {
+            Tool::Function(function) => function.meta,
+            tool => panic!("{tool:?}"),
+        }
+    };
+    let plain = json!({"type": "STRING"});
+    assert_eq!(tool(plain.clone()).form(NAME, "parameters"), Some(&plain));
+    let ordered = json!({"type": "OBJECT", "items": {"propertyOrdering": ["a"]}});
+    assert_eq!(tool(ordered.clone()).get(NAME, "parameters"), Some(&ordered));
 }
