@@ -41,7 +41,7 @@ pub use exchange::Exchange;
 pub use loss::{Feature, Loss};
 pub use model::{Efforts, ModelTraits, TraitsOf};
 pub use secret::Secret;
-pub use service::{Call, Layer, Reply, Request, Service, Shared};
+pub use service::{Call, Key, Layer, Reply, Request, Service, Shared};
 pub use signer::Signer;
 pub use sink::{MAX_TOOL_CALLS, Sink};
 pub use transport::Transport;

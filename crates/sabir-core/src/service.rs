@@ -9,7 +9,7 @@ use crate::count::{CountRequest, CountResponse};
 use crate::embed::{EmbedRequest, EmbedResponse};
 use crate::rerank::{RerankRequest, RerankResponse};
 use crate::transport::{BoxFuture, Timeouts};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Secret};
 
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,6 +163,10 @@ impl Debug for Reply {
 pub struct Call {
     /// The provider that is to answer, by its id; settled before the first layer.
     pub provider: String,
+    /// The key to ask with, where a layer chose one of several; the provider's own otherwise.
+    pub key: Option<Key>,
+    /// Whose call it is: what one tenant was answered is never given to another. Empty where there is only one.
+    pub tenant: String,
     /// Which try this is, from 0. Layers that try again count it up.
     pub attempt: u32,
     /// Time limits of this call.
@@ -178,6 +182,15 @@ impl Call {
     pub fn to(provider: impl Into<String>) -> Self {
         Self { provider: provider.into(), ..Self::default() }
     }
+}
+
+/// One key of a provider that has several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What it is called wherever it is spoken of: limits, breakers and metrics are kept by it.
+    pub name: String,
+    /// The key.
+    pub secret: Secret,
 }
 
 /// Answers requests. One method, so that a layer that passes through forwards one.

@@ -2,7 +2,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 
-use super::{ChatResponse, Meta, Part, ToolCall, Usage};
+use super::{Attempt, ChatResponse, Meta, Part, ToolCall, Usage};
 use crate::Result;
 
 /// What happens while an answer streams.
@@ -60,6 +60,9 @@ pub enum Event {
     Part(Part),
     /// What was used so far; each replaces the one before.
     Usage(Usage),
+    /// What was told so far is void: the attempt broke off, and another one begins anew. Only a caller that asked for
+    /// it is told so.
+    Restart(Attempt),
     /// The end, with the whole answer. Always last.
     Done(Box<ChatResponse>),
 }

@@ -52,6 +52,7 @@ impl Fold {
             }
             Event::Part(part) => self.part(part.clone()),
             Event::Usage(usage) => self.response.usage = usage.clone(),
+            Event::Restart(_) => *self = Self::default(),
             Event::Done(response) => self.response = (**response).clone(),
         }
     }

@@ -25,7 +25,7 @@ pub use message::{Message, Role};
 pub use meta::Meta;
 pub use part::{CacheMark, Citation, Content, Document, Part, Reasoning, ServerToolResult, ServerToolUse};
 pub use request::{ChatRequest, Effort, ReasoningRequest, ResponseFormat};
-pub use response::{Attempt, ChatResponse, Latency, RateLimit};
+pub use response::{Attempt, Cached, ChatResponse, Latency, RateLimit};
 pub use tool::{FunctionTool, Tool, ToolCall, ToolChoice, ToolResult};
 pub use usage::Usage;
 
@@ -85,4 +85,4 @@ macro_rules! open_words {
     };
 }
 pub(crate) use open_words;
-pub(crate) use response::response_headers;
+pub(crate) use response::{rate_limits, response_headers};

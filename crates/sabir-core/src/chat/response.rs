@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Cost, Finish, FinishReason, Message, Meta, Part, Role, ToolCall, Usage};
-use crate::{ErrorKind, Loss};
+use crate::{Call, Error, ErrorKind, Loss, Stage};
 
 /// A whole answer, and all that is known of how it came.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct ChatResponse {
     /// The attempts before this one, and why they failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// Whether it came from a cache; `None` where none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached: Option<Cached>,
     /// How long it took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
@@ -50,17 +53,55 @@ pub struct ChatResponse {
     pub raw: Option<Bytes>,
 }
 
-/// An attempt that failed before another one was made.
+/// An attempt that failed before another one was made, or was left for one that answered first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Attempt {
     /// Where it went.
     pub provider: String,
     /// The model asked for.
     pub model: String,
-    /// How it failed.
+    /// The name of the key, where it was one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// How it failed; `Cancelled` where another one was faster.
     pub kind: ErrorKind,
+    /// How far it got: what was not sent cost nothing.
+    pub stage: Stage,
     /// The error in one line.
     pub message: String,
+    /// What the provider had said of its use before it broke off.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+impl Attempt {
+    /// The attempt that ended in this error.
+    pub fn failed(call: &Call, model: &str, error: &Error) -> Self {
+        Self {
+            provider: error.provider().unwrap_or(&call.provider).to_owned(),
+            model: error.model().unwrap_or(model).to_owned(),
+            key: call.key.as_ref().map(|key| key.name.clone()),
+            kind: error.kind(),
+            stage: error.stage(),
+            message: error.message().to_owned(),
+            usage: error.partial().map(|partial| partial.usage.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What a cache had to do with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cached {
+    /// It was there, for so long.
+    Hit {
+        /// Since it was answered.
+        age: Duration,
+    },
+    /// It was not there; it is now, if it may be kept.
+    Miss,
 }
 
 /// How long an answer took, from the call to its end.
@@ -141,7 +182,7 @@ pub(crate) fn response_headers(response: &mut ChatResponse, headers: &http::Head
 
 /// Reads rate-limit headers: `x-ratelimit-{limit,remaining,reset}-NAME` and
 /// `anthropic-ratelimit-NAME-{limit,remaining,reset}`.
-fn rate_limits(headers: &http::HeaderMap) -> Vec<RateLimit> {
+pub(crate) fn rate_limits(headers: &http::HeaderMap) -> Vec<RateLimit> {
     let mut found: BTreeMap<&str, RateLimit> = BTreeMap::new();
     for (header, value) in headers {
         let header = header.as_str();

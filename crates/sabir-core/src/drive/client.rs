@@ -135,6 +135,17 @@ impl Origin {
 
 impl Service for Origin {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
+        if let Some(key) = &call.key {
+            let endpoint = Endpoint { key: Some(key.secret.clone()), ..(*self.endpoint).clone() };
+            let with_key = Self { endpoint: Arc::new(endpoint), ..self.clone() };
+            return with_key.ask(call, request).await;
+        }
+        self.ask(call, request).await
+    }
+}
+
+impl Origin {
+    async fn ask(&self, call: &Call, request: &Request) -> Result<Reply> {
         let (endpoint, transport) = (&*self.endpoint, &*self.transport);
         match (request, (self.dialect, self.embedding, self.reranking, self.counting)) {
             (Request::Chat(chat), (Some(dialect), ..)) => self

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::http_date::seconds_since_epoch;
 use super::{Error, ErrorKind, Stage};
+use crate::chat::rate_limits;
 
 /// Words by which providers say that the prompt is too long for the model, in lower case.
 const CONTEXT_WORDS: &[&str] = &[
@@ -124,6 +125,10 @@ pub fn said(status: StatusCode, headers: &HeaderMap, code: Option<&str>, message
     }
     if let Some(id) = request_id(headers) {
         error = error.with_request_id(id);
+    }
+    let limits = rate_limits(headers);
+    if !limits.is_empty() {
+        error = error.with_rate_limits(limits);
     }
     match text("x-should-retry") {
         Some("true") => error.with_retryable(true),

@@ -13,7 +13,7 @@ use http::StatusCode;
 pub use classify::{kind_for, request_id, retry_hint, said};
 pub use kind::{ErrorKind, Stage};
 
-use crate::chat::ChatResponse;
+use crate::chat::{Attempt, ChatResponse, RateLimit};
 use crate::check::Fault;
 use crate::secret::{Secret, mask};
 
@@ -42,6 +42,8 @@ struct Inner {
     retryable: Option<bool>,
     partial: Option<Box<ChatResponse>>,
     faults: Vec<Fault>,
+    attempts: Vec<Attempt>,
+    rate_limits: Vec<RateLimit>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -67,6 +69,8 @@ impl Error {
             retryable: None,
             partial: None,
             faults: Vec::new(),
+            attempts: Vec::new(),
+            rate_limits: Vec::new(),
             source: None,
         }))
     }
@@ -86,6 +90,16 @@ impl Error {
     /// What is wrong with the request, each fault with its place, where it was found wanting before it was sent.
     pub fn faults(&self) -> &[Fault] {
         &self.0.faults
+    }
+
+    /// The attempts before the one that ended in this error, and why they failed.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
+    }
+
+    /// What the provider's headers say of its limits, where it answered.
+    pub fn rate_limits(&self) -> &[RateLimit] {
+        &self.0.rate_limits
     }
 
     /// What kind of thing went wrong.
@@ -205,6 +219,20 @@ impl Error {
         self
     }
 
+    /// Puts attempts before those that are known already.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
+        self.0.attempts.splice(0..0, attempts);
+        self
+    }
+
+    /// Sets what the provider's headers say of its limits.
+    #[must_use]
+    pub fn with_rate_limits(mut self, limits: Vec<RateLimit>) -> Self {
+        self.0.rate_limits = limits;
+        self
+    }
+
     /// Attaches what had arrived.
     #[must_use]
     pub fn with_partial(mut self, partial: ChatResponse) -> Self {
@@ -262,6 +290,7 @@ impl fmt::Debug for Error {
             .field("retry_after", &e.retry_after)
             .field("retryable", &self.is_retryable())
             .field("partial", &e.partial.is_some())
+            .field("attempts", &e.attempts)
             .field("source", &e.source)
             .finish()
     }

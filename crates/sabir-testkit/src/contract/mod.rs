@@ -48,6 +48,8 @@ pub async fn collect(mut stream: EventStream) -> Vec<Result<Event>> {
 /// What the events have told so far.
 #[derive(Default)]
 struct Seen {
+    /// Where the answer begins: at 0, or after the last restart.
+    begun: usize,
     fold: Fold,
     start: Option<(String, String)>,
     usage: Usage,
@@ -67,7 +69,7 @@ struct Call {
 impl Seen {
     fn event(&mut self, at: usize, event: &Event) -> Result<(), Violation> {
         match event {
-            Event::Start { .. } if at > 0 => return Err(Violation::LateStart { at }),
+            Event::Start { .. } if at > self.begun => return Err(Violation::LateStart { at }),
             Event::Start { id, model } => self.start = Some((id.clone(), model.clone())),
             Event::Text(delta) | Event::Reasoning(delta) => {
                 if delta.is_empty() {
@@ -108,6 +110,11 @@ impl Seen {
             Event::Part(Part { content: Content::ToolCall(call), .. }) => self.begin(&call.id, &call.name, false),
             Event::Part(_) => self.open = false,
             Event::Usage(usage) => self.usage = usage.clone(),
+            // What was told before it does not count, and the answer begins anew.
+            Event::Restart(_) => {
+                *self = Self { begun: at + 1, ..Self::default() };
+                return Ok(());
+            }
             _ => {}
         }
         self.fold.apply(event);
