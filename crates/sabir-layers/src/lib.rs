@@ -2,9 +2,13 @@
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
 mod clock;
+mod meter;
+pub mod metrics;
 mod place;
 mod watch;
 
 pub use clock::RuntimeClock;
+pub use meter::Meter;
+pub use metrics::Metrics;
 pub use place::{PerPlace, Place};
 pub use watch::{End, Watch, watch};
