@@ -2,12 +2,14 @@
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
 mod clock;
+pub mod guard;
 mod meter;
 pub mod metrics;
 mod place;
 mod watch;
 
 pub use clock::RuntimeClock;
+pub use guard::Guard;
 pub use meter::Meter;
 pub use metrics::Metrics;
 pub use place::{PerPlace, Place};
