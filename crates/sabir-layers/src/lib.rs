@@ -6,6 +6,7 @@ pub mod guard;
 mod meter;
 pub mod metrics;
 mod place;
+mod trace;
 mod watch;
 
 pub use clock::RuntimeClock;
@@ -13,4 +14,5 @@ pub use guard::Guard;
 pub use meter::Meter;
 pub use metrics::Metrics;
 pub use place::{PerPlace, Place};
+pub use trace::{Recorded, Trace};
 pub use watch::{End, Watch, watch};

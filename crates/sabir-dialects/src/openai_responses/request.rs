@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::item::{Items, extend, item_of, kept};
-use crate::json::{List, Object, write_json};
+use crate::json::{List, Object, merged, write_json};
 use crate::openai::{plain, put, write_choice, write_file, write_format};
 use crate::shared::{Losses, path};
 
@@ -26,10 +26,9 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut settings = settings(request, &mut losses);
     let mut given = request.options.of(NAME).cloned().unwrap_or_default();
     for name in ["reasoning", "text"] {
-        if let (Some(Value::Object(ours)), Some(Value::Object(_))) = (settings.get_mut(name), given.get(name))
-            && let Some(Value::Object(more)) = given.shift_remove(name)
-        {
-            ours.extend(more);
+        if let (Some(Value::Object(ours)), Some(Value::Object(more))) = (settings.get_mut(name), given.get_mut(name)) {
+            let theirs = std::mem::replace(more, std::mem::take(ours));
+            more.extend(theirs);
         }
     }
     let mut out = Vec::with_capacity(1024);
@@ -37,13 +36,9 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     body.some("model", Some(&request.model).filter(|model| !model.is_empty())).some("instructions", instructions);
     // Where the conversation is kept by the server, nothing need be added to it.
     body.some("input", Some(&input).filter(|items| !items.is_empty() || !goes_on(request))).list("tools", &tools);
-    for (name, value) in &settings {
-        body.field(name, value);
-    }
-    body.some(endpoint.quirks.get("user_field").unwrap_or("user"), request.user.as_ref());
-    body.some("prompt_cache_key", request.cache_key.as_ref());
-    body.some("metadata", Some(&request.metadata).filter(|metadata| !metadata.is_empty()));
-    body.some("stream", request.stream.then_some(true));
+    body.meta(Some(&settings), &[]).some(endpoint.quirks.get("user_field").unwrap_or("user"), request.user.as_ref());
+    body.some("prompt_cache_key", request.cache_key.as_ref()).some("stream", request.stream.then_some(true));
+    body.some("metadata", Some(&request.metadata).filter(|given| !given.is_empty()));
     body.end();
     losses.absent([
         (request.top_k.is_some(), Feature::TopK, "top_k"),
@@ -75,17 +70,16 @@ pub(super) fn instructions(messages: &[Message]) -> (Option<&str>, &[Message]) {
 
 /// What a request says besides its messages and tools, in the fields that an answer repeats.
 pub(super) fn settings(request: &ChatRequest, losses: &mut Losses) -> Map<String, Value> {
-    let mut fields = Map::new();
-    let body = &mut fields;
-    put(body, "tool_choice", request.tool_choice.as_ref().map(|choice| write_choice(choice, false)));
-    put(body, "parallel_tool_calls", request.parallel_tool_calls);
-    put(body, "max_output_tokens", request.max_tokens);
-    put(body, "temperature", request.temperature);
-    put(body, "top_p", request.top_p);
+    let mut body = Map::new();
+    put(&mut body, "tool_choice", request.tool_choice.as_ref().map(|choice| write_choice(choice, false)));
+    put(&mut body, "parallel_tool_calls", request.parallel_tool_calls);
+    put(&mut body, "max_output_tokens", request.max_tokens);
+    put(&mut body, "temperature", request.temperature);
+    put(&mut body, "top_p", request.top_p);
     if let Some(wanted) = &request.reasoning {
         let off = (wanted.enabled == Some(false)).then_some("none");
         let effort = wanted.effort.as_ref().map(Effort::as_str).or(off);
-        put(body, "reasoning", effort.map(|effort| json!({ "effort": effort })));
+        put(&mut body, "reasoning", effort.map(|effort| json!({ "effort": effort })));
         if wanted.budget.is_some() {
             losses.lose(Feature::ReasoningBudget, "reasoning.budget", "this dialect takes efforts, not tokens");
         }
@@ -95,32 +89,31 @@ pub(super) fn settings(request: &ChatRequest, losses: &mut Losses) -> Map<String
         }
     }
     let format = request.response_format.as_ref().map(|format| json!({ "format": write_format(format, false) }));
-    put(body, "text", format);
-    fields
+    put(&mut body, "text", format);
+    body
 }
 
 /// The tools of a request; an answer repeats them, too.
 pub(super) fn tools(request: &ChatRequest, losses: &mut Losses) -> List {
     let mut tools = List::default();
-    for (at, one) in request.tools.iter().enumerate() {
-        tool(at, one, &mut tools, losses);
+    for (at, tool) in request.tools.iter().enumerate() {
+        match tool {
+            Tool::Function(function) => write_tool(at, function, &mut tools, losses),
+            Tool::Opaque { dialect, json } if dialect == NAME => write_json(tools.item(), json),
+            _ => losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
+        }
     }
     tools
 }
 
-fn tool(at: usize, tool: &Tool, tools: &mut List, losses: &mut Losses) {
-    let FunctionTool { name, description, parameters, strict, cache, meta } = match tool {
-        Tool::Function(function) => function,
-        Tool::Opaque { dialect, json } if dialect == NAME => return write_json(tools.item(), json),
-        _ => return losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
-    };
-    if cache.is_some() {
+fn write_tool(at: usize, tool: &FunctionTool, tools: &mut List, losses: &mut Losses) {
+    if tool.cache.is_some() {
         losses.lose(Feature::CacheMarks, format!("tools[{at}]"), "tools take no marks here");
     }
-    let mut fields = Object::with(tools.item(), meta.of(NAME));
-    fields.field("type", "function").field("name", name).some("description", description.as_ref());
+    let mut fields = Object::with(tools.item(), tool.meta.of(NAME));
+    fields.field("type", "function").field("name", &tool.name).some("description", tool.description.as_ref());
     // OpenAI wants both to be there: null is its default.
-    fields.field("parameters", parameters).field("strict", strict);
+    fields.field("parameters", &tool.parameters).field("strict", &tool.strict);
     fields.end();
 }
 
@@ -195,11 +188,7 @@ fn piece(part: &Part, path: &str, items: &mut Items) -> Option<Value> {
     let mut json = match &part.content {
         Content::Image(Media { source: Source::FileId(id), .. }) => json!({"type": "input_image", "file_id": id}),
         Content::Image(media) => json!({"type": "input_image", "image_url": media.to_url()}),
-        Content::Document(document) => {
-            let mut file = Map::from_iter([("type".to_owned(), "input_file".into())]);
-            file.extend(write_file(document, true));
-            file.into()
-        }
+        Content::Document(document) => merged(json!({"type": "input_file"}), write_file(document, true).into()),
         Content::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
         content => json!({"type": "input_text", "text": items.losses.words(path.to_owned(), content)?}),
     };
