@@ -5,6 +5,8 @@ mod clock;
 pub mod guard;
 mod meter;
 pub mod metrics;
+#[cfg(feature = "otel")]
+mod otel;
 mod place;
 mod trace;
 mod watch;
@@ -13,6 +15,8 @@ pub use clock::RuntimeClock;
 pub use guard::Guard;
 pub use meter::Meter;
 pub use metrics::Metrics;
+#[cfg(feature = "otel")]
+pub use otel::OtelMetrics;
 pub use place::{PerPlace, Place};
 pub use trace::{Recorded, Trace};
 pub use watch::{End, Watch, watch};
