@@ -85,11 +85,14 @@ impl Endpoint {
     /// The base URL with a path after it.
     pub fn url(&self, path: &str) -> Result<Uri> {
         let base = self.base_url.trim_end_matches('/');
-        Uri::from_maybe_shared([base, path].concat().into_bytes()).ok().filter(|uri: &Uri| uri.host().is_some()).ok_or_else(|| {
-            let message =
-                format!("the base URL {base:?} of {} is not a URL; write one like https://host/v1", self.provider);
-            Error::new(ErrorKind::Configuration, message)
-        })
+        Uri::from_maybe_shared([base, path].concat().into_bytes())
+            .ok()
+            .filter(|uri: &Uri| uri.host().is_some())
+            .ok_or_else(|| {
+                let message =
+                    format!("the base URL {base:?} of {} is not a URL; write one like https://host/v1", self.provider);
+                Error::new(ErrorKind::Configuration, message)
+            })
     }
 
     /// Puts the endpoint's headers and its key into a request. A header that the dialect has set stays: it has seen

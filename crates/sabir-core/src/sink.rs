@@ -112,6 +112,10 @@ impl Sink {
             return;
         };
         self.running.remove(at);
+        self.end_call(index);
+    }
+
+    fn end_call(&mut self, index: usize) {
         let Some(part) = self.fold.call_part_mut(index) else {
             return;
         };
@@ -134,8 +138,9 @@ impl Sink {
 
     /// All calls that are still running are complete.
     pub fn tools_end(&mut self) {
-        while let Some(index) = self.running.first().copied() {
-            self.tool_end(index);
+        // All at once: taking each out of the front would move the others each time.
+        for index in std::mem::take(&mut self.running) {
+            self.end_call(index);
         }
     }
 

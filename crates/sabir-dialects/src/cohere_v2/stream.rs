@@ -51,11 +51,17 @@ impl Decoder for EventDecoder {
 }
 
 impl EventDecoder {
-    /// Takes more of a text or thought in; `false` for any other event.
+    /// Takes more of a text, a thought or arguments in; `false` for any other event.
     fn frequent(&mut self, event: &StreamEvent<'_>, sink: &mut Sink) -> Result<bool> {
-        let is_delta = event.kind.as_ref().is_some_and(|kind| kind.0 == "content-delta");
-        let message = event.delta.as_ref().and_then(|delta| delta.message.as_ref());
-        let Some(piece) = message.and_then(|message| message.content.as_ref()).filter(|_| is_delta) else {
+        let (Some(kind), Some(message)) = (&event.kind, event.delta.as_ref().and_then(|d| d.message.as_ref())) else {
+            return Ok(false);
+        };
+        let function = message.tool_calls.as_ref().and_then(|call| call.function.as_ref());
+        if let Some(arguments) = function.and_then(|f| f.arguments.as_ref()).filter(|_| kind.0 == "tool-call-delta") {
+            self.call(event.index).into_iter().for_each(|call| sink.tool_arguments(call, &arguments.0));
+            return Ok(true);
+        }
+        let Some(piece) = message.content.as_ref().filter(|_| kind.0 == "content-delta") else {
             return Ok(false);
         };
         if let Some(thought) = &piece.thinking {

@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 use super::NAME;
 use crate::json::{Text, Wrong, value_of};
 
-/// What the frequent events of a stream have: more of a text or thought. Everything else is read field by field.
+/// What the frequent events of a stream have: more of a text, a thought or arguments. Everything else is read field by
+/// field.
 #[derive(Debug, Deserialize)]
 pub(super) struct StreamEvent<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Text<'a>>,
+    pub(super) index: Option<u64>,
     #[serde(borrow)]
     pub(super) delta: Option<Delta<'a>>,
     #[serde(borrow)]
@@ -29,6 +31,14 @@ pub(super) struct Delta<'a> {
 pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) content: Option<Piece<'a>>,
+    #[serde(borrow)]
+    pub(super) tool_calls: Option<CallPiece<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CallPiece<'a> {
+    #[serde(borrow)]
+    pub(super) function: Option<Piece<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,6 +47,8 @@ pub(super) struct Piece<'a> {
     pub(super) text: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) thinking: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) arguments: Option<Text<'a>>,
 }
 
 /// The plan before the calls, as a part.

@@ -1,5 +1,7 @@
 //! Tells a sink what the messages of an answer say, or their deltas.
 
+use std::collections::HashMap;
+
 use sabir_core::chat::{Content, Media, Meta, Part, Source, ToolCall, from_base64};
 use sabir_core::{Result, Sink};
 use serde_json::{Map, Value};
@@ -14,7 +16,10 @@ use crate::openai_answer::{Choice, Teller, parsed};
 /// What has to be kept between the chunks of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    calls: Vec<Begun>,
+    /// Where each call that has begun stands in the answer; its number in the sink is the one in the list.
+    calls: Vec<usize>,
+    /// The last call of each index.
+    latest: HashMap<u64, usize>,
     thoughts: Thoughts,
     refusal: String,
     annotations: Vec<Value>,
@@ -29,14 +34,6 @@ pub(super) enum Kind {
     Thought,
     /// Arguments of the call with this index.
     Arguments(u64),
-}
-
-/// A call that has begun; its number in the sink is the one in the list.
-#[derive(Debug)]
-struct Begun {
-    index: Option<u64>,
-    /// Where it stands in the answer.
-    part: usize,
 }
 
 #[derive(Debug, Default)]
@@ -86,8 +83,8 @@ impl Teller for Messages {
             Kind::Text => self.text(text, sink),
             Kind::Thought => self.thoughts.say(text, sink),
             Kind::Arguments(index) => {
-                if let Some(number) = self.calls.iter().rposition(|begun| begun.index == Some(index)) {
-                    sink.tool_arguments(number, text);
+                if let Some(number) = self.latest.get(&index) {
+                    sink.tool_arguments(*number, text);
                 }
             }
         }
@@ -185,7 +182,7 @@ impl Messages {
         let begun = if whole { None } else { self.begun(call.index.0, &call.id, &name, &arguments, sink) };
         let number = if let Some(number) = begun {
             // An id or a name may come after the call had begun.
-            if let Some(begun) = self.calls.get(number).and_then(|begun| call_mut(begun.part, sink)) {
+            if let Some(begun) = self.calls.get(number).and_then(|at| call_mut(*at, sink)) {
                 for (known, late) in [(&mut begun.id, &call.id), (&mut begun.name, &name)] {
                     if known.is_empty() && !late.is_empty() {
                         (**late).clone_into(known);
@@ -196,7 +193,8 @@ impl Messages {
         } else {
             self.thoughts.flush(sink);
             let number = sink.tool_start(&call.id, &name)?;
-            self.calls.push(Begun { index: call.index.0, part: sink.response().parts.len() - 1 });
+            self.calls.push(sink.response().parts.len() - 1);
+            self.latest.extend(call.index.0.map(|index| (index, number)));
             if is_custom {
                 sink.tool_meta(number, NAME, "type", "custom".into());
             }
@@ -213,11 +211,11 @@ impl Messages {
     /// index; so does another name, or a second whole object, where there is no id.
     fn begun(&self, index: Option<u64>, id: &str, name: &str, arguments: &str, sink: &mut Sink) -> Option<usize> {
         let number = match index {
-            Some(_) => self.calls.iter().rposition(|begun| begun.index == index),
+            Some(index) => self.latest.get(&index).copied(),
             None if id.is_empty() => self.calls.len().checked_sub(1),
-            None => self.calls.iter().rposition(|begun| call_mut(begun.part, sink).is_some_and(|call| call.id == id)),
+            None => self.calls.iter().rposition(|at| call_mut(*at, sink).is_some_and(|call| call.id == id)),
         }?;
-        let begun = call_mut(self.calls.get(number)?.part, sink)?;
+        let begun = call_mut(*self.calls.get(number)?, sink)?;
         let is_other = if id.is_empty() || begun.id.is_empty() {
             let repeats = begun.arguments.ends_with('}') && arguments.starts_with('{');
             !name.is_empty() && !begun.name.is_empty() && (name != begun.name || repeats)
