@@ -1,10 +1,15 @@
 //! Policies around model calls, one file a layer. Each is written once for whole answers and for streams, takes its
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
+mod attempts;
 mod clock;
+mod keys;
 mod place;
+mod preceded;
+mod random;
 mod watch;
 
 pub use clock::RuntimeClock;
+pub use keys::{KeyPool, KeyState, Keys, PoolKey, Rotation};
 pub use place::{PerPlace, Place};
 pub use watch::{End, Watch, watch};
