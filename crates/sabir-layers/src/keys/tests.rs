@@ -123,7 +123,7 @@ fn a_refused_key_is_drained_told_of_and_comes_back_only_when_asked_to() {
     assert_eq!(*told.lock().unwrap(), [("a".to_owned(), ErrorKind::Authentication)]);
 
     assert!(bench.pool.restore("a") && !bench.pool.restore("z"));
-    (0..3).for_each(|_| drop(bench.ask("m")));
+    (0..6).for_each(|_| drop(bench.ask("m")));
     assert!(bench.state("a").drained.is_some(), "it was tried, and refused again");
     bench.pool.replace([("a", "key-a"), ("b", "key-b")]);
     assert_eq!(bench.state("a").drained, None);
