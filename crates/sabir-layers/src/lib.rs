@@ -7,9 +7,11 @@ mod keys;
 mod place;
 mod preceded;
 mod random;
+mod route;
 mod watch;
 
 pub use clock::RuntimeClock;
 pub use keys::{KeyPool, KeyState, Keys, PoolKey, Rotation};
 pub use place::{PerPlace, Place};
+pub use route::{Fallover, MidStream, Policy, Route, Routes, Sticky, Target, TargetHealth};
 pub use watch::{End, Watch, watch};

@@ -82,7 +82,9 @@ fn each_has_its_turn_and_weights_are_kept_exactly() {
         // Whatever stretch of so many calls one looks at.
         for stretch in turns(&keys, sum * 5).chunks(sum) {
             let mut seen = BTreeMap::from([("a", 0), ("b", 0), ("c", 0)]);
-            stretch.iter().for_each(|name| *seen.get_mut(name.as_str()).expect("of the pool") += 1);
+            for name in stretch {
+                *seen.get_mut(name.as_str()).expect("of the pool") += 1;
+            }
             assert_eq!(seen.into_values().collect::<Vec<_>>(), weights);
         }
     }
@@ -101,7 +103,8 @@ fn the_least_busy_is_the_one_with_the_fewest_calls_for_its_weight() {
 
 #[test]
 fn a_refused_key_is_drained_told_of_and_comes_back_only_when_asked_to() {
-    let mut bench = Bench::new(|key| if key == "a" { fails(ErrorKind::Authentication) } else { Outcome::whole(answer()) });
+    let mut bench =
+        Bench::new(|key| if key == "a" { fails(ErrorKind::Authentication) } else { Outcome::whole(answer()) });
     let told = Arc::new(Mutex::new(Vec::new()));
     let ears = told.clone();
     bench.pool = bench.pool.on_drain(move |name, error| ears.lock().unwrap().push((name.to_owned(), error.kind())));
@@ -110,7 +113,10 @@ fn a_refused_key_is_drained_told_of_and_comes_back_only_when_asked_to() {
     let answer = bench.ask("m").expect("the second key answers");
     assert_eq!(bench.keys(), ["a", "b"]);
     let attempt = &answer.attempts[0];
-    assert_eq!((attempt.key.as_deref(), attempt.kind, answer.attempts.len()), (Some("a"), ErrorKind::Authentication, 1));
+    assert_eq!(
+        (attempt.key.as_deref(), attempt.kind, answer.attempts.len()),
+        (Some("a"), ErrorKind::Authentication, 1)
+    );
     assert_eq!(bench.inner.seen().iter().map(|seen| seen.call.attempt).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(bench.state("a").drained.as_deref(), Some("no"));
     for _ in 0..4 {
