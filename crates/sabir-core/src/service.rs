@@ -169,7 +169,7 @@ pub struct Call {
     pub tenant: String,
     /// Which try this is, from 0. Layers that try again count it up.
     pub attempt: u32,
-    /// Whether it is one of two that were made for one, of which the first to answer counts: no third is made.
+    /// Whether it was made beside one that is slow, of which the first to answer counts. No more are made beside it.
     pub hedged: bool,
     /// Time limits of this call.
     pub timeouts: Timeouts,

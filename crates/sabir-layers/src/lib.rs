@@ -3,6 +3,7 @@
 
 mod attempts;
 mod clock;
+mod hedge;
 mod keys;
 mod place;
 mod preceded;
@@ -11,6 +12,7 @@ mod route;
 mod watch;
 
 pub use clock::RuntimeClock;
+pub use hedge::Hedge;
 pub use keys::{KeyPool, KeyState, Keys, PoolKey, Rotation};
 pub use place::{PerPlace, Place};
 pub use route::{Fallover, MidStream, Policy, Route, Routes, Sticky, Target, TargetHealth};
