@@ -23,9 +23,12 @@ impl Rotation {
             usable.retain(|slot| slot.weight > 0);
         }
         if self == Self::LeastBusy {
+            // Read once: calls end while we choose.
             let load = |slot: &Slot| ((slot.in_flight() as u128) << 32) / u128::from(slot.weight.max(1));
-            let least = usable.iter().map(|slot| load(slot)).min()?;
-            usable.retain(|slot| load(slot) == least);
+            let loads: Vec<u128> = usable.iter().map(|slot| load(slot)).collect();
+            let least = loads.iter().min().copied()?;
+            let mut loads = loads.into_iter();
+            usable.retain(|_| loads.next() == Some(least));
         }
         owed_most(usable, self == Self::Weighted)
     }

@@ -12,7 +12,7 @@ use sabir_core::{Key, Secret};
 pub struct PoolKey {
     /// The key and its name.
     pub key: Key,
-    /// Its share of the calls; 1 unless set. 0 keeps it for when no other is left.
+    /// Its share of the calls, for the rotations that know shares; 1 unless set. 0 keeps it for when no other is left.
     pub weight: u32,
 }
 

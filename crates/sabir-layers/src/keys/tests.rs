@@ -267,3 +267,18 @@ fn a_stream_judges_its_key_by_its_end_and_dialects_share_an_account() {
     assert_eq!(bench.keys(), ["a", "own"], "a call's own key stays, and a provider without a pool has none");
     assert!(!format!("{:?}", bench.pool).contains("key-b"));
 }
+
+#[test]
+fn there_is_always_a_key_while_calls_begin_and_end_at_once() {
+    for rotation in [Rotation::RoundRobin, Rotation::Weighted, Rotation::LeastBusy] {
+        let keys = pool(&ManualClock::new(), rotation);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..2000).for_each(|_| drop(keys.take("m", &[]).expect("all can be used"))));
+            }
+        });
+        let states = keys.states();
+        assert_eq!(states.iter().map(|key| key.calls).sum::<u64>(), 8000);
+        assert!(states.iter().all(|key| key.in_flight == 0));
+    }
+}

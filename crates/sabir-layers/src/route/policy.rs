@@ -78,23 +78,23 @@ impl Policy {
             Self::RoundRobin => rotate(&mut well, &active.turn),
             Self::LeastBusy => {
                 rotate(&mut well, &active.turn);
-                // A weight of 0 counts as a load beyond all others.
-                well.sort_by_key(|at| match targets[*at].weight {
+                // Read once each: calls end while we sort. A weight of 0 counts as a load beyond all others.
+                well.sort_by_cached_key(|at| match targets[*at].weight {
                     0 => u128::MAX,
                     weight => ((active.loads[*at].in_flight() as u128) << 32) / u128::from(weight),
                 });
             }
             Self::Latency => {
                 let stream = matches!(request, Request::Chat(chat) if chat.stream);
-                let cost = |at: &usize| cost(&active.loads[*at], stream, now);
-                if well.len() > 1 {
-                    let first = random.index(well.len());
-                    well.swap(0, first);
-                    let second = 1 + random.index(well.len() - 1);
-                    well.swap(1, second);
-                    well[..2].sort_by(|a, b| cost(a).total_cmp(&cost(b)));
-                    well[1..].sort_by(|a, b| cost(a).total_cmp(&cost(b)));
+                let mut costs: Vec<_> = well.iter().map(|at| (cost(&active.loads[*at], stream, now), *at)).collect();
+                if costs.len() > 1 {
+                    let (first, second) = (random.index(costs.len()), 1 + random.index(costs.len() - 1));
+                    costs.swap(0, first);
+                    costs.swap(1, second);
+                    costs[..2].sort_by(|(a, _), (b, _)| a.total_cmp(b));
+                    costs[1..].sort_by(|(a, _), (b, _)| a.total_cmp(b));
                 }
+                well = costs.into_iter().map(|(_, at)| at).collect();
             }
             Self::Cheapest => well.sort_by_key(|at| targets[*at].price.unwrap_or(u64::MAX)),
             Self::Sticky(by) => match by.key(call, request) {

@@ -29,7 +29,7 @@ fn of_user(user: &str) -> Request {
 fn weights_are_the_shares_of_the_calls() {
     for weights in [&[7, 2, 1][..], &[1, 1, 1, 1], &[1, 0, 99], &[3, 5]] {
         let bench = Bench::new(route(Policy::Weighted, weights), whole);
-        let calls = 20_000;
+        let calls = 8_000;
         (0..calls).for_each(|_| drop(bench.ask().expect("an answer")));
         let (went, sum) = (bench.went(), weights.iter().sum::<u32>() as usize);
         let counts = counts(&went);
@@ -212,4 +212,58 @@ fn callers_are_told_apart_by_user_tag_or_tenant() {
     });
     let second = home(&broken);
     assert_eq!((home(&broken), home(&broken)), (second.clone(), second), "the second home is the same, too");
+}
+
+#[test]
+fn whatever_fails_no_target_is_tried_twice_in_a_call() {
+    use ErrorKind as K;
+    let kinds = [K::Overloaded, K::Quota, K::NotFound, K::Network, K::InvalidRequest, K::ContextTooLong];
+    let policies = [
+        Policy::Ordered,
+        Policy::Weighted,
+        Policy::RoundRobin,
+        Policy::LeastBusy,
+        Policy::Latency,
+        Policy::Cheapest,
+        Policy::Sticky(Sticky::User),
+    ];
+    for policy in policies {
+        let chance = crate::random::Random::seeded(11);
+        let route = route(policy.clone(), &[3, 1, 0, 2, 5]).rest(2, 3 * SECOND);
+        let bench = Bench::new(route, move |id| match chance.index(kinds.len() + 1) {
+            at if at < kinds.len() => fails(kinds[at]),
+            _ => whole(id),
+        });
+        let mut before = 0;
+        for n in 0..300_u32 {
+            let tried = match bench.send(&Call::to("route"), &of_user(&n.to_string())).and_then(Reply::whole) {
+                Ok(answer) => answer.attempts.len() + 1,
+                Err(error) => error.attempts().len() + 1,
+            };
+            let went = bench.went().split_off(before);
+            let apart: std::collections::BTreeSet<_> = went.iter().collect();
+            assert_eq!((apart.len(), tried), (went.len(), went.len()), "{policy:?}: {went:?}");
+            before += went.len();
+            bench.clock.advance(SECOND);
+        }
+        assert_eq!(bench.in_flight(), 0);
+    }
+}
+
+#[test]
+fn targets_are_put_in_order_while_calls_begin_and_end_at_once() {
+    for policy in [Policy::LeastBusy, Policy::Latency, Policy::RoundRobin, Policy::Weighted] {
+        let bench = Bench::new(route(policy, &[3, 1, 2, 2, 5]), whole);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let (call, asked) = (Call::to("route"), request());
+                        sabir_testkit::block_on(bench.outer.call(&call, &asked)).expect("an answer");
+                    }
+                });
+            }
+        });
+        assert_eq!((bench.in_flight(), bench.inner.calls()), (0, 2000));
+    }
 }
