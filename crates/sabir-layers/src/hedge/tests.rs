@@ -125,7 +125,7 @@ fn it_waits_for_the_95th_percentile_of_its_place() {
     let send = |to: &str| {
         let (call, asked, begun) = (Call::to(to), request(false), clock.now());
         let answer = block_on_with(&clock, outer.call(&call, &asked)).and_then(Reply::whole).expect("an answer");
-        (answer.text(), clock.now() - begun)
+        (answer.text(), clock.now().saturating_sub(begun))
     };
     (0..19).for_each(|_| assert_eq!(send("p").0, "one"));
     assert_eq!(inner.calls(), 19, "too little is known before");
@@ -184,9 +184,9 @@ fn both_calls_end_when_the_caller_leaves_at_any_time() {
     for stream in [false, true] {
         for polls in 0..8 {
             let clock = ManualClock::new();
-            let inner = Scripted::answering(&clock, move |_, _| match stream {
-                true => Outcome::events(events_of(&answer("one")).into_iter().map(Ok)).after(500 * MS),
-                false => whole("one", 500),
+            let inner = Scripted::answering(&clock, move |_, _| {
+                let streamed = || Outcome::events(events_of(&answer("one")).into_iter().map(Ok));
+                if stream { streamed().after(500 * MS) } else { whole("one", 500) }
             });
             let outer = Hedge::default().after(100 * MS).share(1.0).clock(clock.clone()).apply(inner.shared());
             let (call, asked) = (Call::to("p"), request(stream));

@@ -1,4 +1,4 @@
-use sabir_core::chat::{Attempt, Event, Meta, Usage};
+use sabir_core::chat::{Attempt, Event, Fold, Meta, Usage};
 use sabir_testkit::check_events;
 
 use super::*;
@@ -17,19 +17,23 @@ fn usage(input: u64, output: u64) -> Usage {
     usage
 }
 
+fn folded(events: &[Event]) -> ChatResponse {
+    let mut fold = Fold::default();
+    for event in events {
+        fold.apply(event);
+    }
+    fold.into_response()
+}
+
 /// A stream that tells these events and breaks off.
 fn broken(kind: ErrorKind, events: Vec<Event>) -> Outcome {
-    let mut fold = sabir_core::chat::Fold::default();
-    events.iter().for_each(|event| fold.apply(event));
-    let error = Error::new(kind, "it broke").with_partial(fold.into_response());
+    let error = Error::new(kind, "it broke").with_partial(folded(&events));
     Outcome::events(events.into_iter().map(Ok).chain([Err(error)]))
 }
 
 /// A stream that tells these events and ends well.
 fn good(events: Vec<Event>) -> Outcome {
-    let mut fold = sabir_core::chat::Fold::default();
-    events.iter().for_each(|event| fold.apply(event));
-    let done = Event::Done(Box::new(fold.into_response()));
+    let done = Event::Done(Box::new(folded(&events)));
     Outcome::events(events.into_iter().chain([done]).map(Ok))
 }
 
@@ -130,12 +134,10 @@ fn what_is_wrong_everywhere_goes_nowhere() {
 
 #[test]
 fn a_continued_answer_is_one_answer() {
-    let bench = bench(MidStream::Continue, |id| match id {
+    let end = || Event::PartEnd { signature: None, meta: Meta::default() };
+    let bench = bench(MidStream::Continue, move |id| match id {
         "a" => broken(ErrorKind::Network, vec![start("a"), text("One "), text("two "), Event::Usage(usage(10, 2))]),
-        _ => {
-            let end = Event::PartEnd { signature: None, meta: Meta::default() };
-            good(vec![start("c"), Event::Usage(usage(12, 0)), text(" three."), end, Event::Usage(usage(12, 3))])
-        }
+        _ => good(vec![start("c"), Event::Usage(usage(12, 0)), text(" three."), end(), Event::Usage(usage(12, 3))]),
     });
     let mut asked = ChatRequest::new("fast").user("Count.").max_tokens(100);
     asked.stream = true;

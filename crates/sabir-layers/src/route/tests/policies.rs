@@ -34,10 +34,10 @@ fn weights_are_the_shares_of_the_calls() {
         let (went, sum) = (bench.went(), weights.iter().sum::<u32>() as usize);
         let counts = counts(&went);
         for (id, weight) in ["a", "b", "c", "d"].iter().zip(weights) {
-            let (want, got) = (calls * *weight as usize / sum, counts.get(id).copied().unwrap_or_default());
+            let (fair, got) = (calls * *weight as usize / sum, counts.get(id).copied().unwrap_or_default());
             // Four standard deviations of a fair draw.
             let slack = 4 * (calls / 4).isqrt();
-            assert!(got.abs_diff(want) <= slack && (*weight > 0 || got == 0), "{weights:?}: {id} {got} for {want}");
+            assert!(got.abs_diff(fair) <= slack && (*weight > 0 || got == 0), "{weights:?}: {id} {got} for {fair}");
         }
     }
 }
@@ -167,6 +167,8 @@ fn a_caller_stays_and_only_a_share_moves_with_the_targets() {
     assert!(keys.iter().all(|key| best(&even, key) == "p1" || best(&heavy, key) == "p0"));
 }
 
+type Ask<'a> = &'a dyn Fn(&str) -> (Call, Request);
+
 #[test]
 fn callers_are_told_apart_by_user_tag_or_tenant() {
     let tagged = |value: &str| {
@@ -179,7 +181,6 @@ fn callers_are_told_apart_by_user_tag_or_tenant() {
         value.clone_into(&mut call.tenant);
         (call, request())
     };
-    type Ask<'a> = &'a dyn Fn(&str) -> (Call, Request);
     let ways: [(Sticky, Ask<'_>); 3] = [
         (Sticky::User, &|user| (Call::to("route"), of_user(user))),
         (Sticky::Tag("session".into()), &tagged),
@@ -228,7 +229,7 @@ fn whatever_fails_no_target_is_tried_twice_in_a_call() {
         Policy::Sticky(Sticky::User),
     ];
     for policy in policies {
-        let chance = crate::random::Random::seeded(11);
+        let chance = Random::seeded(11);
         let route = route(policy.clone(), &[3, 1, 0, 2, 5]).rest(2, 3 * SECOND);
         let bench = Bench::new(route, move |id| match chance.index(kinds.len() + 1) {
             at if at < kinds.len() => fails(kinds[at]),
