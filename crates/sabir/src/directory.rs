@@ -75,9 +75,10 @@ impl Directory {
 
     fn make(&self, provider: &Provider, key_is_given: bool) -> Result<Origin> {
         let transport = self.transport()?;
-        let endpoint = match key_is_given {
-            true => provider.endpoint_for_given_key(&self.env, &transport)?,
-            false => provider.endpoint(&self.env, &transport)?,
+        let endpoint = if key_is_given {
+            provider.endpoint_for_given_key(&self.env, &transport)?
+        } else {
+            provider.endpoint(&self.env, &transport)?
         };
         Ok(provider.origin(endpoint, transport))
     }

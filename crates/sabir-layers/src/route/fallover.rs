@@ -20,9 +20,12 @@ use sabir_core::{Error, ErrorKind};
 /// | `InvalidRequest` | no | it is wrong everywhere |
 /// | `Cancelled`, `BudgetExceeded` | no | nobody wants it any more, or nobody pays for it |
 ///
+/// What may have reached one provider ([`Stage::MaybeSent`](sabir_core::Stage)) goes to the next all the same, and may
+/// be paid for at both; its attempt says so.
+///
 /// Where the error says how long to wait (`Retry-After`) and trying again can help, a short wait is waited for, and the
 /// same target is tried once more: it was the first choice, and its cache knows the prompt. A long one goes to the next
-/// target. Short is [5 seconds](Self::wait_up_to). Where a retry below has tried again already, nothing is waited for.
+/// target, and without one to the caller. Short is up to [5 seconds](Self::wait_up_to). Where a retry below has tried again already, nothing is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fallover {
     wait_up_to: Duration,

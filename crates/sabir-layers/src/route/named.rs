@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::load::Rest;
 use super::{Fallover, MidStream, Policy, Target};
 
-/// A name for several targets, and how a call finds its way among them.
+/// A name for several targets, and how a call finds its way among them. With one target, it is an alias.
 ///
 /// | setting | default | |
 /// |---|---|---|
