@@ -25,7 +25,8 @@ use sabir_core::{Error, ErrorKind};
 ///
 /// Where the error says how long to wait (`Retry-After`) and trying again can help, a short wait is waited for, and the
 /// same target is tried once more: it was the first choice, and its cache knows the prompt. A long one goes to the next
-/// target, and without one to the caller. Short is up to [5 seconds](Self::wait_up_to). Where a retry below has tried again already, nothing is waited for.
+/// target, and without one to the caller. Short is up to [5 seconds](Self::wait_up_to). Where a retry below has tried
+/// again already, nothing is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fallover {
     wait_up_to: Duration,

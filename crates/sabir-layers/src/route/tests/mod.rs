@@ -8,7 +8,7 @@ use sabir_core::{Call, Error, ErrorKind, Key, Layer, Reply, Request, Result, Ser
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on, collect, events_of};
 
 use super::*;
-use crate::KeyPool;
+use crate::{Hedge, KeyPool, Keys};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -108,6 +108,14 @@ fn it_keeps_the_contract() {
         assert!(found.is_empty(), "{mode:?}: {found:?}");
     }
     check_layer_on(&clock, |inner| Routes::new([three()]).apply(inner)).assert_ok();
+    // In the order in which they stand in a client.
+    let route = Route::named("testkit/test-model", ["a/one"]).policy(Policy::Latency);
+    let stack = |inner: Shared| {
+        let hedge = Hedge::default().after(Duration::from_millis(3)).share(1.0).clock(clock.clone());
+        let keys = Keys::new().pool("a", KeyPool::new([("k", "s"), ("l", "t")]).clock(clock.clone()));
+        Routes::new([route.clone()]).clock(clock.clone()).apply(keys.apply(hedge.apply(inner)))
+    };
+    check_layer_on(&clock, stack).assert_ok();
 }
 
 #[test]
