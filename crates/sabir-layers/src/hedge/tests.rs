@@ -163,6 +163,20 @@ fn bounds_and_shares_are_kept() {
 }
 
 #[test]
+fn both_calls_are_measured_as_far_as_they_went() {
+    let clock = ManualClock::new();
+    let inner = Scripted::answering(&clock, |call, _| whole("", if call.hedged { 10 } else { 300 }));
+    let hedge = Hedge::default().after(100 * MS).share(1.0).clock(clock.clone());
+    let outer = hedge.apply(inner.shared());
+    let (call, asked) = (Call::to("p"), request(false));
+    (0..9).for_each(|_| drop(block_on_with(&clock, outer.call(&call, &asked)).expect("an answer")));
+    let recent = hedge.recent.get_or(&Place::of(&call, &asked), Recent::default);
+    assert_eq!(recent.whole.p95(), None, "18 are too few");
+    block_on_with(&clock, outer.call(&call, &asked)).expect("an answer");
+    assert_eq!(recent.whole.p95(), Some(110 * MS), "the first ones took at least so long");
+}
+
+#[test]
 fn no_third_call_is_made() {
     let clock = ManualClock::new();
     let inner = Scripted::answering(&clock, |_, _| Outcome::Forever);

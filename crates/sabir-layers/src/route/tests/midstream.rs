@@ -190,6 +190,30 @@ fn last_words(request: &Request) -> String {
 }
 
 #[test]
+fn white_space_is_told_once_and_use_to_the_end() {
+    let bench = bench(MidStream::Continue, |id| match id {
+        "a" => broken(ErrorKind::Network, vec![start("a"), Event::Usage(usage(10, 1)), text("One ")]),
+        _ => good(vec![start("c"), text("two"), text(" three")]),
+    });
+    let items = items(&bench);
+    assert_eq!(done(&items).text(), "One two three");
+    assert_eq!(done(&items).usage.input, None, "what the second used was not told");
+}
+
+#[test]
+fn what_began_anew_can_be_continued() {
+    let bench = bench(MidStream::ContinueOrRestart, |id| match id {
+        "a" => broken(ErrorKind::Network, vec![start("a"), Event::Reasoning("Hm.".into()), Event::Usage(usage(9, 9))]),
+        "b" => broken(ErrorKind::Network, vec![start("b"), text("One"), Event::Usage(usage(10, 1))]),
+        _ => good(vec![start("c"), text(" two"), Event::Usage(usage(11, 2))]),
+    });
+    let items = items(&bench);
+    let answer = done(&items);
+    assert_eq!((answer.text().as_str(), answer.parts.len(), answer.id.as_str()), ("One two", 1, "id-b"));
+    assert_eq!((&answer.usage, answer.attempts.len()), (&usage(21, 3), 2));
+}
+
+#[test]
 fn what_cannot_be_continued_fails_or_restarts_as_was_set() {
     let thought = || vec![start("a"), Event::Reasoning("Hm.".into()), text("One")];
     let call = || vec![start("a"), text("One"), Event::ToolStart { index: 0, id: "1".into(), name: "t".into() }];

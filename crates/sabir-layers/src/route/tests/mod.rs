@@ -3,7 +3,7 @@ mod policies;
 
 use std::time::Duration;
 
-use sabir_core::chat::{Attempt, ChatRequest, ChatResponse, Part};
+use sabir_core::chat::{Attempt, ChatRequest, ChatResponse, Event, Part};
 use sabir_core::{Call, Error, ErrorKind, Key, Layer, Reply, Request, Result, Service, Shared, Stage};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on, collect, events_of};
 
@@ -281,6 +281,43 @@ fn a_target_that_fails_rests_and_is_tried_when_nothing_else_is_left() {
 }
 
 #[test]
+fn a_success_ends_the_row_and_a_stream_that_breaks_off_is_a_failure() {
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let bench = Bench::new(three().rest(3, 10 * SECOND), move |id| match id {
+        "a" if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 3 < 2 => fails(ErrorKind::Timeout),
+        id => whole(id),
+    });
+    (0..9).for_each(|_| drop(bench.ask().expect("an answer")));
+    assert_eq!(bench.went().iter().filter(|id| *id == "a").count(), 9, "never three in a row");
+
+    let bench = Bench::new(three().rest(2, 10 * SECOND), |_| {
+        let begun =
+            [Ok(Event::Text("Hm".into())), Err(Error::new(ErrorKind::Network, "gone").with_partial(answer("Hm")))];
+        Outcome::events(begun)
+    });
+    for failures in 1..=2 {
+        let stream = bench.send(&Call::to("route"), &streaming()).and_then(Reply::stream).expect("a stream");
+        assert_eq!(block_on_with(&bench.clock, collect(stream)).len(), 2);
+        assert_eq!(bench.routes.health("fast")[0].failures, failures);
+    }
+    assert_eq!(bench.routes.health("fast")[0].rests, Some(10 * SECOND));
+}
+
+#[test]
+fn a_stream_that_only_begins_is_not_held_back_for_ever() {
+    let bench = Bench::new(three(), |_| {
+        let usage = (1..9).map(|n| {
+            let mut usage = sabir_core::chat::Usage::default();
+            usage.output = Some(n);
+            Step::Item(Ok(Event::Usage(usage)))
+        });
+        Outcome::Stream(usage.chain([Step::Forever]).collect())
+    });
+    let (call, asked) = (Call::to("route"), streaming());
+    assert!(Task::new(bench.outer.call(&call, &asked)).until_idle().is_ready());
+}
+
+#[test]
 fn what_is_known_of_a_place_outlives_a_change_of_the_route() {
     let bench =
         Bench::new(three().rest(1, 10 * SECOND), |id| if id == "a" { fails(ErrorKind::Quota) } else { whole(id) });
@@ -312,7 +349,7 @@ fn the_keys_of_a_target_are_tried_before_the_next_target() {
 
 #[test]
 fn a_stream_that_fails_before_its_content_goes_to_the_next_target_unseen() {
-    let begins = || sabir_core::chat::Event::Start { id: "id-a".into(), model: "model-a".into() };
+    let begins = || Event::Start { id: "id-a".into(), model: "model-a".into() };
     for told in [vec![], vec![Ok(begins())]] {
         let bench = Bench::new(three(), move |id| match id {
             "a" => {
@@ -324,7 +361,7 @@ fn a_stream_that_fails_before_its_content_goes_to_the_next_target_unseen() {
         let stream = bench.send(&Call::to("route"), &streaming()).and_then(Reply::stream).expect("a stream");
         let items = block_on_with(&bench.clock, collect(stream));
         let mut want = events_of(&answer("b"));
-        let Some(Ok(sabir_core::chat::Event::Done(done))) = items.last() else { panic!("it ends well: {items:?}") };
+        let Some(Ok(Event::Done(done))) = items.last() else { panic!("it ends well: {items:?}") };
         assert_eq!(done.attempts.len(), 1);
         want.pop();
         assert_eq!(items[..items.len() - 1], want.into_iter().map(Ok).collect::<Vec<_>>());
