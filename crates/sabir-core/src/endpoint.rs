@@ -85,7 +85,7 @@ impl Endpoint {
     /// The base URL with a path after it.
     pub fn url(&self, path: &str) -> Result<Uri> {
         let base = self.base_url.trim_end_matches('/');
-        format!("{base}{path}").parse().ok().filter(|uri: &Uri| uri.host().is_some()).ok_or_else(|| {
+        Uri::from_maybe_shared([base, path].concat().into_bytes()).ok().filter(|uri: &Uri| uri.host().is_some()).ok_or_else(|| {
             let message =
                 format!("the base URL {base:?} of {} is not a URL; write one like https://host/v1", self.provider);
             Error::new(ErrorKind::Configuration, message)
@@ -101,7 +101,7 @@ impl Endpoint {
         let Some(key) = &self.key else { return Ok(()) };
         match &self.auth {
             Auth::Bearer => {
-                headers.insert(AUTHORIZATION, secret_value(&format!("Bearer {}", key.expose()))?);
+                headers.insert(AUTHORIZATION, secret_value(&["Bearer ", key.expose()].concat())?);
             }
             Auth::Header(name) => {
                 headers.insert(name, secret_value(key.expose())?);

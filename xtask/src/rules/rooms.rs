@@ -5,14 +5,18 @@ use crate::source::{line_of, words};
 
 const ROOMS: &str = "crates/sabir-dialects/src/";
 
-/// The folders that have a `wire` module.
+/// The folders that have a `wire` module, or a `stream` module where the wire's types are a family's.
 pub(super) fn names(repo: &Repo) -> Vec<&str> {
     let room = |file: &'_ File| -> Option<usize> {
         let rest = file.path.strip_prefix(ROOMS)?;
         let (name, inside) = rest.split_once('/')?;
-        (inside == "wire.rs" || inside == "wire/mod.rs").then_some(name.len())
+        ["wire.rs", "wire/mod.rs", "stream.rs"].contains(&inside).then_some(name.len())
     };
-    repo.files.iter().filter_map(|file| room(file).map(|length| &file.path[ROOMS.len()..][..length])).collect()
+    let mut names: Vec<&str> =
+        repo.files.iter().filter_map(|file| room(file).map(|length| &file.path[ROOMS.len()..][..length])).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The room a file stands in.

@@ -9,28 +9,37 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::item::{Items, extend, item_of, kept};
+use crate::json::{List, Object, merged, write_json};
 use crate::openai::{plain, put, write_choice, write_file, write_format};
 use crate::shared::{Losses, path};
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     let uri = endpoint.url("/responses")?;
-    let mut body = Map::new();
-    put(&mut body, "model", Some(request.model.as_str()).filter(|model| !model.is_empty()));
     let (instructions, messages) = instructions(&request.messages);
-    put(&mut body, "instructions", instructions);
     let mut items = Items::new(&request.tools, false);
     let first = request.messages.len() - messages.len();
     for (at, message) in messages.iter().enumerate() {
         write_message(at + first, message, &mut items);
     }
-    let Items { out, mut losses, .. } = items;
+    let Items { out: input, mut losses, .. } = items;
+    let tools = tools(request, &mut losses);
+    let mut settings = settings(request, &mut losses);
+    let mut given = request.options.of(NAME).cloned().unwrap_or_default();
+    for name in ["reasoning", "text"] {
+        if let (Some(Value::Object(ours)), Some(Value::Object(more))) = (settings.get_mut(name), given.get_mut(name)) {
+            let theirs = std::mem::replace(more, std::mem::take(ours));
+            more.extend(theirs);
+        }
+    }
+    let mut out = Vec::with_capacity(1024);
+    let mut body = Object::with(&mut out, Some(&given));
+    body.some("model", Some(&request.model).filter(|model| !model.is_empty())).some("instructions", instructions);
     // Where the conversation is kept by the server, nothing need be added to it.
-    put(&mut body, "input", Some(out).filter(|items| !items.is_empty() || !goes_on(request)));
-    settings(request, &mut body, &mut losses);
-    put(&mut body, endpoint.quirks.get("user_field").unwrap_or("user"), request.user.as_deref());
-    put(&mut body, "prompt_cache_key", request.cache_key.as_deref());
-    put(&mut body, "metadata", Some(json!(request.metadata)).filter(|_| !request.metadata.is_empty()));
-    put(&mut body, "stream", request.stream.then_some(true));
+    body.some("input", Some(&input).filter(|items| !items.is_empty() || !goes_on(request))).list("tools", &tools);
+    body.meta(Some(&settings), &[]).some(endpoint.quirks.get("user_field").unwrap_or("user"), request.user.as_ref());
+    body.some("prompt_cache_key", request.cache_key.as_ref()).some("stream", request.stream.then_some(true));
+    body.some("metadata", Some(&request.metadata).filter(|given| !given.is_empty()));
+    body.end();
     losses.absent([
         (request.top_k.is_some(), Feature::TopK, "top_k"),
         (!request.stop.is_empty(), Feature::Stop, "stop"),
@@ -40,15 +49,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
         (request.cache.is_some(), Feature::CacheMarks, "cache"),
     ]);
     losses.options(request, NAME);
-    for (name, value) in request.options.of(NAME).into_iter().flatten() {
-        match (body.get_mut(name), value) {
-            (Some(Value::Object(ours)), Value::Object(more)) if matches!(name.as_str(), "reasoning" | "text") => {
-                ours.extend(more.clone());
-            }
-            _ => drop(body.insert(name.clone(), value.clone())),
-        }
-    }
-    Ok(Encoded::post_json(uri, Value::Object(body).to_string(), losses.0))
+    Ok(Encoded::post_json(uri, out, losses.0))
 }
 
 /// Whether a request names something that the server keeps, and that the input adds to.
@@ -67,19 +68,18 @@ pub(super) fn instructions(messages: &[Message]) -> (Option<&str>, &[Message]) {
     (None, messages)
 }
 
-/// What a request says besides its messages, in the fields that an answer repeats.
-pub(super) fn settings(request: &ChatRequest, body: &mut Map<String, Value>, losses: &mut Losses) {
-    let tools: Vec<Value> = request.tools.iter().enumerate().filter_map(|(at, t)| tool(at, t, losses)).collect();
-    put(body, "tools", Some(tools).filter(|tools| !tools.is_empty()));
-    put(body, "tool_choice", request.tool_choice.as_ref().map(|choice| write_choice(choice, false)));
-    put(body, "parallel_tool_calls", request.parallel_tool_calls);
-    put(body, "max_output_tokens", request.max_tokens);
-    put(body, "temperature", request.temperature);
-    put(body, "top_p", request.top_p);
+/// What a request says besides its messages and tools, in the fields that an answer repeats.
+pub(super) fn settings(request: &ChatRequest, losses: &mut Losses) -> Map<String, Value> {
+    let mut body = Map::new();
+    put(&mut body, "tool_choice", request.tool_choice.as_ref().map(|choice| write_choice(choice, false)));
+    put(&mut body, "parallel_tool_calls", request.parallel_tool_calls);
+    put(&mut body, "max_output_tokens", request.max_tokens);
+    put(&mut body, "temperature", request.temperature);
+    put(&mut body, "top_p", request.top_p);
     if let Some(wanted) = &request.reasoning {
         let off = (wanted.enabled == Some(false)).then_some("none");
         let effort = wanted.effort.as_ref().map(Effort::as_str).or(off);
-        put(body, "reasoning", effort.map(|effort| json!({ "effort": effort })));
+        put(&mut body, "reasoning", effort.map(|effort| json!({ "effort": effort })));
         if wanted.budget.is_some() {
             losses.lose(Feature::ReasoningBudget, "reasoning.budget", "this dialect takes efforts, not tokens");
         }
@@ -89,29 +89,32 @@ pub(super) fn settings(request: &ChatRequest, body: &mut Map<String, Value>, los
         }
     }
     let format = request.response_format.as_ref().map(|format| json!({ "format": write_format(format, false) }));
-    put(body, "text", format);
+    put(&mut body, "text", format);
+    body
 }
 
-fn tool(at: usize, tool: &Tool, losses: &mut Losses) -> Option<Value> {
-    let FunctionTool { name, description, parameters, strict, cache, meta } = match tool {
-        Tool::Function(function) => function,
-        Tool::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
-        _ => {
-            losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone");
-            return None;
+/// The tools of a request; an answer repeats them, too.
+pub(super) fn tools(request: &ChatRequest, losses: &mut Losses) -> List {
+    let mut tools = List::default();
+    for (at, tool) in request.tools.iter().enumerate() {
+        match tool {
+            Tool::Function(function) => write_tool(at, function, &mut tools, losses),
+            Tool::Opaque { dialect, json } if dialect == NAME => write_json(tools.item(), json),
+            _ => losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
         }
-    };
-    if cache.is_some() {
+    }
+    tools
+}
+
+fn write_tool(at: usize, tool: &FunctionTool, tools: &mut List, losses: &mut Losses) {
+    if tool.cache.is_some() {
         losses.lose(Feature::CacheMarks, format!("tools[{at}]"), "tools take no marks here");
     }
-    let mut fields = Map::from_iter([("type".to_owned(), "function".into())]);
-    put(&mut fields, "name", Some(name.as_str()));
-    put(&mut fields, "description", description.as_deref());
+    let mut fields = Object::with(tools.item(), tool.meta.of(NAME));
+    fields.field("type", "function").field("name", &tool.name).some("description", tool.description.as_ref());
     // OpenAI wants both to be there: null is its default.
-    put(&mut fields, "parameters", Some(parameters.clone().unwrap_or_default()));
-    put(&mut fields, "strict", Some(*strict));
-    fields.extend(meta.of(NAME).cloned().unwrap_or_default());
-    Some(fields.into())
+    fields.field("parameters", &tool.parameters).field("strict", &tool.strict);
+    fields.end();
 }
 
 /// One message: items of the model's and of tools, and what somebody else says between them.
@@ -185,11 +188,7 @@ fn piece(part: &Part, path: &str, items: &mut Items) -> Option<Value> {
     let mut json = match &part.content {
         Content::Image(Media { source: Source::FileId(id), .. }) => json!({"type": "input_image", "file_id": id}),
         Content::Image(media) => json!({"type": "input_image", "image_url": media.to_url()}),
-        Content::Document(document) => {
-            let mut file = Map::from_iter([("type".to_owned(), "input_file".into())]);
-            file.extend(write_file(document, true));
-            file.into()
-        }
+        Content::Document(document) => merged(json!({"type": "input_file"}), write_file(document, true).into()),
         Content::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
         content => json!({"type": "input_text", "text": items.losses.words(path.to_owned(), content)?}),
     };

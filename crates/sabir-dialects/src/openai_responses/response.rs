@@ -4,10 +4,10 @@ use http::HeaderMap;
 use sabir_core::chat::{ChatRequest, ChatResponse, Content, Cost, CostBasis, Finish, FinishReason};
 use sabir_core::dialect::{Answer, Responded, unreadable};
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::item::Items;
-use super::request::{instructions, settings};
+use super::request::{instructions, settings, tools};
 use super::tell::Teller;
 use super::{NAME, OpenAiResponses, error};
 use crate::json::{Fields, value_of};
@@ -150,9 +150,10 @@ pub(super) fn blank(id: &str, model: &str, status: &str, request: &ChatRequest) 
         "reasoning": {"effort": null}, "store": false, "temperature": null, "text": {"format": {"type": "text"}},
         "tool_choice": "auto", "tools": [], "top_p": null, "truncation": "disabled", "usage": null,
     });
-    let mut asked = Map::new();
     // Losses of the request were told when it was sent on.
-    settings(request, &mut asked, &mut Losses::default());
+    let losses = &mut Losses::default();
+    let mut asked = settings(request, losses);
+    asked.insert("tools".into(), serde_json::from_slice(&tools(request, losses).json()).unwrap_or_default());
     let options = request.options.of(NAME).into_iter().flatten();
     let repeated = options.filter(|(name, _)| REPEATED.split(' ').any(|known| known == *name));
     asked.extend(repeated.map(|(name, value)| (name.clone(), value.clone())));

@@ -85,8 +85,8 @@ fn a_request_is_written_as_openai_wants_it() {
         r#"{"model":"gpt","instructions":"Be brief.","input":[{"role":"user","content":"Hi"}],"#,
         r#""tools":[{"type":"function","name":"add","description":"Adds.","parameters":{"type":"object"},"strict":null}],"#,
         r#""tool_choice":{"type":"function","name":"add"},"max_output_tokens":100,"#,
-        r#""reasoning":{"effort":"low","summary":"auto"},"text":{"format":{"type":"json_object"}},"#,
-        r#""user":"u-1","prompt_cache_key":"k","stream":true}"#,
+        r#""text":{"format":{"type":"json_object"}},"user":"u-1","prompt_cache_key":"k","stream":true,"#,
+        r#""reasoning":{"effort":"low","summary":"auto"}}"#,
     );
     assert_eq!(String::from_utf8_lossy(&body), expected);
     let quirk = Endpoint { quirks: [("user_field", "safety_identifier")].into_iter().collect(), ..endpoint() };

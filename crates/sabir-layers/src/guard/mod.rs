@@ -1,0 +1,122 @@
+//! Looking at what is asked and answered, and changing or refusing it.
+
+mod redact;
+mod size;
+mod stream;
+mod webhook;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use sabir_core::chat::ChatResponse;
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Layer, Reply, Request, Result, Service, Shared};
+
+pub use redact::{Redact, redact};
+pub use size::MaxSize;
+pub use webhook::Webhook;
+
+/// Looks at requests before they are sent, and at answers before the caller has them.
+///
+/// An error refuses. A check says by [`on_stream`](Self::on_stream) how it wants to see streams.
+pub trait Check: Debug + Send + Sync + 'static {
+    /// Looks at a request; may change it.
+    fn request<'a>(&'a self, call: &'a Call, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
+        let _ = (call, request);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Looks at a whole answer; may change it. Of a stream it is asked only where it wants to see all of it.
+    fn response<'a>(&'a self, call: &'a Call, response: &'a mut ChatResponse) -> BoxFuture<'a, Result<()>> {
+        let _ = (call, response);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// How it wants to see streams.
+    fn on_stream(&self) -> OnStream {
+        OnStream::Pass
+    }
+}
+
+/// How a check sees a stream.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OnStream {
+    /// Not at all.
+    Pass,
+    /// Piece by piece, as it passes.
+    Filter(Box<dyn Filter>),
+    /// Whole: the stream is held back to its end, checked by [`Check::response`], and then told at once.
+    Whole,
+}
+
+/// Sees the text of one stream piece by piece.
+pub trait Filter: Debug + Send {
+    /// More text. Gives what may pass now, and keeps the rest until more has come. An error ends the stream.
+    fn text(&mut self, piece: &str) -> Result<String>;
+
+    /// The text is over, or something else stands between it and the next: gives what was kept.
+    fn rest(&mut self) -> String;
+}
+
+/// Puts checks around calls, the first one first. It stands above cache, route and retry: what it refuses costs
+/// nothing, and what it changes is what they see.
+///
+/// ```
+/// use sabir_layers::guard::{Guard, MaxSize, Redact};
+///
+/// let layer = Guard::new().check(MaxSize::request(1 << 20)).check(Redact::default());
+/// # drop(layer);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    checks: Arc<[Arc<dyn Check>]>,
+}
+
+impl Guard {
+    /// No checks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a check after those that are there.
+    #[must_use]
+    pub fn check(self, check: impl Check) -> Self {
+        let more: Arc<dyn Check> = Arc::new(check);
+        Self { checks: self.checks.iter().cloned().chain([more]).collect() }
+    }
+}
+
+impl Layer for Guard {
+    fn apply(&self, inner: Shared) -> Shared {
+        Shared::new(Guarded { inner, checks: self.checks.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct Guarded {
+    inner: Shared,
+    checks: Arc<[Arc<dyn Check>]>,
+}
+
+impl Service for Guarded {
+    async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
+        let mut checked = request.clone();
+        for check in &*self.checks {
+            check.request(call, &mut checked).await?;
+        }
+        match self.inner.call(call, &checked).await? {
+            Reply::Whole(mut response) => {
+                for check in &*self.checks {
+                    check.response(call, &mut response).await?;
+                }
+                Ok(Reply::Whole(response))
+            }
+            Reply::Stream(events) => Ok(Reply::Stream(stream::guarded(events, call, &self.checks))),
+            other => Ok(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
