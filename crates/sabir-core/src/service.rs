@@ -169,6 +169,8 @@ pub struct Call {
     pub tenant: String,
     /// Which try this is, from 0. Layers that try again count it up.
     pub attempt: u32,
+    /// Whether it was made beside one that is slow, of which the first to answer counts. No more are made beside it.
+    pub hedged: bool,
     /// Time limits of this call.
     pub timeouts: Timeouts,
     /// Whether to keep the body as it came on the response.
@@ -231,4 +233,11 @@ impl Service for Shared {
 pub trait Layer: Debug + Send + Sync + 'static {
     /// The service with the policy around it.
     fn apply(&self, inner: Shared) -> Shared;
+
+    /// The provider and the model by which this layer knows a name that is its own: a route, an alias. A client asks
+    /// its layers before it looks for a provider. Most layers name nothing.
+    fn place(&self, name: &str) -> Option<(String, String)> {
+        let _ = name;
+        None
+    }
 }

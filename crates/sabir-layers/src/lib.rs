@@ -1,22 +1,31 @@
 //! Policies around model calls, one file a layer. Each is written once for whole answers and for streams, takes its
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
+mod attempts;
 mod clock;
 pub mod guard;
+mod hedge;
+mod keys;
 mod meter;
 pub mod metrics;
 #[cfg(feature = "otel")]
 mod otel;
 mod place;
+mod preceded;
+mod random;
+mod route;
 mod trace;
 mod watch;
 
 pub use clock::RuntimeClock;
 pub use guard::Guard;
+pub use hedge::Hedge;
+pub use keys::{KeyPool, KeyState, Keys, PoolKey, Rotation};
 pub use meter::Meter;
 pub use metrics::Metrics;
 #[cfg(feature = "otel")]
 pub use otel::OtelMetrics;
 pub use place::{PerPlace, Place};
+pub use route::{Fallover, MidStream, Policy, Route, Routes, Sticky, Target, TargetHealth};
 pub use trace::{Recorded, Trace};
 pub use watch::{End, Watch, watch};

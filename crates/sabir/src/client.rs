@@ -216,6 +216,7 @@ impl Client {
 
     /// Which provider serves a model, and the model's name there. The provider is stated (`provider/model`, or
     /// `provider:dialect/model` for another of its dialects) or set in the builder; it is never guessed from the name.
+    /// A name that one of the layers gave (a route) wins over both.
     ///
     /// # Errors
     /// `Configuration` where neither is so.
@@ -228,6 +229,9 @@ impl Client {
         let inner = &*self.0;
         let registry = &inner.directory.registry;
         let wanted = if model.is_empty() { inner.model.as_deref().unwrap_or_default() } else { model };
+        if let Some(place) = inner.layers.iter().rev().find_map(|layer| layer.place(wanted)) {
+            return Ok(place);
+        }
         if let Some((first, rest)) = wanted.split_once('/')
             && !rest.is_empty()
             && registry.contains(first)

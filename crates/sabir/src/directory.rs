@@ -14,8 +14,22 @@ use crate::{Env, Provider, Registry};
 /// The most pages that are read of a list of models: a service whose list never ends is not followed for ever.
 const PAGES: usize = 100;
 
-/// What was called already, by id.
-type Origins = HashMap<String, Known>;
+/// What was called already, by id: with the provider's own key, and with keys that the calls bring.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    own_key: HashMap<String, Known>,
+    given_key: HashMap<String, Known>,
+}
+
+impl Origins {
+    fn known(&self, key_is_given: bool) -> &HashMap<String, Known> {
+        if key_is_given { &self.given_key } else { &self.own_key }
+    }
+
+    fn known_mut(&mut self, key_is_given: bool) -> &mut HashMap<String, Known> {
+        if key_is_given { &mut self.given_key } else { &mut self.own_key }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -38,28 +52,34 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// What a provider is asked at: for conversations, or for all else.
-    fn origin(&self, id: &str, provider: &Arc<Provider>, for_chat: bool) -> Result<Origin> {
+    fn origin(&self, call: &Call, provider: &Arc<Provider>, for_chat: bool) -> Result<Origin> {
+        let (id, key_is_given) = (call.provider.as_str(), call.key.is_some());
         let pick = |known: &Known| if for_chat { known.chat.clone() } else { known.besides_chat.clone() };
         let known = self.origins.read().unwrap_or_else(PoisonError::into_inner);
         // A provider registered anew under the same id has origins of its own.
-        if let Some(found) = known.get(id).filter(|found| Arc::ptr_eq(&found.of, provider)) {
+        if let Some(found) = known.known(key_is_given).get(id).filter(|found| Arc::ptr_eq(&found.of, provider)) {
             return Ok(pick(found));
         }
         drop(known);
-        let chat = self.make(provider)?;
+        let chat = self.make(provider, key_is_given)?;
         let besides_chat = match provider.besides_chat() {
-            Some(elsewhere) => self.make(&elsewhere)?,
+            Some(elsewhere) => self.make(&elsewhere, key_is_given)?,
             None => chat.clone(),
         };
         let made = Known { of: provider.clone(), chat, besides_chat };
         let picked = pick(&made);
-        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), made);
+        let mut known = self.origins.write().unwrap_or_else(PoisonError::into_inner);
+        known.known_mut(key_is_given).insert(id.to_owned(), made);
         Ok(picked)
     }
 
-    fn make(&self, provider: &Provider) -> Result<Origin> {
+    fn make(&self, provider: &Provider, key_is_given: bool) -> Result<Origin> {
         let transport = self.transport()?;
-        let endpoint = provider.endpoint(&self.env, &transport)?;
+        let endpoint = if key_is_given {
+            provider.endpoint_for_given_key(&self.env, &transport)?
+        } else {
+            provider.endpoint(&self.env, &transport)?
+        };
         Ok(provider.origin(endpoint, transport))
     }
 
@@ -100,7 +120,7 @@ impl Directory {
             return Err(no_list());
         };
         let listing = provider.lists_in().ok_or_else(no_list)?;
-        let origin = self.origin(id, &provider, false)?;
+        let origin = self.origin(call, &provider, false)?;
         ask(listing, origin.endpoint(), &*self.transport()?, call, request, Limits::default()).await
     }
 
@@ -118,7 +138,7 @@ impl Service for Directory {
         match self.registry.find(&call.provider)? {
             Registered::Provider(provider) => {
                 let for_chat = matches!(request, Request::Chat(_));
-                self.origin(&call.provider, &provider, for_chat)?.call(call, request).await
+                self.origin(call, &provider, for_chat)?.call(call, request).await
             }
             Registered::Service(service) => service.call(call, request).await,
         }

@@ -292,6 +292,12 @@ impl Provider {
         Ok(endpoint)
     }
 
+    /// The endpoint for calls that bring a key with them: none is looked for, and it is sent as the provider wants its
+    /// keys. Where it is called with an AWS identity, that stays.
+    pub(crate) fn endpoint_for_given_key(&self, env: &Env, transport: &Arc<dyn Transport>) -> Result<Endpoint> {
+        if self.aws.is_some() { self.endpoint(env, transport) } else { self.endpoint_without_key(env) }
+    }
+
     /// The endpoint, whether or not there is a key: for looking at requests without sending them.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ pub enum Event {
     Usage(Usage),
     /// What was told so far is void: the attempt broke off, and another one begins anew. Only a caller that asked for
     /// it is told so.
-    Restart(Attempt),
+    Restart(Box<Attempt>),
     /// The end, with the whole answer. Always last.
     Done(Box<ChatResponse>),
 }
