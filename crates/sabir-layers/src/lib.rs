@@ -1,6 +1,9 @@
 //! Policies around model calls, one file a layer. Each is written once for whole answers and for streams, takes its
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
+mod allowance;
+mod backoff;
+mod begun;
 mod clock;
 pub mod guard;
 mod meter;
@@ -8,9 +11,11 @@ pub mod metrics;
 #[cfg(feature = "otel")]
 mod otel;
 mod place;
+mod retry;
 mod trace;
 mod watch;
 
+pub use backoff::Backoff;
 pub use clock::RuntimeClock;
 pub use guard::Guard;
 pub use meter::Meter;
@@ -18,5 +23,6 @@ pub use metrics::Metrics;
 #[cfg(feature = "otel")]
 pub use otel::OtelMetrics;
 pub use place::{PerPlace, Place};
+pub use retry::Retry;
 pub use trace::{Recorded, Trace};
 pub use watch::{End, Watch, watch};
