@@ -12,6 +12,8 @@ pub mod metrics;
 mod otel;
 mod place;
 mod retry;
+mod timeout;
+mod timer;
 mod trace;
 mod watch;
 
@@ -24,5 +26,6 @@ pub use metrics::Metrics;
 pub use otel::OtelMetrics;
 pub use place::{PerPlace, Place};
 pub use retry::Retry;
+pub use timeout::Timeout;
 pub use trace::{Recorded, Trace};
 pub use watch::{End, Watch, watch};

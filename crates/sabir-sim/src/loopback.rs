@@ -47,7 +47,7 @@ impl Transport for Loopback {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Body>>> {
         Box::pin(async move {
             let limits = request.extensions().get::<Timeouts>().copied().unwrap_or_default();
-            let total = limits.total.map(|limit| (Instant::now() + limit, limit));
+            let total = from_now(limits.total);
             let answered = {
                 let mut exchange = pin!(exchange(&self.simulator, request));
                 let mut deadline = Deadline::until(limits.first_byte, total);
@@ -73,13 +73,18 @@ impl Transport for Loopback {
 /// When a call must end, and the limit that says so.
 type Total = Option<(Instant, Duration)>;
 
+/// `None` too where the limit is so far away that it is none.
+fn from_now(limit: Option<Duration>) -> Total {
+    let limit = limit?;
+    Some((Instant::now().checked_add(limit)?, limit))
+}
+
 /// The time until the next thing must have happened.
 struct Deadline(Option<(Pin<Box<Sleep>>, Duration)>);
 
 impl Deadline {
     fn until(next: Option<Duration>, total: Total) -> Self {
-        let next = next.map(|limit| (Instant::now() + limit, limit));
-        let nearest = [next, total].into_iter().flatten().min();
+        let nearest = [from_now(next), total].into_iter().flatten().min();
         Self(nearest.map(|(at, limit)| (Box::pin(sleep_until(at)), limit)))
     }
 
