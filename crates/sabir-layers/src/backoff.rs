@@ -62,7 +62,7 @@ impl Backoff {
     }
 }
 
-/// Numbers that nobody can foresee well enough to come back at the same time; no more is asked of them. SplitMix64
+/// Numbers that nobody can foresee well enough to come back at the same time; no more is asked of them. `SplitMix64`
 /// (Steele, Lea and Flood, 2014): its state is a counter, so that callers on several threads need no lock.
 #[derive(Debug)]
 pub(crate) struct Chance(AtomicU64);

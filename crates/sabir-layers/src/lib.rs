@@ -4,6 +4,8 @@
 mod allowance;
 mod backoff;
 mod begun;
+mod breaker;
+mod circuit;
 mod clock;
 pub mod guard;
 mod meter;
@@ -16,8 +18,11 @@ mod timeout;
 mod timer;
 mod trace;
 mod watch;
+mod window;
 
 pub use backoff::Backoff;
+pub use breaker::Breaker;
+pub use circuit::State;
 pub use clock::RuntimeClock;
 pub use guard::Guard;
 pub use meter::Meter;
