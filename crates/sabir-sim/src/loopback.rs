@@ -12,7 +12,7 @@ use sabir_core::transport::{Body, BoxFuture, Timeouts, Transport};
 use sabir_core::{Error, ErrorKind, Result, Stage};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::exchange::exchange;
+use crate::exchange::{NoAnswer, exchange};
 use crate::simulator::Simulator;
 
 /// A transport that ends in a simulator in the same process. The host of a request does not matter; its path says
@@ -57,9 +57,16 @@ impl Transport for Loopback {
                 })
                 .await?
             };
-            let response = answered.map_err(|_| {
-                let message = "cannot reach the simulator: it refused the connection, as its script says";
-                Error::new(ErrorKind::Network, message).with_stage(Stage::NotSent)
+            let response = answered.map_err(|no_answer| {
+                let (message, stage) = match no_answer {
+                    NoAnswer::Refused => {
+                        ("cannot reach the simulator: it refused the connection, as its script says", Stage::NotSent)
+                    }
+                    NoAnswer::HungUp => {
+                        ("the simulator hung up before it answered, as its script says", Stage::MaybeSent)
+                    }
+                };
+                Error::new(ErrorKind::Network, message).with_stage(stage)
             })?;
             if limits.idle.is_none() && total.is_none() {
                 return Ok(response);
