@@ -1,6 +1,6 @@
 //! Leaving a place alone that fails.
 
-mod guard;
+mod followed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sabir_core::{Call, Clock, Error, ErrorKind, Layer, Reply, Request, Result, Service, Shared, Stage};
 
-use self::guard::Guard;
+use self::followed::Followed;
 use crate::circuit::{Circuit, Rules, State, Verdict};
 use crate::{PerPlace, Place, RuntimeClock, watch};
 
@@ -174,11 +174,11 @@ impl Service for Breaking {
         let (pass, change) = circuit.admit(&breaker.rules, breaker.clock.now());
         breaker.tell(&place, change);
         let pass = pass.map_err(|refusal| refusal.error(&place))?;
-        let mut guard = Guard::new(breaker.clone(), circuit, place, pass);
+        let mut followed = Followed::new(breaker.clone(), circuit, place, pass);
         match self.inner.call(call, request).await {
-            Ok(reply) => Ok(watch(reply, guard)),
+            Ok(reply) => Ok(watch(reply, followed)),
             Err(error) => {
-                guard.over(breaker.verdict(&error));
+                followed.over(breaker.verdict(&error));
                 Err(error)
             }
         }

@@ -58,7 +58,9 @@ pub fn kind_for(status: u16, code: Option<&str>, message: &str) -> ErrorKind {
 
     let busy = matches!(status, 429 | 503 | 529) || code.contains("rate_limit") || code.contains("throttl");
     if says(QUOTA_WORDS) && matches!(status, 0 | 200 | 400 | 402 | 403 | 429) {
-        return ErrorKind::Quota;
+        // Google says the same of a minute's requests, and then when to come back.
+        let passes = matches!(status, 0 | 200 | 429) && wait_in_words(message).is_some();
+        return if passes { ErrorKind::RateLimit } else { ErrorKind::Quota };
     }
     if !busy && says(CONTEXT_WORDS) {
         return ErrorKind::ContextTooLong;
@@ -201,6 +203,8 @@ mod tests {
             (401, None, "", ErrorKind::Authentication),
             (400, Some("invalid_api_key"), "", ErrorKind::Authentication),
             (429, Some("insufficient_quota"), "You exceeded your current quota", ErrorKind::Quota),
+            (429, None, "You exceeded your current quota. Please retry in 34.07s.", ErrorKind::RateLimit),
+            (402, None, "out of credits, try again in 5s", ErrorKind::Quota),
             (429, Some("rate_limit_exceeded"), "tokens per min", ErrorKind::RateLimit),
             (429, None, "Too many tokens, please wait. maximum context length", ErrorKind::RateLimit),
             (400, Some("context_length_exceeded"), "", ErrorKind::ContextTooLong),

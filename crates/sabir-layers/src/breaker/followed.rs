@@ -9,7 +9,7 @@ use crate::circuit::{Circuit, Pass, Verdict};
 use crate::{End, Place, Watch};
 
 /// One call that was let through. Dropped before it is over, it says nothing, and frees its probe.
-pub(super) struct Guard {
+pub(super) struct Followed {
     breaker: Arc<Breaker>,
     circuit: Arc<Circuit>,
     place: Place,
@@ -17,7 +17,7 @@ pub(super) struct Guard {
     over: bool,
 }
 
-impl Guard {
+impl Followed {
     pub(super) fn new(breaker: Arc<Breaker>, circuit: Arc<Circuit>, place: Place, pass: Pass) -> Self {
         Self { breaker, circuit, place, pass, over: false }
     }
@@ -35,7 +35,7 @@ impl Guard {
     }
 }
 
-impl Watch for Guard {
+impl Watch for Followed {
     fn event(&mut self, event: &Event) {
         // Some providers greet before they know whether they can answer.
         if self.pass.is_probe && !matches!(event, Event::Start { .. }) {
@@ -53,7 +53,7 @@ impl Watch for Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for Followed {
     fn drop(&mut self) {
         if !self.over {
             self.over(Verdict::Neither);
