@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sabir::chat::Event;
 use sabir::{Call, ChatRequest, Error, ErrorKind, Layer, Request, Result, Service};
-use sabir_layers::{Breaker, Retry, State, Timeout};
+use sabir_layers::breaker::State;
+use sabir_layers::{Breaker, Retry, Timeout};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -9,7 +9,8 @@ use std::time::Duration;
 use sabir_core::{Call, Clock, Error, ErrorKind, Layer, Reply, Request, Result, Service, Shared, Stage};
 
 use self::followed::Followed;
-use crate::circuit::{Circuit, Rules, State, Verdict};
+pub use crate::circuit::State;
+use crate::circuit::{Circuit, Rules, Verdict};
 use crate::{PerPlace, Place, RuntimeClock, watch};
 
 /// Stops calling a [`Place`] that fails, and looks from time to time whether it has recovered.

@@ -4,7 +4,7 @@
 mod allowance;
 mod backoff;
 mod begun;
-mod breaker;
+pub mod breaker;
 mod circuit;
 mod clock;
 pub mod guard;
@@ -22,7 +22,6 @@ mod window;
 
 pub use backoff::Backoff;
 pub use breaker::Breaker;
-pub use circuit::State;
 pub use clock::RuntimeClock;
 pub use guard::Guard;
 pub use meter::Meter;
