@@ -38,13 +38,14 @@ impl Stream for Begun {
     type Item = Result<Event>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.first.is_none() && self.failed.is_empty() {
+            // An event is large: from here on none is moved.
+            return self.rest.as_mut().poll_next(cx);
+        }
         let item = match self.first.take() {
             Some(first) => Some(Ok(first)),
             None => ready!(self.rest.as_mut().poll_next(cx)),
         };
-        if self.failed.is_empty() {
-            return Poll::Ready(item);
-        }
         Poll::Ready(match item {
             Some(Ok(Event::Done(mut response))) => {
                 response.attempts.splice(0..0, self.failed.drain(..));

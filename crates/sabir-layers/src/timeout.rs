@@ -193,21 +193,23 @@ impl Stream for Streamed {
         let Some(inner) = &mut this.inner else {
             return Poll::Ready(None);
         };
-        let passed = match inner.as_mut().poll_next(cx) {
+        // An event is large: it is looked at where it is.
+        let item = inner.as_mut().poll_next(cx);
+        let passed = match &item {
             Poll::Ready(Some(Ok(event))) if !matches!(event, Event::Done(_)) => match this.timer.came() {
                 None => {
-                    this.fold.apply(&event);
-                    return Poll::Ready(Some(Ok(event)));
+                    this.fold.apply(event);
+                    return item;
                 }
                 Some(passed) => passed,
             },
-            Poll::Ready(last) => {
+            Poll::Ready(_) => {
                 this.inner = None;
-                return Poll::Ready(last);
+                return item;
             }
             Poll::Pending => match this.timer.poll(cx) {
                 Poll::Ready(passed) => passed,
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => return item,
             },
         };
         this.inner = None;
