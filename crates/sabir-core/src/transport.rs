@@ -32,7 +32,7 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     }
 }
 
-/// Time limits of one exchange; `None` leaves the transport's own in force.
+/// Time limits of one exchange; `None` leaves the transport's own in force, `Duration::MAX` lifts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
     /// To have a connection, TLS included.

@@ -1,7 +1,12 @@
 //! Policies around model calls, one file a layer. Each is written once for whole answers and for streams, takes its
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
+mod allowance;
 mod attempts;
+mod backoff;
+mod begun;
+pub mod breaker;
+mod circuit;
 mod clock;
 pub mod guard;
 mod hedge;
@@ -13,10 +18,16 @@ mod otel;
 mod place;
 mod preceded;
 mod random;
+mod retry;
 mod route;
+mod timeout;
+mod timer;
 mod trace;
 mod watch;
+mod window;
 
+pub use backoff::Backoff;
+pub use breaker::Breaker;
 pub use clock::RuntimeClock;
 pub use guard::Guard;
 pub use hedge::Hedge;
@@ -26,6 +37,8 @@ pub use metrics::Metrics;
 #[cfg(feature = "otel")]
 pub use otel::OtelMetrics;
 pub use place::{PerPlace, Place};
+pub use retry::Retry;
 pub use route::{Fallover, MidStream, Policy, Route, Routes, Sticky, Target, TargetHealth};
+pub use timeout::Timeout;
 pub use trace::{Recorded, Trace};
 pub use watch::{End, Watch, watch};

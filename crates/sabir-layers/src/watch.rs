@@ -1,7 +1,7 @@
 //! Looking at a reply without changing it: a whole one at once, a stream as it passes.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use sabir_core::chat::{ChatResponse, Event, EventStream};
@@ -63,23 +63,25 @@ impl<W: Watch> Stream for Watched<W> {
         if this.over {
             return Poll::Ready(None);
         }
-        let mut item = ready!(this.inner.as_mut().poll_next(cx));
+        // An event is large: it is looked at where it is.
+        let mut item = this.inner.as_mut().poll_next(cx);
         match &mut item {
-            Some(Ok(Event::Done(response))) => {
+            Poll::Ready(Some(Ok(Event::Done(response)))) => {
                 this.over = true;
                 this.watch.end(End::Answer(response));
             }
-            Some(Ok(event)) => this.watch.event(event),
-            Some(Err(error)) => {
+            Poll::Ready(Some(Ok(event))) => this.watch.event(event),
+            Poll::Ready(Some(Err(error))) => {
                 this.over = true;
                 this.watch.end(End::Failed(error));
             }
-            None => {
+            Poll::Ready(None) => {
                 this.over = true;
                 this.watch.end(End::Dropped);
             }
+            Poll::Pending => {}
         }
-        Poll::Ready(item)
+        item
     }
 }
 

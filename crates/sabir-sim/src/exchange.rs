@@ -25,12 +25,17 @@ const SIMULATED: HeaderName = HeaderName::from_static("x-sabir-simulated");
 /// The headers in which clients of any dialect send their key.
 const KEY_HEADERS: &[&str] = &["x-api-key", "api-key", "x-goog-api-key"];
 
-/// The simulated server hangs up without an answer.
+/// The simulated server gives no answer.
 #[derive(Debug)]
-pub(crate) struct Refused;
+pub(crate) enum NoAnswer {
+    /// It takes no connection.
+    Refused,
+    /// It took the request and hung up.
+    HungUp,
+}
 
 /// Answers one request.
-pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<Response<Body>, Refused> {
+pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<Response<Body>, NoAnswer> {
     let mut response = match wanted(request.method(), request.uri(), request.headers()) {
         Wanted::Chat(dialect) => asked(simulator, Spoken::Chat(dialect), request).await?,
         Wanted::Count(format) => asked(simulator, Spoken::Count(format), request).await?,
@@ -66,7 +71,7 @@ impl Spoken {
     }
 }
 
-async fn asked(simulator: &Simulator, spoken: Spoken, request: HttpRequest<Bytes>) -> Result<Response<Body>, Refused> {
+async fn asked(simulator: &Simulator, spoken: Spoken, request: HttpRequest<Bytes>) -> Result<Response<Body>, NoAnswer> {
     if let Some(key) = simulator.key()
         && !has_key(key, request.headers(), request.uri())
     {
@@ -83,9 +88,14 @@ async fn asked(simulator: &Simulator, spoken: Spoken, request: HttpRequest<Bytes
 
     response.headers_mut().extend(wire.headers);
     for fault in &wire.faults {
-        if *fault == Fault::Refuse {
+        let no_answer = match fault {
+            Fault::Refuse => Some(NoAnswer::Refused),
+            Fault::HangUp => Some(NoAnswer::HungUp),
+            _ => None,
+        };
+        if let Some(no_answer) = no_answer {
             guard.finish();
-            return Err(Refused);
+            return Err(no_answer);
         }
         pause(fault.delay()).await;
         response = fault.apply(response);

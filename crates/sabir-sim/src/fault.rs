@@ -22,6 +22,8 @@ pub enum Fault {
     /// No connection: `Network`, not sent, over [`Loopback`](crate::Loopback). A [`Server`](crate::Server) has
     /// accepted already; it resets the connection before the head.
     Refuse,
+    /// The connection breaks once the request is read, before the head: `Network`, and it may have been sent.
+    HangUp,
     /// The head comes late.
     SlowHeaders {
         /// By so many milliseconds.
@@ -104,7 +106,7 @@ impl Fault {
     /// The answer with this wrong with it.
     pub(crate) fn apply(&self, response: Response<Body>) -> Response<Body> {
         match self {
-            Self::Refuse | Self::SlowHeaders { .. } => response,
+            Self::Refuse | Self::HangUp | Self::SlowHeaders { .. } => response,
             Self::CutAt { bytes } => cut(response, *bytes, Break::End),
             Self::ResetAt { bytes } => cut(response, *bytes, Break::Reset),
             Self::Stall { bytes } => cut(response, *bytes, Break::Stall),

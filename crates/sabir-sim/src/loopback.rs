@@ -12,7 +12,7 @@ use sabir_core::transport::{Body, BoxFuture, Timeouts, Transport};
 use sabir_core::{Error, ErrorKind, Result, Stage};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::exchange::exchange;
+use crate::exchange::{NoAnswer, exchange};
 use crate::simulator::Simulator;
 
 /// A transport that ends in a simulator in the same process. The host of a request does not matter; its path says
@@ -47,7 +47,7 @@ impl Transport for Loopback {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Body>>> {
         Box::pin(async move {
             let limits = request.extensions().get::<Timeouts>().copied().unwrap_or_default();
-            let total = limits.total.map(|limit| (Instant::now() + limit, limit));
+            let total = from_now(limits.total);
             let answered = {
                 let mut exchange = pin!(exchange(&self.simulator, request));
                 let mut deadline = Deadline::until(limits.first_byte, total);
@@ -57,9 +57,16 @@ impl Transport for Loopback {
                 })
                 .await?
             };
-            let response = answered.map_err(|_| {
-                let message = "cannot reach the simulator: it refused the connection, as its script says";
-                Error::new(ErrorKind::Network, message).with_stage(Stage::NotSent)
+            let response = answered.map_err(|no_answer| {
+                let (message, stage) = match no_answer {
+                    NoAnswer::Refused => {
+                        ("cannot reach the simulator: it refused the connection, as its script says", Stage::NotSent)
+                    }
+                    NoAnswer::HungUp => {
+                        ("the simulator hung up before it answered, as its script says", Stage::MaybeSent)
+                    }
+                };
+                Error::new(ErrorKind::Network, message).with_stage(stage)
             })?;
             if limits.idle.is_none() && total.is_none() {
                 return Ok(response);
@@ -73,13 +80,18 @@ impl Transport for Loopback {
 /// When a call must end, and the limit that says so.
 type Total = Option<(Instant, Duration)>;
 
+/// `None` too where the limit is so far away that it is none.
+fn from_now(limit: Option<Duration>) -> Total {
+    let limit = limit?;
+    Some((Instant::now().checked_add(limit)?, limit))
+}
+
 /// The time until the next thing must have happened.
 struct Deadline(Option<(Pin<Box<Sleep>>, Duration)>);
 
 impl Deadline {
     fn until(next: Option<Duration>, total: Total) -> Self {
-        let next = next.map(|limit| (Instant::now() + limit, limit));
-        let nearest = [next, total].into_iter().flatten().min();
+        let nearest = [from_now(next), total].into_iter().flatten().min();
         Self(nearest.map(|(at, limit)| (Box::pin(sleep_until(at)), limit)))
     }
 

@@ -169,7 +169,7 @@ async fn answer(
     };
     let Ok(response) = exchange(simulator, Request::from_parts(head, body)).await else {
         reset.store(true, Ordering::Relaxed);
-        return Err(io::Error::other("the script refuses the connection"));
+        return Err(io::Error::other("the script gives no answer"));
     };
     Ok(outgoing(response, reset).await)
 }

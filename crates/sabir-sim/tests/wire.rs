@@ -215,6 +215,15 @@ async fn a_refused_connection_was_not_sent() {
     .await;
 }
 
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_head_may_have_been_sent_over() {
+    each_with(&[Fault::HangUp], |result, name| {
+        let error = result.expect_err(name);
+        assert_eq!((error.kind(), error.stage()), (ErrorKind::Network, Stage::MaybeSent), "{name}");
+    })
+    .await;
+}
+
 /// Sends a chat request of the first dialect, with time limits.
 async fn send(simulator: &Simulator, limits: Timeouts, stream: bool) -> Result<Response<Body>, Error> {
     let route = served()[0];

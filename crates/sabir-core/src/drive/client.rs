@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 
-use super::common::{collect, enrich, refuse_losses, send};
+use super::common::{collect, cut_or_garbled, enrich, refuse_losses, send};
 use super::exchange::ask;
 use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, response_headers};
 use crate::check::check;
@@ -127,7 +127,8 @@ impl Origin {
             return if request.stream { Ok(Reply::Stream(Box::pin(stream))) } else { fold(stream).await };
         }
         let body = collect(body, self.limits.body).await?;
-        let mut response = dialect.decode(Answer { status: head.status, headers: &about.headers, body: &body })?;
+        let answer = Answer { status: head.status, headers: &about.headers, body: &body };
+        let mut response = dialect.decode(answer).map_err(|error| cut_or_garbled(error, head.status, &body))?;
         about.complete(&mut response, &self.endpoint.provider, Some(body));
         Ok(if request.stream { Reply::Stream(replay(response)) } else { Reply::Whole(Box::new(response)) })
     }
@@ -218,7 +219,8 @@ pub fn decode_whole(
 ) -> Result<ChatResponse> {
     let framing = dialect.framing(headers).filter(|_| status.is_success() && (streamed || says_stream(headers)));
     let Some(framing) = framing else {
-        return dialect.decode(Answer { status, headers, body });
+        let decoded = dialect.decode(Answer { status, headers, body });
+        return decoded.map_err(|error| cut_or_garbled(error, status, body));
     };
     let mut sink = Sink::whole();
     match decode_frames(dialect, framing, body, &mut sink) {

@@ -51,6 +51,16 @@ pub(super) fn refuse_losses(losses: &[Loss]) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, format!("strict: this cannot be carried: {list}")))
 }
 
+/// A whole answer of which only the beginning came was cut, not garbled: asked for again, it may come whole.
+pub(super) fn cut_or_garbled(error: Error, status: http::StatusCode, body: &[u8]) -> Error {
+    let is_cut = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|e| e.is_eof());
+    if error.kind() == ErrorKind::Decode && status.is_success() && is_cut() {
+        let message = format!("the answer stopped in the middle, after {} bytes of its body", body.len());
+        return Error::new(ErrorKind::Truncated, message).with_source(error);
+    }
+    error
+}
+
 /// Reads a body to its end, within a bound.
 pub(super) async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
     let mut next = async || std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await.transpose();

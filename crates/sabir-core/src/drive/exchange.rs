@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::client::Limits;
-use super::common::{collect, enrich, refuse_losses, send};
+use super::common::{collect, cut_or_garbled, enrich, refuse_losses, send};
 use super::server::{Losses, refused};
 use crate::count::CountRequest;
 use crate::dialect::{Answer, Asked};
@@ -40,7 +40,8 @@ pub async fn ask<Q: Question>(
         let (head, body) = send(encoded, endpoint, transport, call).await?;
         let body = collect(body, limits.body).await?;
         let (status, headers) = (head.status, &head.headers);
-        let mut answer = exchange.decode(Answer { status, headers, body: &body })?;
+        let answered = exchange.decode(Answer { status, headers, body: &body });
+        let mut answer = answered.map_err(|error| cut_or_garbled(error, status, &body))?;
         request.check(&answer)?;
         request.complete(&mut answer, &endpoint.provider, request_id(headers), losses);
         Ok(answer)

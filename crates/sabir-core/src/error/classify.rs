@@ -58,7 +58,9 @@ pub fn kind_for(status: u16, code: Option<&str>, message: &str) -> ErrorKind {
 
     let busy = matches!(status, 429 | 503 | 529) || code.contains("rate_limit") || code.contains("throttl");
     if says(QUOTA_WORDS) && matches!(status, 0 | 200 | 400 | 402 | 403 | 429) {
-        return ErrorKind::Quota;
+        // Google says the same of a minute's requests, and then when to come back.
+        let passes = matches!(status, 0 | 200 | 429) && wait_in_words(message).is_some();
+        return if passes { ErrorKind::RateLimit } else { ErrorKind::Quota };
     }
     if !busy && says(CONTEXT_WORDS) {
         return ErrorKind::ContextTooLong;
@@ -162,11 +164,11 @@ pub fn retry_hint(headers: &HeaderMap, message: &str) -> Option<Duration> {
     wait_in_words(message)
 }
 
-/// "Please try again in 1m2.5s", "try again in 20ms", "retry in 7 seconds".
+/// "Please try again in 1m2.5s", "try again in 20ms", "retry in 7 seconds", "retry after 20 seconds".
 fn wait_in_words(message: &str) -> Option<Duration> {
     let lower = message.to_ascii_lowercase();
-    let start =
-        ["try again in ", "retry in ", "retry after "].iter().find_map(|w| lower.find(w).map(|at| at + w.len()))?;
+    let words = ["try again in ", "try again after ", "retry in ", "retry after "];
+    let start = words.iter().find_map(|w| lower.find(w).map(|at| at + w.len()))?;
     let mut rest = &lower[start..];
     let mut total = Duration::ZERO;
     let mut found = false;
@@ -184,9 +186,9 @@ fn wait_in_words(message: &str) -> Option<Duration> {
             "h" | "hour" | "hours" => 3600.0,
             _ => break,
         };
-        total += Duration::try_from_secs_f64(number * scale).ok()?;
+        total = total.checked_add(Duration::try_from_secs_f64(number * scale).ok()?)?;
         found = true;
-        rest = &rest[letters..];
+        rest = rest[letters..].trim_start();
     }
     found.then_some(total)
 }
@@ -201,6 +203,8 @@ mod tests {
             (401, None, "", ErrorKind::Authentication),
             (400, Some("invalid_api_key"), "", ErrorKind::Authentication),
             (429, Some("insufficient_quota"), "You exceeded your current quota", ErrorKind::Quota),
+            (429, None, "You exceeded your current quota. Please retry in 34.07s.", ErrorKind::RateLimit),
+            (402, None, "out of credits, try again in 5s", ErrorKind::Quota),
             (429, Some("rate_limit_exceeded"), "tokens per min", ErrorKind::RateLimit),
             (429, None, "Too many tokens, please wait. maximum context length", ErrorKind::RateLimit),
             (400, Some("context_length_exceeded"), "", ErrorKind::ContextTooLong),
@@ -236,7 +240,13 @@ mod tests {
         assert_eq!(wait(&[], "Please try again in 1m2.5s. Visit"), Some(62_500));
         assert_eq!(wait(&[], "Please try again in 20ms."), Some(20));
         assert_eq!(wait(&[], "please retry in 7 seconds"), Some(7_000));
+        assert_eq!(wait(&[], "Rate limit reached. Please try again in 2.5s."), Some(2_500));
+        assert_eq!(wait(&[], "Please retry after 20 seconds."), Some(20_000));
+        assert_eq!(wait(&[], "Try again after 1 minute 30 seconds"), Some(90_000));
         assert_eq!(wait(&[("retry-after", "soon")], "no"), None);
+        assert_eq!(wait(&[], "try again in 18446744073709549568s18446744073709549568s"), None);
+        // A date says nothing without the provider's own.
+        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")], ""), None);
         assert_eq!(wait(&[("retry-after", "-1")], "try again in 9e99h"), None);
     }
 }

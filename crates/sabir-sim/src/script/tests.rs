@@ -15,6 +15,7 @@ fn every_word() -> Script {
     let answer = Answer::text("t").reasoning("r").tool_call("f", json!({"a": 1})).part(Part::text("more"));
     let faults = [
         Fault::Refuse,
+        Fault::HangUp,
         Fault::SlowHeaders { ms: 5 },
         Fault::CutAt { bytes: 1 },
         Fault::ResetAt { bytes: 2 },
