@@ -2,9 +2,11 @@
 //! time from a [`Clock`](sabir_core::Clock), sees no JSON and names no vendor.
 
 mod clock;
+pub mod limit;
 mod place;
 mod watch;
 
 pub use clock::RuntimeClock;
+pub use limit::{Limit, Limits};
 pub use place::{PerPlace, Place};
 pub use watch::{End, Watch, watch};

@@ -39,7 +39,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Takes from every cell what it says, or nothing from any of them, as one step that no other take comes between.
     ///
     /// `now` is the caller's clock, and every take and settlement of one key must use the same one. A store that several
-    /// processes share uses the clock of its server instead.
+    /// processes share uses the clock of its server instead. What a future had taken when it was dropped unfinished may
+    /// stay taken.
     ///
     /// # Errors
     /// Where the store cannot be asked, or holds as many keys as it may: nothing was taken.

@@ -1,0 +1,151 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sabir_core::chat::{RateLimit, Usage};
+use sabir_core::{Error, ErrorKind, Result, Stage};
+use sabir_store::{Cell, Taken};
+
+use super::Limits;
+use super::estimate::Need;
+use super::gate::{Denied, Lane, settle};
+use super::learned::{Marks, Told};
+use crate::{End, Watch};
+
+/// What a call holds of its limits, from before it is sent to its end. Dropping it frees the place of a call at once;
+/// tokens that were reserved and never accounted for stay taken.
+pub(super) struct Permit {
+    limits: Arc<Limits>,
+    lane: Arc<Lane>,
+    need: Need,
+    marks: Option<Marks>,
+    cells: Vec<Cell>,
+    state: State,
+    /// The call's ticket, if it had to wait.
+    ticket: Option<u64>,
+    /// When the answer began.
+    answered: Duration,
+}
+
+#[derive(PartialEq)]
+enum State {
+    /// Not through all gates yet: dropping it undoes everything.
+    Entering,
+    Through,
+    /// The call is over.
+    Over,
+}
+
+impl Permit {
+    /// Goes through all gates of a lane, or through none.
+    pub(super) async fn take(
+        limits: &Arc<Limits>,
+        lane: &Arc<Lane>,
+        need: Need,
+        ticket: Option<u64>,
+    ) -> Result<Result<Self, Denied>> {
+        if let Err(denied) = lane.enter(ticket) {
+            return Ok(Err(denied));
+        }
+        let (limits, lane) = (limits.clone(), lane.clone());
+        let (state, answered) = (State::Entering, Duration::ZERO);
+        let mut permit = Self { limits, lane, need, marks: None, cells: Vec::new(), state, ticket, answered };
+        let now = permit.limits.clock.now();
+        if let Some((gate, learned)) = permit.lane.learned() {
+            let taken = learned.knows().map(|mut learned| learned.take(&need, now));
+            match taken.transpose() {
+                Ok(marks) => permit.marks = marks,
+                Err((_, wait)) => return Ok(Err(Denied { gate, wait: Some(wait) })),
+            }
+        }
+        let first = permit.lane.first_in_store();
+        if first < permit.lane.gates.len() {
+            let mut cells = Vec::with_capacity(permit.lane.gates.len() - first);
+            cells.extend(permit.lane.gates[first..].iter().filter_map(|gate| gate.cell(&need)));
+            if let Taken::Short { cell, wait } = permit.limits.store.take(&mut cells, now).get().await? {
+                return Ok(Err(Denied { gate: first + cell, wait: Some(wait) }));
+            }
+            permit.cells = cells;
+        }
+        permit.state = State::Through;
+        Ok(Ok(permit))
+    }
+
+    /// The answer begins.
+    pub(super) fn answered(&mut self) {
+        self.answered = self.limits.clock.now();
+    }
+
+    /// Accounts for what an answer used.
+    pub(super) fn used(&self, usage: &Usage) {
+        self.settle(self.need.used(usage));
+    }
+
+    /// The call failed. One that was never sent gets everything back.
+    pub(super) fn failed(&self, error: &Error) {
+        if error.stage() == Stage::NotSent {
+            return self.settle(Need::NOTHING);
+        }
+        if let Some(partial) = error.partial() {
+            self.used(&partial.usage);
+        }
+        let refused = error.kind() == ErrorKind::RateLimit && error.stage() == Stage::Answered;
+        self.learn(error.rate_limits(), error.retry_after().filter(|_| refused));
+    }
+
+    fn settle(&self, used: Need) {
+        if used == self.need {
+            return;
+        }
+        let now = self.limits.clock.now();
+        if let (Some((_, learned)), Some(marks)) = (self.lane.learned(), &self.marks)
+            && let Some(mut learned) = learned.knows()
+        {
+            learned.settle(marks, &self.need, &used, now);
+        }
+        settle(&*self.limits.store, &self.lane, &self.cells, &used, now);
+    }
+
+    fn learn(&self, limits: &[RateLimit], retry_after: Option<Duration>) {
+        if limits.is_empty() && retry_after.is_none() {
+            return;
+        }
+        if let Some((_, gate)) = self.lane.learned()
+            && let Some(mut learned) = gate.knows()
+        {
+            let (at, now) = (self.answered, self.limits.clock.now());
+            let since_1970 = self.limits.since_1970.as_ref().map(|date| (date.0)());
+            learned.observe(&Told { limits, retry_after, at, now, since_1970 });
+        }
+    }
+
+    fn over(&mut self) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Entering => {
+                self.settle(Need::NOTHING);
+                self.lane.leave(self.ticket);
+            }
+            State::Through => self.lane.leave(None),
+            State::Over => {}
+        }
+    }
+}
+
+impl Watch for Permit {
+    fn end(&mut self, end: End<'_>) {
+        match end {
+            End::Answer(response) => {
+                self.used(&response.usage);
+                self.learn(&response.rate_limits, None);
+            }
+            End::Failed(error) => self.failed(error),
+            End::Other | End::Dropped => {}
+        }
+        self.over();
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.over();
+    }
+}
