@@ -55,17 +55,16 @@ mod rule;
 mod tests;
 mod wait;
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
 use sabir_store::{Memory, Store};
 
 use self::estimate::{Count, Need, rough, usage_of};
-use self::gate::{Gate, Lane};
+use self::gate::{Gate, Gates, Lane};
 pub use self::rule::Limit;
 use crate::{PerPlace, Place, RuntimeClock, watch};
 
@@ -83,12 +82,9 @@ pub struct Limits {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     lanes: PerPlace<Lane>,
-    gates: Arc<Mutex<Gates>>,
+    gates: Gates,
     tickets: Arc<AtomicU64>,
 }
-
-/// The gates of the rules, by the rule's number and what it counts together.
-type Gates = HashMap<(usize, Place), Weak<Gate>>;
 
 #[derive(Clone)]
 struct Dates(Arc<dyn Fn() -> Duration + Send + Sync>);
@@ -113,7 +109,7 @@ impl Default for Limits {
             store: Arc::new(Memory::default()),
             clock: Arc::new(RuntimeClock::default()),
             lanes: PerPlace::default(),
-            gates: Arc::default(),
+            gates: Gates::default(),
             tickets: Arc::default(),
         }
     }
@@ -123,7 +119,7 @@ impl Limits {
     /// Adds a limit. All limits that concern a call hold at once. What was learned so far is forgotten.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.rules.push(limit);
-        (self.lanes, self.gates) = (PerPlace::default(), Arc::default());
+        (self.lanes, self.gates) = (PerPlace::default(), Gates::default());
         self
     }
 
@@ -173,7 +169,7 @@ impl Limits {
     /// share the limits that are the same in both.
     pub fn store(mut self, store: Arc<dyn Store>, prefix: impl Into<String>) -> Self {
         (self.store, self.prefix) = (store, prefix.into());
-        (self.lanes, self.gates) = (PerPlace::default(), Arc::default());
+        (self.lanes, self.gates) = (PerPlace::default(), Gates::default());
         self
     }
 
@@ -185,29 +181,11 @@ impl Limits {
 
     fn lane(&self, place: &Place) -> Arc<Lane> {
         self.lanes.get_or(place, || {
-            let grouped = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(place)?)));
-            let mut gates: Vec<_> = grouped.map(|(at, rule, group)| self.gate(at, rule, group)).collect();
-            if self.learn {
-                gates.push(Arc::new(Gate::learned(place)));
-            }
-            Lane::new(gates)
+            let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(place)?)));
+            let gates = concern.map(|(at, rule, group)| self.gates.get_or(at, rule, group, &self.prefix));
+            let learned = self.learn.then(|| Arc::new(Gate::learned(place)));
+            Lane::new(gates.chain(learned).collect())
         })
-    }
-
-    /// The gate of a rule for a group, which places share. What nobody holds any more is forgotten: what is used of a
-    /// rate is in the store, and nobody is inside.
-    fn gate(&self, at: usize, rule: &Limit, group: Place) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = (at, group);
-        if let Some(gate) = gates.get(&id).and_then(Weak::upgrade) {
-            return gate;
-        }
-        if gates.len() == gates.capacity() {
-            gates.retain(|_, gate| gate.strong_count() > 0);
-        }
-        let gate = Arc::new(Gate::of(rule, &id.1, &self.prefix));
-        gates.insert(id, Arc::downgrade(&gate));
-        gate
     }
 }
 

@@ -82,20 +82,19 @@ impl State {
     fn take(&mut self, cells: &mut [Cell], now: u64) -> Result<Taken> {
         for at in 0..cells.len() {
             let cell = &mut cells[at];
-            let taken = match self.cells.get_mut(&*cell.key) {
-                Some(held) => held.take(cell, now),
-                None => {
-                    let mut held = Held::new(cell.rule);
-                    let taken = held.take(cell, now);
-                    if taken.is_ok() {
-                        if let Err(full) = self.make_room(now) {
-                            self.undo(&cells[..at]);
-                            return Err(full);
-                        }
-                        self.cells.insert(cells[at].key.clone(), held);
+            let taken = if let Some(held) = self.cells.get_mut(&*cell.key) {
+                held.take(cell, now)
+            } else {
+                let mut held = Held::new(cell.rule);
+                let taken = held.take(cell, now);
+                if taken.is_ok() {
+                    if let Err(full) = self.make_room(now) {
+                        self.undo(&cells[..at]);
+                        return Err(full);
                     }
-                    taken
+                    self.cells.insert(cells[at].key.clone(), held);
                 }
+                taken
             };
             if let Err(wait) = taken {
                 self.undo(&cells[..at]);
@@ -154,7 +153,8 @@ impl State {
             self.sweep_at = self.sweep_at.max(self.cells.len() + 1);
             return Ok(());
         }
-        let message = format!("the store holds {} keys, all in use, and may hold no more: give it more room", self.most);
+        let message =
+            format!("the store holds {} keys, all in use, and may hold no more: give it more room", self.most);
         Err(Error::new(ErrorKind::Overloaded, message).with_stage(Stage::NotSent))
     }
 }
@@ -298,6 +298,10 @@ mod tests {
         assert_eq!(store.len(), 2);
         let small = Memory::with_keys(1);
         assert!(small.take(&mut one_more, Duration::ZERO).now().expect("here").is_err());
-        assert_eq!(take(&small, &mut [rate("new", 60, 60)], Duration::ZERO), Taken::All, "the half that was taken is back");
+        assert_eq!(
+            take(&small, &mut [rate("new", 60, 60)], Duration::ZERO),
+            Taken::All,
+            "the half that was taken is back"
+        );
     }
 }

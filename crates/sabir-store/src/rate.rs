@@ -42,13 +42,11 @@ impl Rate {
         if self.amount == 0 {
             return u64::MAX;
         }
-        match units.checked_mul(self.per) {
-            Some(product) => product.div_ceil(self.amount),
-            None => {
-                let time = (u128::from(units) * u128::from(self.per)).div_ceil(u128::from(self.amount));
-                u64::try_from(time).unwrap_or(u64::MAX)
-            }
+        if let Some(product) = units.checked_mul(self.per) {
+            return product.div_ceil(self.amount);
         }
+        let time = (u128::from(units) * u128::from(self.per)).div_ceil(u128::from(self.amount));
+        u64::try_from(time).unwrap_or(u64::MAX)
     }
 
     /// Takes units from a cell that is full again at `full`: when it is full after that.

@@ -1,5 +1,6 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sabir_store::{Cell, Rate, Rule, Store};
@@ -24,7 +25,7 @@ pub(super) enum Kind {
     /// Calls at once, in this process.
     Calls { most: u64, taken: AtomicU64 },
     /// What the provider said.
-    Learned(Mutex<Learned>),
+    Learned(Box<Mutex<Learned>>),
     /// A rate, in the store.
     Rate { key: Arc<str>, what: What, rate: Rate },
 }
@@ -46,7 +47,7 @@ impl Gate {
     /// The gate of what one place says of itself.
     pub(super) fn learned(place: &Place) -> Self {
         let said = format!("{} says that its own limit is reached", name(place));
-        Self { kind: Kind::Learned(Mutex::default()), said, line: Line::default() }
+        Self { kind: Kind::Learned(Box::default()), said, line: Line::default() }
     }
 
     #[cfg(test)]
@@ -103,6 +104,30 @@ impl Gate {
         if let Kind::Calls { taken, .. } = &self.kind {
             taken.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+}
+
+/// The gates of the rules, by the rule's number and what it counts together. What nobody holds any more is forgotten:
+/// what is used of a rate is in the store, and nobody is inside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gates(Arc<Mutex<HashMap<GateId, Weak<Gate>>>>);
+
+type GateId = (usize, Place);
+
+impl Gates {
+    /// The gate of a rule for a group, which places share.
+    pub(super) fn get_or(&self, at: usize, rule: &Limit, group: Place, prefix: &str) -> Arc<Gate> {
+        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = (at, group);
+        if let Some(gate) = gates.get(&id).and_then(Weak::upgrade) {
+            return gate;
+        }
+        if gates.len() == gates.capacity() {
+            gates.retain(|_, gate| gate.strong_count() > 0);
+        }
+        let gate = Arc::new(Gate::of(rule, &id.1, prefix));
+        gates.insert(id, Arc::downgrade(&gate));
+        gate
     }
 }
 

@@ -60,8 +60,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 impl Learned {
     /// Takes from every bucket or from none.
     pub(super) fn take(&mut self, need: &Need, now: Duration) -> Result<Marks, (What, Duration)> {
-        if now < self.closed {
-            return Err((What::Requests, self.closed - now));
+        if let Some(wait) = left(self.closed, now) {
+            return Err((What::Requests, wait));
         }
         let mut marks = Marks::default();
         let mut longest = None;
@@ -112,8 +112,10 @@ impl Learned {
 
 impl Bucket {
     fn take(&self, units: u64, now: Duration) -> Result<u64, Duration> {
-        if units > 0 && now < self.closed {
-            return Err(self.closed - now);
+        if units > 0
+            && let Some(wait) = left(self.closed, now)
+        {
+            return Err(wait);
         }
         let Some(rate) = &self.rate else { return Ok(self.full) };
         rate.take(self.full, units, nanos(now)).map_err(Duration::from_nanos)
@@ -156,6 +158,11 @@ impl Bucket {
             (self.full, self.corrections) = (full, self.corrections + 1);
         }
     }
+}
+
+/// How long it is until then; `None` where it is over.
+fn left(until: Duration, now: Duration) -> Option<Duration> {
+    until.checked_sub(now).filter(|left| !left.is_zero())
 }
 
 fn nanos(time: Duration) -> u64 {

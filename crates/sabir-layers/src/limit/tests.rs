@@ -81,14 +81,15 @@ fn assert_nothing_left(limits: &Limits) {
     }
 }
 
-/// Over any span: no more than the burst and what the rate lets through in it.
-fn assert_law(admitted: &[(Duration, u64)], rate: f64, burst: u64) {
+/// Over any span: no more than the burst and what the rate lets through in it, to the nanosecond.
+fn assert_law(admitted: &[(Duration, u64)], amount: u64, per: Duration, burst: u64) {
+    let (amount, per, burst) = (u128::from(amount), per.as_nanos(), u128::from(burst));
     for (at, (start, _)) in admitted.iter().enumerate() {
         let mut sum = 0;
         for (end, units) in &admitted[at..] {
-            sum += units;
-            let most = burst as f64 + (*end - *start).as_secs_f64() * rate + 1e-6;
-            assert!(sum as f64 <= most, "{sum} between {start:?} and {end:?}, at most {most}");
+            sum += u128::from(*units);
+            let span = end.saturating_sub(*start).as_nanos();
+            assert!(sum * per <= burst * per + span * amount, "{sum} between {start:?} and {end:?}");
         }
     }
 }
@@ -131,12 +132,12 @@ fn a_thousand_callers_keep_the_rate_and_their_order() {
         let order: Vec<_> = seen.iter().map(|seen| seen.request.model().parse::<usize>().unwrap()).collect();
         assert_eq!(order, arrivals.iter().map(|(_, n)| *n).collect::<Vec<_>>(), "first come, first served");
         let admitted: Vec<_> = seen.iter().map(|seen| (seen.at, 1)).collect();
-        let rate = amount as f64 / f64::from(per);
-        assert_law(&admitted, rate, burst);
+        assert_law(&admitted, amount, SECOND * per, burst);
         // And none waits longer than it must: not idle while somebody waits.
         for (at, (arrival, _)) in arrivals.iter().enumerate() {
-            let forced = (at as f64 - burst as f64 + 1.0).max(0.0) / rate;
-            assert!(seen[at].at.as_secs_f64() <= arrival.as_secs_f64() + forced + 1e-3, "{at}");
+            let after_burst = u32::try_from((at as u64 + 1).saturating_sub(burst)).unwrap();
+            let forced = SECOND * per * after_burst / u32::try_from(amount).unwrap();
+            assert!(seen[at].at <= *arrival + forced + Duration::from_millis(1), "{at}");
         }
         assert_nothing_left(&limits);
     }
@@ -157,15 +158,18 @@ fn many_gates_many_callers_some_of_whom_leave() {
             })
             .max_wait(Duration::from_secs(10_000));
         let inner = Scripted::answering(&clock, |_, request| match request {
-            Request::Chat(chat) => Outcome::whole(answer(None)).after(Duration::from_millis(chat.seed.unwrap() as u64)),
+            Request::Chat(chat) => {
+                Outcome::whole(answer(None)).after(Duration::from_millis(chat.seed.unwrap().unsigned_abs()))
+            }
             _ => Outcome::Forever,
         });
         let outer = limits.apply(inner.shared());
         let calls: Vec<_> = (0..300)
             .map(|n| {
-                let mut request = ChatRequest::new(["a", "b", "c"][random.below(3) as usize]).max_tokens(0);
+                let mut request =
+                    ChatRequest::new(["a", "b", "c"][usize::try_from(random.below(3)).unwrap()]).max_tokens(0);
                 request.top_k = Some(random.below(300));
-                request.seed = Some(random.below(400) as i64);
+                request.seed = i64::try_from(random.below(400)).ok();
                 request.user = Some(n.to_string());
                 let patience = (random.below(4) == 0).then(|| random.millis(3_000));
                 (Call::to("p"), Request::Chat(request), random.millis(5_000), patience)
@@ -192,14 +196,14 @@ fn many_gates_many_callers_some_of_whom_leave() {
         assert!(run(&clock, tasks.collect()).into_iter().all(|ok| ok), "nobody is refused, nobody starves");
         assert_nothing_left(&limits);
         let seen = inner.seen();
-        assert_law(&seen.iter().map(|seen| (seen.at, 1)).collect::<Vec<_>>(), 40.0, 5);
+        assert_law(&seen.iter().map(|seen| (seen.at, 1)).collect::<Vec<_>>(), 40, SECOND, 5);
         for model in ["a", "b", "c"] {
             let of: Vec<_> = seen.iter().filter(|seen| seen.request.model() == model).collect();
             let tokens = |seen: &&&sabir_testkit::Seen| match &seen.request {
                 Request::Chat(chat) => (seen.at, chat.top_k.unwrap()),
                 _ => unreachable!(),
             };
-            assert_law(&of.iter().map(|seen| tokens(&seen)).collect::<Vec<_>>(), 400.0, 300);
+            assert_law(&of.iter().map(|seen| tokens(&seen)).collect::<Vec<_>>(), 400, SECOND, 300);
             // Those of one place go in the order in which they came.
             let arrival = |seen: &sabir_testkit::Seen| {
                 let (_, _, arrival, _) = calls.iter().find(|(_, request, _, _)| *request == seen.request).unwrap();
@@ -317,7 +321,8 @@ fn a_line_has_a_bound_and_patience_an_end() {
     let mut tasks: Vec<_> = (0..3).map(|_| Task::new(outer.call(&call, &request))).collect();
     assert!(tasks[0].until_idle().is_pending() && tasks[1].until_idle().is_pending());
     let Poll::Ready(Err(full)) = tasks[2].until_idle() else { panic!("the line is full") };
-    let said = "the limit of 1 calls at once for p/m is reached and 1 calls wait for it, as many as may; try again later";
+    let said =
+        "the limit of 1 calls at once for p/m is reached and 1 calls wait for it, as many as may; try again later";
     assert_eq!((full.message(), full.retry_after()), (said, None));
     clock.advance(25 * SECOND);
     let Poll::Ready(Err(late)) = tasks[1].until_idle() else { panic!("it waited for 25 s") };
@@ -402,10 +407,13 @@ fn limits_are_learned_from_answers() {
             let limits = limits(&clock).limit(Limit::requests_per_minute(600)).learn(learn).refuse();
             let mut last = answer(None);
             last.rate_limits = vec![told("requests", 60, 1, "59s")];
-            let outcome = if stream { Outcome::events([Ok(Event::Done(Box::new(last)))]) } else { Outcome::whole(last) };
+            let outcome =
+                if stream { Outcome::events([Ok(Event::Done(Box::new(last)))]) } else { Outcome::whole(last) };
             let outer = limits.apply(Scripted::answering(&clock, move |_, _| outcome.clone()).shared());
             let ask = |model: &str| match block_on_with(&clock, outer.call(&Call::to("p"), &chat(model)))? {
-                Reply::Stream(stream) => block_on_with(&clock, sabir_testkit::collect(stream)).pop().unwrap().map(|_| ()),
+                Reply::Stream(stream) => {
+                    block_on_with(&clock, sabir_testkit::collect(stream)).pop().unwrap().map(|_| ())
+                }
                 _ => Ok(()),
             };
             assert!(ask("m").is_ok() && ask("m").is_ok(), "one is left");

@@ -98,7 +98,7 @@ async fn either(mut sleep: BoxFuture<'static, ()>, notified: impl Future<Output 
     let mut notified = pin!(notified);
     poll_fn(|cx| match sleep.as_mut().poll(cx) {
         Poll::Pending => notified.as_mut().poll(cx),
-        ready => ready,
+        Poll::Ready(()) => Poll::Ready(()),
     })
     .await;
 }
