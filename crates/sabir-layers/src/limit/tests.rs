@@ -1,5 +1,6 @@
-use std::future::{Future as _, poll_fn};
-use std::task::Poll;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Event, EventStream, RateLimit, Usage};
 use sabir_core::embed::EmbedRequest;
@@ -75,7 +76,7 @@ fn assert_nothing_left(limits: &Limits) {
         assert!(lane.is_free(), "somebody still waits at {place}");
         for gate in &lane.gates {
             if let Kind::Calls { taken, .. } = gate.kind() {
-                assert_eq!(taken.load(std::sync::atomic::Ordering::SeqCst), 0, "somebody is still inside {place}");
+                assert_eq!(taken.load(Ordering::SeqCst), 0, "somebody is still inside {place}");
             }
         }
     }
@@ -168,7 +169,8 @@ fn many_gates_many_callers_some_of_whom_leave() {
             .map(|n| {
                 let mut request =
                     ChatRequest::new(["a", "b", "c"][usize::try_from(random.below(3)).unwrap()]).max_tokens(0);
-                request.top_k = Some(random.below(300));
+                // Either tokens are short, or the places of calls are.
+                request.top_k = Some(random.below(if seed % 2 == 0 { 300 } else { 30 }));
                 request.seed = i64::try_from(random.below(400)).ok();
                 request.user = Some(n.to_string());
                 let patience = (random.below(4) == 0).then(|| random.millis(3_000));
@@ -211,6 +213,61 @@ fn many_gates_many_callers_some_of_whom_leave() {
             };
             assert!(of.windows(2).all(|pair| arrival(pair[0]) <= arrival(pair[1])), "{model}");
         }
+    }
+}
+
+/// Waits in this thread.
+fn block<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    let begun = std::time::Instant::now();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        assert!(begun.elapsed() < 20 * SECOND, "nobody woke this thread");
+        std::thread::park_timeout(20 * SECOND);
+    }
+}
+
+#[test]
+fn threads_do_not_get_in_each_others_way() {
+    let clock = ManualClock::new();
+    let limits = limits(&clock)
+        .limit(Limit::requests_per_minute(1_000).for_provider("p"))
+        .limit(Limit::concurrent(3).for_provider("p"))
+        .limit(Limit::concurrent(2).for_model("p/m"))
+        .max_wait(SECOND / 100);
+    let inside = Arc::new(AtomicUsize::new(0));
+    let outer = limits.apply(Shared::new(Busy(inside.clone())));
+    let through: usize = std::thread::scope(|scope| {
+        let ask = |model: &'static str| {
+            let outer = &outer;
+            move || (0..200).filter(|_| block(outer.call(&Call::to("p"), &chat(model))).is_ok()).count()
+        };
+        let threads: Vec<_> = ["m", "m", "m", "n", "n", "n"].map(|model| scope.spawn(ask(model))).into_iter().collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!((through, inside.load(Ordering::SeqCst)), (1_000, 0), "the burst and no more; time stands still");
+    assert_nothing_left(&limits);
+}
+
+/// Counts who is inside.
+#[derive(Debug)]
+struct Busy(Arc<AtomicUsize>);
+
+impl Service for Busy {
+    async fn call<'a>(&'a self, _: &'a Call, _: &'a Request) -> Result<Reply> {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) < 3, "three at once");
+        std::thread::yield_now();
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        Ok(Reply::Whole(Box::default()))
     }
 }
 
