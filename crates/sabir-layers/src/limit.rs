@@ -56,8 +56,8 @@ mod tests;
 mod wait;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
@@ -66,7 +66,7 @@ use sabir_store::{Memory, Store};
 use self::estimate::{Count, Need, rough, usage_of};
 use self::gate::{Gate, Gates, Lane};
 pub use self::rule::Limit;
-use crate::{PerPlace, Place, RuntimeClock, watch};
+use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
 
 /// The layer that keeps limits. Clones share what is used of them; see the [module](self).
 #[derive(Clone, Debug)]
@@ -184,14 +184,14 @@ impl Limits {
             let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(place)?)));
             let gates = concern.map(|(at, rule, group)| self.gates.get_or(at, rule, group, &self.prefix));
             let learned = self.learn.then(|| Arc::new(Gate::learned(place)));
-            Lane::new(gates.chain(learned).collect())
+            Lane::new(place.clone(), gates.chain(learned).collect())
         })
     }
 }
 
 impl Layer for Limits {
     fn apply(&self, inner: Shared) -> Shared {
-        Shared::new(Limited { limits: Arc::new(self.clone()), inner })
+        Shared::new(Limited { limits: Arc::new(self.clone()), inner, last: Mutex::default() })
     }
 }
 
@@ -199,22 +199,40 @@ impl Layer for Limits {
 struct Limited {
     limits: Arc<Limits>,
     inner: Shared,
+    /// The lane of the last call: most clients ask the same place again and again.
+    last: Mutex<Option<Arc<Lane>>>,
+}
+
+impl Limited {
+    fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = last.as_ref().filter(|lane| lane.is_of(call, request)) {
+            return lane.clone();
+        }
+        last.insert(self.limits.lane(&Place::of(call, request))).clone()
+    }
 }
 
 impl Service for Limited {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        let place = Place::of(call, request);
-        let lane = self.limits.lane(&place);
+        let lane = self.lane(call, request);
         let need = Need::of(request, &self.limits.count, self.limits.reserve);
-        let mut permit = wait::admit(&self.limits, &lane, &place, need).await?;
+        let mut permit = wait::admit(&self.limits, &lane, need).await?;
         let reply = self.inner.call(call, request).await;
-        permit.answered();
+        permit.answered(matches!(reply, Ok(Reply::Stream(_))));
         match reply {
-            Ok(reply) => {
-                if let Some(usage) = usage_of(&reply) {
-                    permit.used(usage);
+            Ok(Reply::Stream(stream)) => Ok(watch(Reply::Stream(stream), permit)),
+            // In place: a reply is large, and moving it is most of what this layer would cost.
+            Ok(mut reply) => {
+                match &mut reply {
+                    Reply::Whole(response) => permit.end(End::Answer(response)),
+                    reply => {
+                        if let Some(usage) = usage_of(reply) {
+                            permit.used(usage);
+                        }
+                    }
                 }
-                Ok(watch(reply, permit))
+                Ok(reply)
             }
             Err(error) => {
                 permit.failed(&error);

@@ -21,16 +21,17 @@
 //! assert_eq!(store.take(&mut cells, Duration::ZERO).now().unwrap().unwrap(), short);
 //! ```
 
+mod key;
 mod memory;
 mod rate;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sabir_core::Result;
 use sabir_core::transport::BoxFuture;
 
+pub use key::Key;
 pub use memory::Memory;
 pub use rate::Rate;
 
@@ -58,7 +59,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// The key: cells of one key are one cell, and share one rule.
-    pub key: Arc<str>,
+    pub key: Key,
     /// How it fills.
     pub rule: Rule,
     /// How much is taken.
@@ -138,12 +139,12 @@ impl<T: Debug> Debug for Answer<'_, T> {
 
 impl Cell {
     /// A cell that refills.
-    pub fn rate(key: impl Into<Arc<str>>, rate: Rate, amount: u64) -> Self {
+    pub fn rate(key: impl Into<Key>, rate: Rate, amount: u64) -> Self {
         Self { key: key.into(), rule: Rule::Rate(rate), amount, mark: 0 }
     }
 
     /// A cell of a window that is over at `until`.
-    pub fn total(key: impl Into<Arc<str>>, most: u64, until: Duration, amount: u64) -> Self {
+    pub fn total(key: impl Into<Key>, most: u64, until: Duration, amount: u64) -> Self {
         Self { key: key.into(), rule: Rule::Total { most, until }, amount, mark: 0 }
     }
 }

@@ -1,12 +1,14 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sabir_core::{Error, ErrorKind, Result, Stage};
 
+use crate::key::Hashed;
 use crate::rate::nanos;
-use crate::{Answer, Cell, Rule, Store, Taken};
+use crate::{Answer, Cell, Key, Rule, Store, Taken};
 
 /// Cells in this process. Clones are the same store.
 ///
@@ -17,7 +19,7 @@ use crate::{Answer, Cell, Rule, Store, Taken};
 pub struct Memory(Arc<Mutex<State>>);
 
 struct State {
-    cells: HashMap<Arc<str>, Held>,
+    cells: HashMap<Key, Held, BuildHasherDefault<Hashed>>,
     most: usize,
     /// At how many keys to look for idle ones again: each look is paid for by as many new keys.
     sweep_at: usize,
@@ -42,7 +44,7 @@ const SECOND: u64 = 1_000_000_000;
 impl Memory {
     /// A store that holds at most so many keys.
     pub fn with_keys(most: usize) -> Self {
-        let state = State { cells: HashMap::new(), most, sweep_at: FIRST_SWEEP.min(most), sweep_after: 0 };
+        let state = State { cells: HashMap::default(), most, sweep_at: FIRST_SWEEP.min(most), sweep_after: 0 };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -82,7 +84,7 @@ impl State {
     fn take(&mut self, cells: &mut [Cell], now: u64) -> Result<Taken> {
         for at in 0..cells.len() {
             let cell = &mut cells[at];
-            let taken = if let Some(held) = self.cells.get_mut(&*cell.key) {
+            let taken = if let Some(held) = self.cells.get_mut(&cell.key) {
                 held.take(cell, now)
             } else {
                 let mut held = Held::new(cell.rule);
@@ -106,7 +108,7 @@ impl State {
 
     fn undo(&mut self, cells: &[Cell]) {
         for cell in cells {
-            if let Some(held) = self.cells.get_mut(&*cell.key) {
+            if let Some(held) = self.cells.get_mut(&cell.key) {
                 held.undo(cell);
             }
         }
@@ -116,7 +118,7 @@ impl State {
     fn longest(&self, cells: &mut [Cell], first: usize, wait: u64, now: u64) -> Taken {
         let mut longest = (first, wait);
         for (at, cell) in cells.iter_mut().enumerate().skip(first + 1) {
-            let mut held = self.cells.get(&*cell.key).copied().unwrap_or(Held::new(cell.rule));
+            let mut held = self.cells.get(&cell.key).copied().unwrap_or(Held::new(cell.rule));
             if let Err(wait) = held.take(cell, now)
                 && wait > longest.1
             {
@@ -127,7 +129,7 @@ impl State {
     }
 
     fn settle(&mut self, cell: &Cell, used: u64, now: u64) {
-        if let Some(held) = self.cells.get_mut(&*cell.key) {
+        if let Some(held) = self.cells.get_mut(&cell.key) {
             held.settle(cell, used, now);
         } else if used > cell.amount {
             let mut held = Held::new(cell.rule);

@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use sabir_store::{Cell, Rate, Rule, Store};
+use sabir_core::{Call, Request};
+use sabir_store::{Cell, Key, Rate, Rule, Store};
 
 use super::estimate::Need;
 use super::learned::Learned;
@@ -27,7 +28,7 @@ pub(super) enum Kind {
     /// What the provider said.
     Learned(Box<Mutex<Learned>>),
     /// A rate, in the store.
-    Rate { key: Arc<str>, what: What, rate: Rate },
+    Rate { key: Key, what: What, rate: Rate },
 }
 
 impl Gate {
@@ -134,6 +135,7 @@ impl Gates {
 /// The gates of one place, in the order in which a call goes through them.
 #[derive(Debug)]
 pub(super) struct Lane {
+    pub(super) place: Place,
     pub(super) gates: Vec<Arc<Gate>>,
     /// How many of them, at the start, count calls at once; of the others, all but one that has learned are in the store.
     calls: usize,
@@ -148,14 +150,20 @@ pub(super) struct Denied {
 }
 
 impl Lane {
-    pub(super) fn new(mut gates: Vec<Arc<Gate>>) -> Self {
+    pub(super) fn new(place: Place, mut gates: Vec<Arc<Gate>>) -> Self {
         gates.sort_by_key(|gate| match gate.kind {
             Kind::Calls { .. } => 0,
             Kind::Learned(_) => 1,
             Kind::Rate { .. } => 2,
         });
         let calls = gates.iter().filter(|gate| matches!(gate.kind, Kind::Calls { .. })).count();
-        Self { gates, calls }
+        Self { place, gates, calls }
+    }
+
+    /// Whether this call of this request goes here.
+    pub(super) fn is_of(&self, call: &Call, request: &Request) -> bool {
+        let key = call.key.as_ref().map_or("", |key| &key.name);
+        self.place.provider == call.provider && self.place.model == request.model() && self.place.key == key
     }
 
     /// The gate that has learned, with its number.

@@ -16,7 +16,7 @@ pub(super) struct Learned {
     /// Nothing goes before then: the provider said when to come again.
     closed: Duration,
     /// When the newest answer came that was learned from.
-    newest: Duration,
+    newest: Option<Duration>,
 }
 
 /// The words of the headers, and what they count.
@@ -64,6 +64,9 @@ impl Learned {
             return Err((What::Requests, wait));
         }
         let mut marks = Marks::default();
+        if self.newest.is_none() {
+            return Ok(marks);
+        }
         let mut longest = None;
         for ((bucket, mark), (_, what)) in self.buckets.iter().zip(&mut marks).zip(KINDS) {
             match bucket.take(need.amount(what), now) {
@@ -83,6 +86,9 @@ impl Learned {
 
     /// Corrects the buckets for a call that took `taken` and used `used`.
     pub(super) fn settle(&mut self, marks: &Marks, taken: &Need, used: &Need, now: Duration) {
+        if self.newest.is_none() {
+            return;
+        }
         for ((bucket, (mark, corrections)), (_, what)) in self.buckets.iter_mut().zip(marks).zip(KINDS) {
             let (taken, used) = (taken.amount(what), used.amount(what));
             if let Some(rate) = &bucket.rate
@@ -98,10 +104,10 @@ impl Learned {
         if let Some(wait) = told.retry_after {
             self.closed = self.closed.max(told.now + wait.min(DAY));
         }
-        if told.at < self.newest {
+        if self.newest.is_some_and(|newest| told.at < newest) {
             return;
         }
-        self.newest = told.at;
+        self.newest = Some(told.at);
         for limit in told.limits {
             if let Some(kind) = KINDS.iter().position(|(name, _)| *name == limit.name) {
                 self.buckets[kind].observe(limit, told);

@@ -24,6 +24,9 @@ pub(super) struct Permit {
     ticket: Option<u64>,
     /// When the answer began.
     answered: Duration,
+    /// When something last happened to the call.
+    now: Duration,
+    streams: bool,
 }
 
 #[derive(PartialEq)]
@@ -47,9 +50,19 @@ impl Permit {
             return Ok(Err(denied));
         }
         let (limits, lane) = (limits.clone(), lane.clone());
-        let (state, answered) = (State::Entering, Duration::ZERO);
-        let mut permit = Self { limits, lane, need, marks: None, cells: Vec::new(), state, ticket, answered };
-        let now = permit.limits.clock.now();
+        let (state, now) = (State::Entering, limits.clock.now());
+        let mut permit = Self {
+            limits,
+            lane,
+            need,
+            marks: None,
+            cells: Vec::new(),
+            state,
+            ticket,
+            answered: now,
+            now,
+            streams: false,
+        };
         if let Some((gate, learned)) = permit.lane.learned() {
             let taken = learned.knows().map(|mut learned| learned.take(&need, now));
             match taken.transpose() {
@@ -71,8 +84,10 @@ impl Permit {
     }
 
     /// The answer begins.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn answered(&mut self, streams: bool) {
+        self.streams = streams;
         self.answered = self.limits.clock.now();
+        self.now = self.answered;
     }
 
     /// Accounts for what an answer used.
@@ -96,7 +111,7 @@ impl Permit {
         if used == self.need {
             return;
         }
-        let now = self.limits.clock.now();
+        let now = self.now;
         if let (Some((_, learned)), Some(marks)) = (self.lane.learned(), &self.marks)
             && let Some(mut learned) = learned.knows()
         {
@@ -112,7 +127,7 @@ impl Permit {
         if let Some((_, gate)) = self.lane.learned()
             && let Some(mut learned) = gate.knows()
         {
-            let (at, now) = (self.answered, self.limits.clock.now());
+            let (at, now) = (self.answered, self.now);
             let since_1970 = self.limits.since_1970.as_ref().map(|date| (date.0)());
             learned.observe(&Told { limits, retry_after, at, now, since_1970 });
         }
@@ -132,6 +147,10 @@ impl Permit {
 
 impl Watch for Permit {
     fn end(&mut self, end: End<'_>) {
+        // A whole answer is over when it begins: the clock need not be asked again.
+        if self.streams {
+            self.now = self.limits.clock.now();
+        }
         match end {
             End::Answer(response) => {
                 self.used(&response.usage);

@@ -21,12 +21,17 @@ use crate::Place;
 /// stands in the line of every gate that once stopped it until it is through. So the order of a gate's line is that in
 /// which the calls came, the oldest of all calls is never held up by another, and calls that share a gate with one that
 /// waits elsewhere are not held up by it.
-pub(super) async fn admit(limits: &Arc<Limits>, lane: &Arc<Lane>, place: &Place, need: Need) -> Result<Permit> {
+pub(super) async fn admit(limits: &Arc<Limits>, lane: &Arc<Lane>, need: Need) -> Result<Permit> {
     if lane.is_free()
         && let Ok(permit) = Permit::take(limits, lane, need, None).await?
     {
         return Ok(permit);
     }
+    // In a box, so that a call that need not wait does not carry the room for it.
+    Box::pin(stand_in_line(limits, lane, need)).await
+}
+
+async fn stand_in_line(limits: &Arc<Limits>, lane: &Arc<Lane>, need: Need) -> Result<Permit> {
     let ticket = limits.tickets.fetch_add(1, Ordering::SeqCst);
     let mut waiter = Waiter { lane, ticket, notify: Arc::default(), joined: Vec::new() };
     let deadline = limits.clock.now().saturating_add(limits.max_wait);
@@ -46,13 +51,13 @@ pub(super) async fn admit(limits: &Arc<Limits>, lane: &Arc<Lane>, place: &Place,
         // What stands in the line is before this call only while this call is the newest.
         let hopeless = wait.is_some_and(|wait| wait > left) && (denied.wait.is_some() || waiter.joined.is_empty());
         if left.is_zero() || hopeless {
-            return Err(refusal(gate.said(), "", place, wait));
+            return Err(refusal(gate.said(), "", &lane.place, wait));
         }
         if newly {
             // Who has just joined looks again: the gate may have opened before the line knew of it.
             if !waiter.join(denied.gate, units, limits.max_waiting) {
                 let full = format!(" and {} calls wait for it, as many as may", gate.line.len());
-                return Err(refusal(gate.said(), &full, place, wait));
+                return Err(refusal(gate.said(), &full, &lane.place, wait));
             }
             continue;
         }
