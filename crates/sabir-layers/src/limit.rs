@@ -65,6 +65,7 @@ use sabir_store::{Memory, Store};
 
 use self::estimate::{Count, Need, rough, usage_of};
 use self::gate::{Gate, Gates, Lane};
+use self::permit::Permit;
 pub use self::rule::Limit;
 use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
 
@@ -217,27 +218,21 @@ impl Service for Limited {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let lane = self.lane(call, request);
         let need = Need::of(request, &self.limits.count, self.limits.reserve);
-        let mut permit = wait::admit(&self.limits, &lane, need).await?;
-        let reply = self.inner.call(call, request).await;
+        let mut permit = Permit::new(self.limits.clone(), lane, need);
+        wait::admit(&mut permit).await?;
+        // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.
+        let mut reply = self.inner.call(call, request).await;
         permit.answered(matches!(reply, Ok(Reply::Stream(_))));
-        match reply {
-            Ok(Reply::Stream(stream)) => Ok(watch(Reply::Stream(stream), permit)),
-            // In place: a reply is large, and moving it is most of what this layer would cost.
-            Ok(mut reply) => {
-                match &mut reply {
-                    Reply::Whole(response) => permit.end(End::Answer(response)),
-                    reply => {
-                        if let Some(usage) = usage_of(reply) {
-                            permit.used(usage);
-                        }
-                    }
+        match &mut reply {
+            Ok(Reply::Stream(_)) => return reply.map(|reply| watch(reply, permit)),
+            Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
+            Ok(other) => {
+                if let Some(usage) = usage_of(other) {
+                    permit.used(usage);
                 }
-                Ok(reply)
             }
-            Err(error) => {
-                permit.failed(&error);
-                Err(error)
-            }
+            Err(error) => permit.failed(error),
         }
+        reply
     }
 }

@@ -31,56 +31,51 @@ pub(super) struct Permit {
 
 #[derive(PartialEq)]
 enum State {
-    /// Not through all gates yet: dropping it undoes everything.
+    /// It holds nothing.
+    Outside,
+    /// Not through all gates yet: what was taken goes back.
     Entering,
     Through,
-    /// The call is over.
-    Over,
 }
 
 impl Permit {
-    /// Goes through all gates of a lane, or through none.
-    pub(super) async fn take(
-        limits: &Arc<Limits>,
-        lane: &Arc<Lane>,
-        need: Need,
-        ticket: Option<u64>,
-    ) -> Result<Result<Self, Denied>> {
-        if let Err(denied) = lane.enter(ticket) {
+    /// A permit that holds nothing yet.
+    pub(super) fn new(limits: Arc<Limits>, lane: Arc<Lane>, need: Need) -> Self {
+        let (marks, cells, state, ticket) = (None, Vec::new(), State::Outside, None);
+        let (answered, now, streams) = (Duration::ZERO, Duration::ZERO, false);
+        Self { limits, lane, need, marks, cells, state, ticket, answered, now, streams }
+    }
+
+    /// Goes through all gates of its lane, or through none.
+    pub(super) async fn enter(&mut self, ticket: Option<u64>) -> Result<Result<(), Denied>> {
+        (self.ticket, self.now) = (ticket, self.limits.clock.now());
+        if let Err(denied) = self.lane.enter(ticket) {
             return Ok(Err(denied));
         }
-        let (limits, lane) = (limits.clone(), lane.clone());
-        let (state, now) = (State::Entering, limits.clock.now());
-        let mut permit = Self {
-            limits,
-            lane,
-            need,
-            marks: None,
-            cells: Vec::new(),
-            state,
-            ticket,
-            answered: now,
-            now,
-            streams: false,
-        };
-        if let Some((gate, learned)) = permit.lane.learned() {
-            let taken = learned.knows().map(|mut learned| learned.take(&need, now));
+        self.state = State::Entering;
+        if let Some((gate, learned)) = self.lane.learned() {
+            let taken = learned.knows().map(|mut learned| learned.take(&self.need, self.now));
             match taken.transpose() {
-                Ok(marks) => permit.marks = marks,
-                Err((_, wait)) => return Ok(Err(Denied { gate, wait: Some(wait) })),
+                Ok(marks) => self.marks = marks,
+                Err((_, wait)) => return self.denied(gate, wait),
             }
         }
-        let first = permit.lane.first_in_store();
-        if first < permit.lane.gates.len() {
-            let mut cells = Vec::with_capacity(permit.lane.gates.len() - first);
-            cells.extend(permit.lane.gates[first..].iter().filter_map(|gate| gate.cell(&need)));
-            if let Taken::Short { cell, wait } = permit.limits.store.take(&mut cells, now).get().await? {
-                return Ok(Err(Denied { gate: first + cell, wait: Some(wait) }));
+        let first = self.lane.first_in_store();
+        if first < self.lane.gates.len() {
+            let mut cells = Vec::with_capacity(self.lane.gates.len() - first);
+            cells.extend(self.lane.gates[first..].iter().filter_map(|gate| gate.cell(&self.need)));
+            if let Taken::Short { cell, wait } = self.limits.store.take(&mut cells, self.now).get().await? {
+                return self.denied(first + cell, wait);
             }
-            permit.cells = cells;
+            self.cells = cells;
         }
-        permit.state = State::Through;
-        Ok(Ok(permit))
+        self.state = State::Through;
+        Ok(Ok(()))
+    }
+
+    fn denied(&mut self, gate: usize, wait: Duration) -> Result<Result<(), Denied>> {
+        self.over();
+        Ok(Err(Denied { gate, wait: Some(wait) }))
     }
 
     /// The answer begins.
@@ -134,14 +129,27 @@ impl Permit {
     }
 
     fn over(&mut self) {
-        match std::mem::replace(&mut self.state, State::Over) {
+        match std::mem::replace(&mut self.state, State::Outside) {
             State::Entering => {
                 self.settle(Need::NOTHING);
+                self.marks = None;
                 self.lane.leave(self.ticket);
             }
             State::Through => self.lane.leave(None),
-            State::Over => {}
+            State::Outside => {}
         }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
+    pub(super) fn need(&self) -> &Need {
+        &self.need
     }
 }
 

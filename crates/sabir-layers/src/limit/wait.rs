@@ -9,8 +9,6 @@ use sabir_core::transport::BoxFuture;
 use sabir_core::{Error, ErrorKind, Result, Stage};
 use tokio::sync::Notify;
 
-use super::Limits;
-use super::estimate::Need;
 use super::gate::{Denied, Lane};
 use super::permit::Permit;
 use crate::Place;
@@ -21,32 +19,32 @@ use crate::Place;
 /// stands in the line of every gate that once stopped it until it is through. So the order of a gate's line is that in
 /// which the calls came, the oldest of all calls is never held up by another, and calls that share a gate with one that
 /// waits elsewhere are not held up by it.
-pub(super) async fn admit(limits: &Arc<Limits>, lane: &Arc<Lane>, need: Need) -> Result<Permit> {
-    if lane.is_free()
-        && let Ok(permit) = Permit::take(limits, lane, need, None).await?
-    {
-        return Ok(permit);
+pub(super) async fn admit(permit: &mut Permit) -> Result<()> {
+    if permit.lane().is_free() && permit.enter(None).await?.is_ok() {
+        return Ok(());
     }
     // In a box, so that a call that need not wait does not carry the room for it.
-    Box::pin(stand_in_line(limits, lane, need)).await
+    Box::pin(stand_in_line(permit)).await
 }
 
-async fn stand_in_line(limits: &Arc<Limits>, lane: &Arc<Lane>, need: Need) -> Result<Permit> {
-    let ticket = limits.tickets.fetch_add(1, Ordering::SeqCst);
-    let mut waiter = Waiter { lane, ticket, notify: Arc::default(), joined: Vec::new() };
-    let deadline = limits.clock.now().saturating_add(limits.max_wait);
+async fn stand_in_line(permit: &mut Permit) -> Result<()> {
+    let lane = permit.lane().clone();
+    let ticket = permit.limits().tickets.fetch_add(1, Ordering::SeqCst);
+    let mut waiter = Waiter { lane: &lane, ticket, notify: Arc::default(), joined: Vec::new() };
+    let deadline = permit.limits().clock.now().saturating_add(permit.limits().max_wait);
     loop {
         let denied = match waiter.behind() {
             Some(gate) => Denied { gate, wait: None },
-            None => match Permit::take(limits, lane, need, Some(ticket)).await? {
-                Ok(permit) => return Ok(permit),
+            None => match permit.enter(Some(ticket)).await? {
+                Ok(()) => return Ok(()),
                 Err(denied) => denied,
             },
         };
+        let limits = permit.limits();
         let gate = &lane.gates[denied.gate];
         let left = deadline.saturating_sub(limits.clock.now());
         let newly = !waiter.joined.contains(&denied.gate);
-        let units = gate.units(&need);
+        let units = gate.units(permit.need());
         let wait = denied.wait.or_else(|| gate.outlook(if newly { units } else { 0 }));
         // What stands in the line is before this call only while this call is the newest.
         let hopeless = wait.is_some_and(|wait| wait > left) && (denied.wait.is_some() || waiter.joined.is_empty());
