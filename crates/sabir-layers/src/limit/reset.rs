@@ -9,39 +9,45 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// given, a date (RFC 3339, `2026-01-27T12:00:00Z`). `None` for any other form and for what is longer than a day.
 pub(super) fn until(text: &str, since_1970: Option<Duration>) -> Option<Duration> {
     let text = text.trim();
-    let time = seconds(text).or_else(|| units(text)).or_else(|| Some(date(text)?.saturating_sub(since_1970?)))?;
+    let time = relative(text).or_else(|| Some(date(text)?.saturating_sub(since_1970?)))?;
     (time <= LONGEST).then_some(time)
 }
 
-fn seconds(text: &str) -> Option<Duration> {
-    if !text.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    Duration::try_from_secs_f64(text.parse().ok()?).ok()
-}
-
-/// Numbers with a unit each, as Go writes durations.
-fn units(mut text: &str) -> Option<Duration> {
-    let mut sum = Duration::ZERO;
-    if text.is_empty() {
-        return None;
-    }
-    while !text.is_empty() {
-        let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, rest) = text.split_at(unit_at);
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let seconds = match &rest[..end] {
-            "d" => 86_400.0,
-            "h" => 3_600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
+/// Seconds, or numbers with a unit each, as Go writes durations.
+fn relative(text: &str) -> Option<Duration> {
+    const SECOND: u64 = 1_000_000_000;
+    let (mut rest, mut sum) = (text, 0_u64);
+    while !rest.is_empty() {
+        let number_ends = rest.bytes().position(|b| !b.is_ascii_digit() && b != b'.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(number_ends);
+        let unit_ends = after.bytes().position(|b| b.is_ascii_digit()).unwrap_or(after.len());
+        let unit = match &after[..unit_ends] {
+            "" if number == text => SECOND,
+            "d" => 86_400 * SECOND,
+            "h" => 3_600 * SECOND,
+            "m" => 60 * SECOND,
+            "s" => SECOND,
+            "ms" => 1_000_000,
+            "us" | "µs" => 1_000,
+            "ns" => 1,
             _ => return None,
         };
-        sum = sum.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?)?;
-        text = &rest[end..];
+        sum = sum.checked_add(nanos(number, unit)?)?;
+        rest = &after[unit_ends..];
+    }
+    (!text.is_empty()).then_some(Duration::from_nanos(sum))
+}
+
+/// So many units of so many nanoseconds, from digits with at most one point in them.
+fn nanos(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let mut sum = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+    if !fraction.is_empty() {
+        // What is finer than nine digits is no whole nanosecond of a second.
+        let fraction = fraction.get(..9).unwrap_or(fraction);
+        let parts = u128::from(fraction.parse::<u64>().ok()?) * u128::from(unit);
+        let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+        sum = sum.checked_add(u64::try_from(parts / scale).ok()?)?;
     }
     Some(sum)
 }
