@@ -55,7 +55,6 @@ mod rule;
 mod tests;
 mod wait;
 
-use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -63,7 +62,7 @@ use std::time::Duration;
 use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
 use sabir_store::{Memory, Store};
 
-use self::estimate::{Count, Need, rough, usage_of};
+use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
 use self::gate::{Gate, Gates, Lane};
 use self::permit::Permit;
 pub use self::rule::Limit;
@@ -87,15 +86,6 @@ pub struct Limits {
     tickets: Arc<AtomicU64>,
 }
 
-#[derive(Clone)]
-struct Dates(Arc<dyn Fn() -> Duration + Send + Sync>);
-
-impl fmt::Debug for Dates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dates")
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -103,7 +93,7 @@ impl Default for Limits {
             learn: true,
             max_wait: Duration::from_secs(30),
             max_waiting: 1_000,
-            count: Count(Arc::new(rough)),
+            count: Given(Arc::new(rough)),
             reserve: 1_000,
             since_1970: None,
             prefix: String::new(),
@@ -150,7 +140,7 @@ impl Limits {
 
     /// Counts the tokens of a request's input.
     pub fn count_with(mut self, count: impl Fn(&Request) -> u64 + Send + Sync + 'static) -> Self {
-        self.count = Count(Arc::new(count));
+        self.count = Given(Arc::new(count));
         self
     }
 
@@ -162,7 +152,7 @@ impl Limits {
 
     /// Tells the time since 1970, to read the dates that some providers write for their resets.
     pub fn dates(mut self, since_1970: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        self.since_1970 = Some(Dates(Arc::new(since_1970)));
+        self.since_1970 = Some(Given(Arc::new(since_1970)));
         self
     }
 

@@ -38,6 +38,7 @@
 //! ```
 
 mod prefix;
+mod prompt;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +48,8 @@ use std::sync::Arc;
 use sabir_core::chat::{CacheMark, ChatRequest, Content, Message, Part, Role, Tool};
 use sabir_core::{Call, Layer, Reply, Request, Result, Service, Shared};
 
-pub use self::prefix::{Change, PrefixCheck, assert_prefix_stable, first_change};
+pub use self::prefix::{PrefixCheck, assert_prefix_stable, first_change};
+pub use self::prompt::Change;
 
 /// The layer that marks prompts for their provider's cache; see the [module](self).
 #[derive(Clone, Default)]

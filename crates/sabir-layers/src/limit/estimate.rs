@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sabir_core::chat::{ChatRequest, Content, Part, Tool, Usage};
 use sabir_core::embed::EmbedInput;
@@ -7,13 +8,23 @@ use sabir_core::{Reply, Request};
 
 use super::rule::What;
 
-/// Counts the tokens of a request's input before it is sent.
-#[derive(Clone)]
-pub(super) struct Count(pub(super) Arc<dyn Fn(&Request) -> u64 + Send + Sync>);
+/// A function of the caller's.
+pub(super) struct Given<F: ?Sized>(pub(super) Arc<F>);
 
-impl fmt::Debug for Count {
+/// Counts the tokens of a request's input before it is sent.
+pub(super) type Count = Given<dyn Fn(&Request) -> u64 + Send + Sync>;
+/// Tells the time since 1970.
+pub(super) type Dates = Given<dyn Fn() -> Duration + Send + Sync>;
+
+impl<F: ?Sized> Clone for Given<F> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<F: ?Sized> fmt::Debug for Given<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Count")
+        f.write_str("Given")
     }
 }
 
@@ -138,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_stays_as_it_was_taken_to_be() {
-        let count = Count(Arc::new(rough));
+        let count: Count = Given(Arc::new(rough));
         let asked = Request::Chat(ChatRequest::new("m").user("12345678").max_tokens(50));
         let need = Need::of(&asked, &count, 1_000);
         assert_eq!(need, Need { requests: 1, input: 2, output: 50 });

@@ -57,7 +57,7 @@ impl Permit {
             let taken = learned.knows().map(|mut learned| learned.take(&self.need, self.now));
             match taken.transpose() {
                 Ok(marks) => self.marks = marks,
-                Err((_, wait)) => return self.denied(gate, wait),
+                Err((_, wait)) => return Ok(Err(self.denied(gate, wait))),
             }
         }
         let first = self.lane.first_in_store();
@@ -65,7 +65,7 @@ impl Permit {
             let mut cells = Vec::with_capacity(self.lane.gates.len() - first);
             cells.extend(self.lane.gates[first..].iter().filter_map(|gate| gate.cell(&self.need)));
             if let Taken::Short { cell, wait } = self.limits.store.take(&mut cells, self.now).get().await? {
-                return self.denied(first + cell, wait);
+                return Ok(Err(self.denied(first + cell, wait)));
             }
             self.cells = cells;
         }
@@ -73,9 +73,10 @@ impl Permit {
         Ok(Ok(()))
     }
 
-    fn denied(&mut self, gate: usize, wait: Duration) -> Result<Result<(), Denied>> {
+    /// Gives back what was taken on the way to the gate that stays shut.
+    fn denied(&mut self, gate: usize, wait: Duration) -> Denied {
         self.over();
-        Ok(Err(Denied { gate, wait: Some(wait) }))
+        Denied { gate, wait: Some(wait) }
     }
 
     /// The answer begins.

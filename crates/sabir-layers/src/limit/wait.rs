@@ -53,7 +53,9 @@ async fn stand_in_line(permit: &mut Permit) -> Result<()> {
         }
         if newly {
             // Who has just joined looks again: the gate may have opened before the line knew of it.
-            if !waiter.join(denied.gate, units, limits.max_waiting) {
+            // Who waits already is let into a second line, full or not: it came before those.
+            let most = if waiter.joined.is_empty() { limits.max_waiting } else { usize::MAX };
+            if !waiter.join(denied.gate, units, most) {
                 let full = format!(" and {} calls wait for it, as many as may", gate.line.len());
                 return Err(refusal(gate.said(), &full, &lane.place, wait));
             }
