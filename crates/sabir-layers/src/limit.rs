@@ -1,0 +1,228 @@
+//! Limits on requests, tokens and calls at once, kept before anything is sent.
+//!
+//! A call goes through the gates of all limits that concern it, or waits, or is refused. Requests and tokens are rates
+//! by the generic cell rate algorithm ([`Rate`](sabir_store::Rate)): after a pause a burst may go at once, then as many
+//! as the rate lets through; over any span no more than `burst + span × rate`. Tokens are taken before a call is sent as
+//! they are estimated (input as counted, output as `max_tokens`), and settled by the usage of its answer or the end of
+//! its stream; what a provider does not tell stays as it was estimated. A call that needs more tokens than its limit
+//! ever holds at once goes alone, when the limit is full, and those after it wait until it is paid off: an estimate that
+//! is too high must not lock anybody out.
+//!
+//! Who has to wait stands in line: first come, first served at each gate; see [`Limits::max_wait`]. A call that was never
+//! sent gives everything back; a caller who goes away leaves its line, or the place of its call, at once. Limits on
+//! requests and tokens are kept in a [`Store`]; those on calls at once, and what is learned, in this process.
+//!
+//! Unless told not to ([`Limits::learn`]), a place also holds to what its provider says of its limits in the headers of
+//! its answers: that lowers a limit, and never raises one. Where nothing is left, nothing goes before the reset; a
+//! refusal (429) that says when to come again closes the place until then.
+//!
+//! | what | default |
+//! |---|---|
+//! | limits | none, but those learned |
+//! | burst | as much as the limit |
+//! | longest wait | 30 s; a call that cannot get through in that time is refused at once |
+//! | longest line at one gate | 1,000 calls; one more is refused |
+//! | input | a token for 4 bytes of text, 1,000 for each medium, 100 for each tool |
+//! | output, where `max_tokens` says nothing | 1,000 |
+//! | learn | yes; dates in headers only with [`Limits::dates`] |
+//! | store | [`Memory`] |
+//! | clock | [`RuntimeClock`] |
+//!
+//! A refusal is an [`ErrorKind::RateLimit`](sabir_core::ErrorKind::RateLimit) with the stage
+//! [`NotSent`](sabir_core::Stage::NotSent); `retry_after` says when to come again, where that is known.
+//!
+//! ```
+//! use sabir_core::Layer as _;
+//! use sabir_layers::{Limit, Limits};
+//! # use sabir_core::Shared;
+//! # fn wrap(inner: Shared) -> Shared {
+//! let limits = Limits::default()
+//!     .limit(Limit::requests_per_minute(500).for_provider("openai"))
+//!     .limit(Limit::tokens_per_minute(200_000).for_model("openai/gpt-6-luna"))
+//!     .limit(Limit::concurrent(16));
+//! limits.apply(inner)
+//! # }
+//! ```
+
+mod estimate;
+mod gate;
+mod learned;
+mod line;
+mod permit;
+mod reset;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
+use sabir_store::{Memory, Store};
+
+use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
+use self::gate::{Gate, Gates, Lane};
+use self::permit::Permit;
+pub use self::rule::Limit;
+use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
+
+/// The layer that keeps limits. Clones share what is used of them; see the [module](self).
+#[derive(Clone, Debug)]
+pub struct Limits {
+    rules: Vec<Limit>,
+    learn: bool,
+    max_wait: Duration,
+    max_waiting: usize,
+    count: Count,
+    reserve: u64,
+    since_1970: Option<Dates>,
+    prefix: String,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    lanes: PerPlace<Lane>,
+    gates: Gates,
+    tickets: Arc<AtomicU64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            learn: true,
+            max_wait: Duration::from_secs(30),
+            max_waiting: 1_000,
+            count: Given(Arc::new(rough)),
+            reserve: 1_000,
+            since_1970: None,
+            prefix: String::new(),
+            store: Arc::new(Memory::default()),
+            clock: Arc::new(RuntimeClock::default()),
+            lanes: PerPlace::default(),
+            gates: Gates::default(),
+            tickets: Arc::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// Adds a limit. All limits that concern a call hold at once. What was learned so far is forgotten.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.rules.push(limit);
+        (self.lanes, self.gates) = (PerPlace::default(), Gates::default());
+        self
+    }
+
+    /// Whether to hold to what providers say of their limits.
+    pub fn learn(mut self, learn: bool) -> Self {
+        self.learn = learn;
+        self.lanes = PerPlace::default();
+        self
+    }
+
+    /// How long a call may wait; with nothing, it is refused at once.
+    pub fn max_wait(mut self, time: Duration) -> Self {
+        self.max_wait = time;
+        self
+    }
+
+    /// Refuses at once instead of waiting.
+    pub fn refuse(self) -> Self {
+        self.max_wait(Duration::ZERO)
+    }
+
+    /// How many calls may wait at one gate.
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.max_waiting = calls;
+        self
+    }
+
+    /// Counts the tokens of a request's input.
+    pub fn count_with(mut self, count: impl Fn(&Request) -> u64 + Send + Sync + 'static) -> Self {
+        self.count = Given(Arc::new(count));
+        self
+    }
+
+    /// How many tokens of output to expect of a request that does not say how many it wants at most.
+    pub fn reserve_output(mut self, tokens: u64) -> Self {
+        self.reserve = tokens;
+        self
+    }
+
+    /// Tells the time since 1970, to read the dates that some providers write for their resets.
+    pub fn dates(mut self, since_1970: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.since_1970 = Some(Given(Arc::new(since_1970)));
+        self
+    }
+
+    /// Keeps what is used in this store, under keys that begin with `prefix`: layers that share a store and a prefix
+    /// share the limits that are the same in both.
+    pub fn store(mut self, store: Arc<dyn Store>, prefix: impl Into<String>) -> Self {
+        (self.store, self.prefix) = (store, prefix.into());
+        (self.lanes, self.gates) = (PerPlace::default(), Gates::default());
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    fn lane(&self, place: &Place) -> Arc<Lane> {
+        self.lanes.get_or(place, || {
+            let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(place)?)));
+            let gates = concern.map(|(at, rule, group)| self.gates.get_or(at, rule, group, &self.prefix));
+            let learned = self.learn.then(|| Arc::new(Gate::learned(place)));
+            Lane::new(place.clone(), gates.chain(learned).collect())
+        })
+    }
+}
+
+impl Layer for Limits {
+    fn apply(&self, inner: Shared) -> Shared {
+        Shared::new(Limited { limits: Arc::new(self.clone()), inner, last: Mutex::default() })
+    }
+}
+
+#[derive(Debug)]
+struct Limited {
+    limits: Arc<Limits>,
+    inner: Shared,
+    /// The lane of the last call: most clients ask the same place again and again.
+    last: Mutex<Option<Arc<Lane>>>,
+}
+
+impl Limited {
+    fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = last.as_ref().filter(|lane| lane.is_of(call, request)) {
+            return lane.clone();
+        }
+        last.insert(self.limits.lane(&Place::of(call, request))).clone()
+    }
+}
+
+impl Service for Limited {
+    async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
+        let lane = self.lane(call, request);
+        let need = Need::of(request, &self.limits.count, self.limits.reserve);
+        let mut permit = Permit::new(self.limits.clone(), lane, need);
+        wait::admit(&mut permit).await?;
+        // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.
+        let mut reply = self.inner.call(call, request).await;
+        permit.answered(matches!(reply, Ok(Reply::Stream(_))));
+        match &mut reply {
+            Ok(Reply::Stream(_)) => return reply.map(|reply| watch(reply, permit)),
+            Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
+            Ok(other) => {
+                if let Some(usage) = usage_of(other) {
+                    permit.used(usage);
+                }
+            }
+            Err(error) => permit.failed(error),
+        }
+        reply
+    }
+}
