@@ -250,6 +250,10 @@ mod tests {
         near(counted.first_event.p50, 1.0);
         near(counted.between_events.p99, 0.5);
 
+        let total = metrics.total();
+        assert_eq!((total.calls, total.errors.len(), total.tokens["input"]), (4, 2, 200));
+        near(total.duration.p99, 2.0);
+
         let text = metrics.prometheus();
         let is_there = |line: &str| assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         let labels = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"there\",gen_ai_request_model=\"m\"";

@@ -12,7 +12,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn cache(clock: &ManualClock) -> Cache {
-    Cache::default().clock(Arc::new(clock.clone()))
+    Cache::default().clock(clock.clone())
 }
 
 fn chat(words: &str, stream: bool) -> Request {

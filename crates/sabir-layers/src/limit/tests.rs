@@ -15,7 +15,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limits(clock: &ManualClock) -> Limits {
-    Limits::default().clock(Arc::new(clock.clone()))
+    Limits::default().clock(clock.clone())
 }
 
 fn chat(model: &str) -> Request {

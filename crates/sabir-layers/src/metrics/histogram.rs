@@ -59,6 +59,12 @@ impl Seen {
         self.counts.iter().sum()
     }
 
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.counts.resize(self.counts.len().max(other.counts.len()), 0);
+        self.counts.iter_mut().zip(&other.counts).for_each(|(mine, theirs)| *mine += theirs);
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+
     /// How many values were at most 2^`power`.
     pub(crate) fn up_to(&self, power: u32) -> u64 {
         self.counts.iter().take(bucket(1 << power)).sum()

@@ -90,7 +90,7 @@ impl Metrics {
     }
 
     /// Shows a figure that somebody else keeps (breakers' states, keys at rest) in the Prometheus text: `read` gives
-    /// each with what it is of, which becomes the label `of`. The name is Prometheus's (`sabir_breaker_open`).
+    /// each with what it is of, which becomes the label `of`. The name is Prometheus's (`sabir_breaker_open`); a figure that had it is replaced.
     pub fn gauge(
         &self,
         name: &'static str,
@@ -98,13 +98,21 @@ impl Metrics {
         read: impl Fn() -> Vec<(String, f64)> + Send + Sync + 'static,
     ) {
         let gauge = Gauge { name, help, read: Box::new(read) };
-        self.0.gauges.write().unwrap_or_else(PoisonError::into_inner).push(gauge);
+        let mut gauges = self.0.gauges.write().unwrap_or_else(PoisonError::into_inner);
+        gauges.retain(|other| other.name != name);
+        gauges.push(gauge);
     }
 
     /// What was counted so far, by what it is about.
     pub fn counted(&self) -> Vec<(Labels, Counted)> {
         let series = self.0.series.read().unwrap_or_else(PoisonError::into_inner);
         series.iter().map(|(labels, series)| (labels.clone(), series.count())).collect()
+    }
+
+    /// All of it together.
+    pub fn total(&self) -> Counted {
+        let series = self.0.series.read().unwrap_or_else(PoisonError::into_inner);
+        series.values().fold(Counted::default(), |sum, series| sum.plus(&series.count()))
     }
 
     /// All of it as Prometheus's text format, version 0.0.4.

@@ -201,6 +201,36 @@ pub struct Counted {
     pub(super) seen: [Seen; 5],
 }
 
+impl Counted {
+    /// Both together.
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        let by_kind =
+            [(&mut self.errors, &other.errors), (&mut self.retries, &other.retries), (&mut self.tokens, &other.tokens)];
+        for (mine, theirs) in by_kind {
+            for (kind, n) in theirs {
+                *mine.entry(kind).or_default() += n;
+            }
+        }
+        for (mine, theirs) in self.seen.iter_mut().zip(&other.seen) {
+            mine.add(theirs);
+        }
+        let [duration, first, between, ..] = &self.seen;
+        Self {
+            calls: self.calls + other.calls,
+            in_flight: self.in_flight + other.in_flight,
+            fallbacks: self.fallbacks + other.fallbacks,
+            cache_hits: self.cache_hits + other.cache_hits,
+            cache_misses: self.cache_misses + other.cache_misses,
+            nano_usd: self.nano_usd.saturating_add(other.nano_usd),
+            unpriced: self.unpriced + other.unpriced,
+            duration: Percentiles::of(duration),
+            first_event: Percentiles::of(first),
+            between_events: Percentiles::of(between),
+            ..self
+        }
+    }
+}
+
 /// How long something took: for half of all cases, for all but five in a hundred, for all but one in a hundred; within
 /// 1/16. `None` where there was none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
