@@ -2,8 +2,8 @@
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use sabir::chat::Event;
+use sabir::layers::{KeyPool, Keys, MidStream, Route, Routes, Stack};
 use sabir::{ChatRequest, Client, Provider, Registry};
-use sabir_layers::{KeyPool, Keys, MidStream, Route, Routes};
 use sabir_sim::{Failure, Loopback, Script, Simulator, Turn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,8 +24,7 @@ async fn main() -> sabir::Result<()> {
     let client = Client::builder()
         .registry(registry)
         .transport(Loopback::new(simulator))
-        .layer(Keys::new().pool("genoa", genoa.clone()).pool("tunis", keys()))
-        .layer(routes.clone()) // the outermost: each attempt has its own provider, model and key
+        .stack(Stack::new().routes(routes.clone()).keys(Keys::new().pool("genoa", genoa.clone()).pool("tunis", keys())))
         .build()?;
 
     let mut stream = client.stream(ChatRequest::new("fast").user("Why is the sea salt?")).await?;

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use sabir::ChatRequest;
-use tower::{Service, ServiceBuilder, ServiceExt};
+use sabir::{ChatRequest, Reply};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), tower::BoxError> {
+async fn main() -> Result<(), BoxError> {
     // `tower::limit` and `tower::timeout` know nothing of models, and need not.
     let mut service = ServiceBuilder::new()
         .timeout(Duration::from_secs(30))
@@ -15,22 +15,24 @@ async fn main() -> Result<(), tower::BoxError> {
         .rate_limit(100, Duration::from_secs(1))
         .service(sabir_examples::client()?);
 
-    let reply = service.ready().await?.call(ChatRequest::from("Why is the sea salt?".to_owned())).await?;
-    println!("{}", reply.whole()?.text());
+    let answer = ask(&mut service, ChatRequest::new("").user("Why is the sea salt?")).await?.whole()?;
+    println!("{}", answer.text());
 
-    // Two at once, each a stream of its own.
-    let asked = ["One?", "Two?"].map(|words| {
-        let mut request = ChatRequest::from(words.to_owned());
-        request.stream = true;
-        request
-    });
-    for request in asked {
-        let mut events = service.ready().await?.call(request).await?.stream()?;
-        let mut count = 0;
-        while std::future::poll_fn(|cx| events.as_mut().poll_next(cx)).await.transpose()?.is_some() {
-            count += 1;
-        }
-        println!("{count} events");
+    // A stream passes as well: tower sees it begin.
+    let mut request = ChatRequest::new("").user("And where does it go?");
+    request.stream = true;
+    let mut events = ask(&mut service, request).await?.stream()?;
+    let mut count = 0;
+    while std::future::poll_fn(|cx| events.as_mut().poll_next(cx)).await.transpose()?.is_some() {
+        count += 1;
     }
+    println!("{count} events");
     Ok(())
+}
+
+async fn ask(
+    service: &mut impl Service<ChatRequest, Response = Reply, Error = BoxError>,
+    request: ChatRequest,
+) -> Result<Reply, BoxError> {
+    service.ready().await?.call(request).await
 }

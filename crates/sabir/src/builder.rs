@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, Transport};
+use sabir_layers::{Metrics, Stack};
 
 use crate::client::Client;
 use crate::directory::Directory;
@@ -22,6 +23,7 @@ pub struct ClientBuilder {
     registry: Registry,
     transport: Option<Arc<dyn Transport>>,
     layers: Vec<Arc<dyn Layer>>,
+    metrics: Metrics,
 }
 
 impl ClientBuilder {
@@ -110,6 +112,24 @@ impl ClientBuilder {
         self
     }
 
+    /// Puts a stack of layers around all that is there so far; what its meter counts is
+    /// [`Client::metrics`](crate::Client::metrics).
+    ///
+    /// ```
+    /// use sabir::layers::{Limit, Limits, Stack};
+    ///
+    /// # fn example() -> sabir::Result<()> {
+    /// // Retry, breaker, time limits, metrics, and limits: 500 requests a minute, and what the provider says.
+    /// let limits = Limits::default().limit(Limit::requests_per_minute(500));
+    /// let client = sabir::Client::builder().stack(Stack::standard().limits(limits)).build()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn stack(mut self, stack: Stack) -> Self {
+        self.metrics = stack.metrics();
+        self.layer(stack)
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -146,7 +166,7 @@ impl ClientBuilder {
         call.timeouts.total = self.timeout;
         let transport = Arc::new(self.transport.map_or_else(OnceLock::new, OnceLock::from));
         let directory = Directory { registry: self.registry, env: self.env, transport, origins: Arc::default() };
-        Ok(Client::assemble(directory, self.layers, call, self.provider, self.model, self.strict))
+        Ok(Client::assemble(directory, self.layers, self.metrics, call, self.provider, self.model, self.strict))
     }
 }
 

@@ -8,6 +8,8 @@ use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
 use sabir_core::service::{Reply, Request};
 use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared};
+use sabir_layers::Metrics;
+use sabir_layers::metrics::Counted;
 
 use crate::directory::Directory;
 use crate::stream::ChatStream;
@@ -30,6 +32,7 @@ struct Inner {
     /// The directory as a service.
     base: Shared,
     layers: Vec<Arc<dyn Layer>>,
+    metrics: Metrics,
     /// The base with the layers around it.
     stack: Shared,
     call: Call,
@@ -58,6 +61,7 @@ impl Client {
     pub(crate) fn assemble(
         directory: Directory,
         layers: Vec<Arc<dyn Layer>>,
+        metrics: Metrics,
         call: Call,
         provider: Option<String>,
         model: Option<String>,
@@ -65,7 +69,7 @@ impl Client {
     ) -> Self {
         let base = Shared::new(directory.clone());
         let stack = layers.iter().fold(base.clone(), |inner, layer| layer.apply(inner));
-        Self(Arc::new(Inner { directory, base, layers, stack, call, provider, model, strict }))
+        Self(Arc::new(Inner { directory, base, layers, metrics, stack, call, provider, model, strict }))
     }
 
     /// The same client with one more layer around it. State that the other layers hold stays theirs.
@@ -75,6 +79,17 @@ impl Client {
         inner.layers.push(Arc::new(layer));
         inner.stack = inner.layers.iter().fold(inner.base.clone(), |below, layer| layer.apply(below));
         Self(Arc::new(inner))
+    }
+
+    /// What the meter of the client's [`Stack`](crate::layers::Stack) counts, by provider and model; nothing where there
+    /// is none.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// All that [`metrics`](Self::metrics) count together: calls, errors, tokens, cost, percentiles.
+    pub fn usage(&self) -> Counted {
+        self.0.metrics.total()
     }
 
     /// Who can be called. Providers registered here can be called from then on.

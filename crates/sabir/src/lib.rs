@@ -19,6 +19,8 @@
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
 //!   keys that are fetched or sign.
+//! * [`layers`] are policies around calls: retry, limits, time limits, breakers, routes, keys, caches, metrics, guards;
+//!   [`layers::Stack`] puts them in order, [`ClientBuilder::stack`] around a client.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -52,6 +54,7 @@ pub use sabir_dialects as dialects;
 #[doc(inline)]
 pub use sabir_dialects::catalog::traits;
 pub use sabir_http as http;
+pub use sabir_layers as layers;
 
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};

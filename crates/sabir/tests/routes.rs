@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use sabir::layers::{KeyPool, Keys, Route, Routes};
 use sabir::transport::{Body, BoxFuture, whole};
 use sabir::{ChatRequest, Client, Env, ErrorKind, Result, Transport};
-use sabir_layers::{KeyPool, Keys, Route, Routes};
 use sabir_sim::{Failure, Script, Simulator, Turn};
 
 fn failing() -> Simulator {
