@@ -1,17 +1,22 @@
-//! `bench-sabir unary|stream PORT COUNT`: that many calls, one after the other, on one warm connection.
+//! `bench-sabir unary|stream PORT COUNT [stack]`: that many calls, one after the other, on one warm connection; with the
+//! standard stack of layers around the client, if wanted.
 
 use sabir::chat::Event;
+use sabir::layers::Stack;
 use sabir::{ChatRequest, Client, Env};
 
 fn main() -> sabir::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, mode, port, count] = arguments.as_slice() else { panic!("unary|stream PORT COUNT") };
-    let client = Client::builder()
+    let [_, mode, port, count, stack @ ..] = arguments.as_slice() else { panic!("unary|stream PORT COUNT [stack]") };
+    let mut client = Client::builder()
         .env(Env::none())
         .model("openai/gpt-6-luna")
         .key("sk-bench")
-        .base_url(format!("http://127.0.0.1:{port}/v1"))
-        .build()?;
+        .base_url(format!("http://127.0.0.1:{port}/v1"));
+    if !stack.is_empty() {
+        client = client.stack(Stack::standard());
+    }
+    let client = client.build()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         for _ in 0..count.parse::<u32>().expect("a number") {
