@@ -2,7 +2,6 @@
 //! help: how it ends, how often each provider was asked, and how long it took. Time is tokio's, paused: it passes when
 //! all wait.
 
-mod fallback;
 mod leave;
 mod table;
 
@@ -14,11 +13,10 @@ use http::StatusCode;
 use sabir::chat::Event;
 use sabir::drive::Origin;
 use sabir::{Call, ChatRequest, ChatResponse, Dialect, Endpoint, Layer, Reply, Request, Result, Service, Shared};
-use sabir_layers::{Breaker, Retry, Timeout};
+use sabir_layers::{Breaker, Retry, Route, Routes, Timeout};
 use sabir_sim::{Chunking, Failure, Fault, Loopback, Script, Simulator, Turn};
 use tokio::time::Instant;
 
-use crate::fallback::Fallback;
 use crate::table::{End, Failed, Row, of_dialect, rows};
 
 /// Where the middle of an answer is, in bytes: after the first events of a stream in any dialect, before the end of
@@ -77,7 +75,7 @@ fn turn(fault: &str) -> Turn {
 enum Layers {
     None,
     Retry,
-    RetryAndFallback,
+    RetryAndRoute,
 }
 
 /// Two simulated providers that speak one dialect: the first one fails, the second one does not.
@@ -107,9 +105,10 @@ fn origin(dialect: &'static dyn Dialect, provider: &str, simulator: &Simulator) 
 /// A call, read to its end.
 async fn ask(service: &Shared, layers: Layers, stream: bool) -> Result<ChatResponse> {
     // Some dialects cannot do without a limit; a large one limits nothing.
-    let mut chat = ChatRequest::new("m").user("x").max_tokens(100_000);
+    let (provider, model) = if layers == Layers::RetryAndRoute { ("route", "either") } else { ("first", "m") };
+    let mut chat = ChatRequest::new(model).user("x").max_tokens(100_000);
     chat.stream = stream;
-    let mut call = Call::to("first");
+    let mut call = Call::to(provider);
     if layers == Layers::None {
         // What the HTTP transport does by itself.
         call.timeouts = sabir::http::DEFAULT_TIMEOUTS;
@@ -137,15 +136,15 @@ async fn play(dialect: &'static dyn Dialect, row: &Row, layers: Layers) -> Resul
         let below = Breaker::default().apply(Timeout::default().apply(service));
         service = Retry::default().apply(below);
     }
-    if layers == Layers::RetryAndFallback {
-        service = Fallback::to("second").apply(service);
+    if layers == Layers::RetryAndRoute {
+        service = Routes::new([Route::named("either", ["first/m", "second/m"])]).apply(service);
     }
     let start = Instant::now();
     let result = ask(&service, layers, row.stream).await;
     let took = start.elapsed();
 
     let (end, tries) = if layers == Layers::None { (row.alone, 1) } else { (row.each, row.tries) };
-    let elsewhere = layers == Layers::RetryAndFallback && row.other;
+    let elsewhere = layers == Layers::RetryAndRoute && row.other;
     let error = result.as_ref().err().map(|error| Failed {
         kind: error.kind(),
         stage: error.stage(),
@@ -211,5 +210,5 @@ async fn with_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn with_retries_and_another_provider() {
-    play_all(Layers::RetryAndFallback).await;
+    play_all(Layers::RetryAndRoute).await;
 }

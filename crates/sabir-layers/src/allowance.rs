@@ -52,22 +52,22 @@ impl Purse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backoff::Chance;
+    use crate::random::Random;
 
     /// Any calls and any wishes to retry; over every stretch of them the law holds.
     #[test]
     fn retries_are_a_share_of_the_calls_and_the_reserve() {
         for seed in 0..200 {
-            let chance = Chance::seeded(seed);
-            let (share, reserve) = (chance.up_to(1_500), u32::try_from(chance.up_to(20)).expect("small"));
+            let random = Random::seeded(seed);
+            let (share, reserve) = (random.below(1_501), u32::try_from(random.below(21)).expect("small"));
             #[expect(clippy::cast_precision_loss, reason = "a small number")]
             let allowance = Allowance::new(share as f64 / 1_000.0, reserve);
             let purse = allowance.purse();
-            let greed = chance.up_to(9);
+            let greed = random.below(10);
             // How far the retries of the worst stretch so far are ahead of what its calls earned.
             let (mut ahead, mut worst) = (0_i64, 0_i64);
             for _ in 0..2_000 {
-                if chance.up_to(9) < greed {
+                if random.below(10) < greed {
                     ahead += if purse.spend() { 1_000 } else { 0 };
                 } else {
                     purse.earn(allowance);

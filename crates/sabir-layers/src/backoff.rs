@@ -1,8 +1,8 @@
 //! How long to wait before the next try.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::random::Random;
 
 /// Exponential backoff with full jitter: before retry `n` (from 0) a wait between nothing and `first × factorⁿ`, at most
 /// `most`. All of it is drawn, so that callers who failed together do not come back together ("Exponential Backoff and
@@ -56,39 +56,9 @@ impl Backoff {
     }
 
     /// A wait before retry `n`, drawn.
-    pub(crate) fn wait(&self, n: u32, chance: &Chance) -> Duration {
+    pub(crate) fn wait(&self, n: u32, random: &Random) -> Duration {
         let nanos = u64::try_from(self.ceiling(n).as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(chance.up_to(nanos))
-    }
-}
-
-/// Numbers that nobody can foresee well enough to come back at the same time; no more is asked of them. `SplitMix64`
-/// (Steele, Lea and Flood, 2014): its state is a counter, so that callers on several threads need no lock.
-#[derive(Debug)]
-pub(crate) struct Chance(AtomicU64);
-
-impl Default for Chance {
-    /// Seeded from the system's randomness, by way of the standard library's hash maps.
-    fn default() -> Self {
-        Self::seeded(RandomState::new().hash_one(0))
-    }
-}
-
-impl Chance {
-    /// The same numbers for the same seed.
-    pub(crate) fn seeded(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
-    }
-
-    /// A number from 0 to `most`, both included.
-    pub(crate) fn up_to(&self, most: u64) -> u64 {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut mixed = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        let scaled = (u128::from(mixed) * (u128::from(most) + 1)) >> 64;
-        u64::try_from(scaled).unwrap_or(most)
+        Duration::from_nanos(random.below(nanos.saturating_add(1)))
     }
 }
 
@@ -98,20 +68,20 @@ mod tests {
 
     #[test]
     fn waits_keep_to_their_bounds_and_spread_over_them() {
-        let chance = Chance::seeded(7);
+        let random = Random::seeded(7);
         for _ in 0..200 {
-            let (first, most) = (chance.up_to(3_000), chance.up_to(60_000));
-            let factor = 1.0 + f64::from(u32::try_from(chance.up_to(40)).expect("small")) / 10.0;
+            let (first, most) = (random.below(3_001), random.below(60_001));
+            let factor = 1.0 + f64::from(u32::try_from(random.below(41)).expect("small")) / 10.0;
             let backoff = Backoff::new(Duration::from_millis(first), Duration::from_millis(most)).factor(factor);
             for n in 0..20 {
                 let ceiling = backoff.ceiling(n);
                 assert!(ceiling <= Duration::from_millis(most) && ceiling <= backoff.ceiling(n + 1), "{backoff:?} {n}");
-                assert!(backoff.wait(n, &chance) <= ceiling, "{backoff:?} {n}");
+                assert!(backoff.wait(n, &random) <= ceiling, "{backoff:?} {n}");
             }
         }
         let backoff = Backoff::default();
         assert_eq!([0, 1, 4, 5].map(|n| backoff.ceiling(n).as_millis()), [100, 200, 1600, 2000]);
-        let waits: Vec<_> = (0..1_000).map(|_| backoff.wait(9, &chance).as_millis()).collect();
+        let waits: Vec<_> = (0..1_000).map(|_| backoff.wait(9, &random).as_millis()).collect();
         for quarter in 0..4 {
             let inside = waits.iter().filter(|wait| **wait / 500 == quarter).count();
             assert!((200..300).contains(&inside), "{inside} of 1,000 in quarter {quarter}");
@@ -125,8 +95,5 @@ mod tests {
         assert_eq!(Backoff::new(Duration::ZERO, hour).factor(9.0).ceiling(u32::MAX), Duration::ZERO);
         assert_eq!(Backoff::new(hour, Duration::MAX).factor(f64::NAN).ceiling(3), hour);
         assert_eq!(Backoff::new(hour, Duration::MAX).factor(0.1).ceiling(3), hour);
-        assert_eq!(Chance::seeded(1).up_to(0), 0);
-        assert_eq!(Chance::seeded(1).up_to(u64::MAX), Chance::seeded(1).up_to(u64::MAX));
-        assert_ne!(Chance::default().up_to(u64::MAX), Chance::default().up_to(u64::MAX));
     }
 }

@@ -4,7 +4,6 @@
 mod allowance;
 mod attempts;
 mod backoff;
-mod begun;
 pub mod breaker;
 pub mod cache;
 mod circuit;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sabir_core::chat::Attempt;
 use sabir_core::{Call, Clock, Error, ErrorKind, Layer, Reply, Request, Result, Service, Shared, Stage};
 
 use crate::allowance::{Allowance, Purse};
-use crate::backoff::Chance;
-use crate::begun::begun;
+use crate::attempts::{note, tell};
+use crate::preceded::with_event;
+use crate::random::Random;
 use crate::{Backoff, PerPlace, Place, RuntimeClock};
 
 /// Tries a call again where that can help: where [`Error::is_retryable`] says so (a time limit, a full or broken
@@ -54,7 +54,7 @@ pub struct Retry {
     maybe_sent: bool,
     allowance: Allowance,
     purses: PerPlace<Purse>,
-    chance: Arc<Chance>,
+    random: Arc<Random>,
     clock: Arc<dyn Clock>,
 }
 
@@ -68,7 +68,7 @@ impl Default for Retry {
             maybe_sent: true,
             allowance: Allowance::new(0.2, 10),
             purses: PerPlace::default(),
-            chance: Arc::default(),
+            random: Arc::default(),
             clock: Arc::new(RuntimeClock::default()),
         }
     }
@@ -117,7 +117,7 @@ impl Retry {
     /// Draws the same waits in every run: for tests.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.chance = Arc::new(Chance::seeded(seed));
+        self.random = Arc::new(Random::seeded(seed));
         self
     }
 
@@ -137,7 +137,7 @@ impl Retry {
             && retries.saturating_add(1) < self.attempts
             && hint <= self.longest_hint
             && purse.spend();
-        may.then(|| hint.max(self.backoff.wait(retries, &self.chance)))
+        may.then(|| hint.max(self.backoff.wait(retries, &self.random)))
     }
 }
 
@@ -172,8 +172,8 @@ impl Service for Retrying {
         loop {
             let this = again.as_ref().unwrap_or(call);
             let error = match self.inner.call(this, request).await {
-                Ok(reply) => match begun(reply, &mut failed).await {
-                    Ok(reply) => return Ok(reply),
+                Ok(reply) => match with_event(reply).await {
+                    Ok(reply) => return Ok(tell(reply, failed)),
                     Err(error) => error,
                 },
                 Err(error) => error,
@@ -181,8 +181,7 @@ impl Service for Retrying {
             let Some(wait) = retry.wait(&error, retries, &purse) else {
                 return Err(error.with_attempts(failed));
             };
-            failed.extend_from_slice(error.attempts());
-            failed.push(Attempt::failed(this, request.model(), &error));
+            note(&mut failed, this, request.model(), &error);
             drop(error);
             retry.clock.sleep(wait).await;
             retries += 1;

@@ -40,18 +40,18 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backoff::Chance;
+    use crate::random::Random;
 
     #[test]
     fn it_counts_as_a_list_of_all_would() {
         for seed in 0..100 {
-            let chance = Chance::seeded(seed);
-            let span = Duration::from_millis(10 * (1 + chance.up_to(300)));
+            let random = Random::seeded(seed);
+            let span = Duration::from_millis(10 * (1 + random.below(301)));
             let (mut window, mut all, mut now) =
-                (Window::default(), Vec::new(), Duration::from_millis(chance.up_to(9_999)));
+                (Window::default(), Vec::new(), Duration::from_millis(random.below(10_000)));
             for _ in 0..300 {
-                now += Duration::from_millis(chance.up_to(chance.up_to(400)));
-                let (bad, number) = (chance.up_to(1) == 0, now.as_millis() / (span / PIECES).as_millis());
+                now += Duration::from_millis(random.below(random.below(401) + 1));
+                let (bad, number) = (random.below(2) == 0, now.as_millis() / (span / PIECES).as_millis());
                 window.count(span, now, bad);
                 all.push((number, bad));
                 let recent = all.iter().filter(|(then, _)| then + u128::from(PIECES) > number);

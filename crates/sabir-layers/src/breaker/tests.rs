@@ -5,7 +5,7 @@ use sabir_core::chat::{ChatRequest, ChatResponse, Event, Part};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on, collect, events_of};
 
 use super::*;
-use crate::backoff::Chance;
+use crate::random::Random;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -329,14 +329,14 @@ fn each_place_has_its_own() {
 #[test]
 fn nothing_passes_that_must_not() {
     for seed in 0..100 {
-        let chance = Chance::seeded(seed);
-        let probes = u32::try_from(1 + chance.up_to(3)).expect("small");
+        let random = Random::seeded(seed);
+        let probes = u32::try_from(1 + random.below(4)).expect("small");
         let rules = Rules { probes, calls: 3, open: SECOND, longest: 4 * SECOND, ..Breaker::default().rules };
         let (circuit, mut now, mut running) = (Circuit::default(), Duration::ZERO, Vec::new());
         let (mut refused, mut let_through) = (0, 0);
         for _ in 0..2_000 {
-            now += Duration::from_millis(chance.up_to(900));
-            if chance.up_to(1) == 0 && running.len() < 20 {
+            now += Duration::from_millis(random.below(901));
+            if random.below(2) == 0 && running.len() < 20 {
                 let before = circuit.state(now);
                 match circuit.admit(&rules, now).0 {
                     Ok(pass) => {
@@ -351,9 +351,9 @@ fn nothing_passes_that_must_not() {
                     }
                 }
             } else if !running.is_empty() {
-                let at = usize::try_from(chance.up_to(running.len() as u64 - 1)).expect("small");
+                let at = random.index(running.len());
                 let verdicts = [Verdict::Good, Verdict::Bad, Verdict::Bad, Verdict::Neither];
-                let verdict = verdicts[usize::try_from(chance.up_to(3)).expect("small")];
+                let verdict = verdicts[random.index(verdicts.len())];
                 circuit.settle(&rules, now, &mut running.swap_remove(at), verdict);
             }
             if circuit.state(now) == State::HalfOpen {

@@ -188,20 +188,20 @@ fn a_stream_is_tried_again_until_it_has_told_something() {
 #[test]
 fn no_settings_and_no_provider_break_the_bounds() {
     for seed in 0..60 {
-        let chance = Chance::seeded(seed);
-        let small = |most: u64| u32::try_from(chance.up_to(most)).expect("small");
+        let random = Random::seeded(seed);
+        let small = |most: u64| u32::try_from(random.below(most + 1)).expect("small");
         let (attempts, share, reserve) = (small(6), small(1_000), small(15));
         let backoff =
-            Backoff::new(Duration::from_millis(chance.up_to(500)), Duration::from_millis(chance.up_to(5_000)));
-        let health = chance.up_to(10);
+            Backoff::new(Duration::from_millis(random.below(501)), Duration::from_millis(random.below(5_001)));
+        let health = random.below(11);
         let clock = ManualClock::new();
-        let luck = Mutex::new(Chance::seeded(seed + 1_000));
+        let luck = Mutex::new(Random::seeded(seed + 1_000));
         let inner = Scripted::answering(&clock, move |_, _| {
             let luck = luck.lock().unwrap_or_else(PoisonError::into_inner);
-            match luck.up_to(9) {
+            match luck.below(10) {
                 n if n < health => Outcome::whole(answer()),
                 9 => Outcome::Fail(
-                    failing(ErrorKind::RateLimit).with_retry_after(Duration::from_millis(luck.up_to(900))),
+                    failing(ErrorKind::RateLimit).with_retry_after(Duration::from_millis(luck.below(901))),
                 ),
                 _ => Outcome::Fail(failing(ErrorKind::Network)),
             }
