@@ -265,6 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn refusals_of_our_own_limits_are_told_from_a_provider_s() {
+        let (clock, metrics) = (ManualClock::new(), Metrics::new());
+        let theirs = Error::new(ErrorKind::RateLimit, "slow down");
+        let ours = theirs.clone().with_stage(sabir_core::Stage::NotSent);
+        let outer = Meter::new(&metrics).apply(Scripted::new(&clock, [theirs, ours].map(Outcome::Fail)).shared());
+        for _ in 0..2 {
+            block_on_with(&clock, outer.call(&Call::to("there"), &chat(false))).expect_err("a refusal");
+        }
+        assert_eq!((metrics.total().errors["rate_limit"], metrics.total().limit_hits), (2, 1));
+    }
+
+    #[test]
     fn figures_of_others_are_shown() {
         let metrics = Metrics::new();
         metrics.gauge("sabir_breaker_open", "Breakers that are open.", || vec![("a/\"m\"".into(), 1.0)]);

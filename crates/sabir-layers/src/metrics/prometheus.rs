@@ -42,6 +42,7 @@ pub(super) fn text(
         each("error_type", &c.retries)
     });
     page.all("sabir_fallbacks_total", "Calls that another provider answered.", counted, |c| one(c.fallbacks));
+    page.all("sabir_limit_hits_total", "Calls that a limit of ours refused.", counted, |c| one(c.limit_hits));
     page.all("sabir_tokens_total", "Tokens by kind.", counted, |c| each("kind", &c.tokens));
     page.all("sabir_cost_nano_usd_total", "What answers cost whose price is known.", counted, |c| one(c.nano_usd));
     page.all("sabir_unpriced_total", "Answers whose cost is not known.", counted, |c| one(c.unpriced));

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sabir_core::chat::{Attempt, Cached, ChatResponse, Usage};
-use sabir_core::{Error, ErrorKind};
+use sabir_core::{Error, ErrorKind, Stage};
 
 use super::histogram::{Histogram, Seen};
 
@@ -86,6 +86,7 @@ pub(super) struct Series {
     errors: Kinds,
     retries: Kinds,
     fallbacks: AtomicU64,
+    limit_hits: AtomicU64,
 }
 
 impl Series {
@@ -93,6 +94,11 @@ impl Series {
         self.duration.time(took);
         if let Some(kind) = came.error() {
             self.errors.add(kind);
+        }
+        if let Came::Failed(error) = came
+            && (error.kind(), error.stage()) == (ErrorKind::RateLimit, Stage::NotSent)
+        {
+            self.limit_hits.fetch_add(1, Relaxed);
         }
         for attempt in came.attempts() {
             self.retries.add(attempt.kind);
@@ -135,6 +141,7 @@ impl Series {
             errors: self.errors.all(),
             retries: self.retries.all(),
             fallbacks: self.fallbacks.load(Relaxed),
+            limit_hits: self.limit_hits.load(Relaxed),
             cache_hits: self.hits.load(Relaxed),
             cache_misses: self.misses.load(Relaxed),
             tokens: buckets(&Usage::default())
@@ -181,6 +188,8 @@ pub struct Counted {
     pub retries: BTreeMap<&'static str, u64>,
     /// Calls that another provider answered than the one that failed before.
     pub fallbacks: u64,
+    /// Calls that a limit of ours refused; those that waited for one and went on are not among them.
+    pub limit_hits: u64,
     /// Answers that came from the cache.
     pub cache_hits: u64,
     /// Answers that were not in it.
@@ -219,6 +228,7 @@ impl Counted {
             calls: self.calls + other.calls,
             in_flight: self.in_flight + other.in_flight,
             fallbacks: self.fallbacks + other.fallbacks,
+            limit_hits: self.limit_hits + other.limit_hits,
             cache_hits: self.cache_hits + other.cache_hits,
             cache_misses: self.cache_misses + other.cache_misses,
             nano_usd: self.nano_usd.saturating_add(other.nano_usd),
