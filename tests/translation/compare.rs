@@ -3,7 +3,7 @@
 use sabir::{Feature, Loss};
 use serde_json::Value;
 
-use super::facts::{Facts, Said, add};
+use super::facts::{Facts, Said};
 
 /// The changes between what was said and what came out that no loss tells of.
 /// `always`: the settings that the dialect writes unasked.
@@ -17,12 +17,13 @@ pub(crate) fn unlisted(before: &Facts, after: &Facts, losses: &[Loss], always: &
         }
     }
     in_order(&before.tools, &after.tools, losses, &mut changes);
+    let (before, after) = (without_lost_remarks(&before.parts, losses), &after.parts);
     let mut parts = Vec::new();
-    in_order(&before.parts, &after.parts, losses, &mut parts);
+    in_order(&before, after, losses, &mut parts);
     if !parts.is_empty() {
-        // Where what stood between two texts is lost, they stand side by side, and count as one.
+        let (before, after) = at_rest(before, after, losses);
         let mut fewer = Vec::new();
-        in_order(&left(&before.parts, &after.parts, losses), &after.parts, losses, &mut fewer);
+        in_order(&before, &apart(&before, after, &listed(&before, losses)), losses, &mut fewer);
         changes.extend(if fewer.is_empty() { fewer } else { parts });
     }
     changes
@@ -35,20 +36,104 @@ fn is_more(was: Option<&Value>, is: Option<&Value>) -> bool {
     was.zip(is).is_some_and(|(was, is)| was.iter().all(|(field, value)| is.get(field) == Some(value)))
 }
 
-/// What is left of what was said without what is listed, and nothing of whose kind came out.
-fn left(before: &[Said], after: &[Said], losses: &[Loss]) -> Vec<Said> {
-    let mut left = Vec::new();
-    for (said, is_listed) in before.iter().zip(listed(before, losses)) {
-        if !is_listed || after.iter().any(|other| other.what["type"] == said.what["type"]) {
-            add(&mut left, said.clone());
+/// Without the remarks of which a loss says that they are gone. A loss of remarks excuses nothing else.
+fn without_lost_remarks(all: &[Said], losses: &[Loss]) -> Vec<Said> {
+    let mut all = all.to_vec();
+    for loss in losses.iter().filter(|loss| loss.feature == Feature::Meta) {
+        let Some((place, dialect)) = loss.path.rsplit_once(".meta.") else { continue };
+        let of_place = all.iter_mut().filter(|said| said.paths.iter().any(|path| path == place));
+        for what in of_place.filter_map(|said| said.what.as_object_mut()) {
+            let meta = what.get_mut("meta").and_then(Value::as_object_mut);
+            if meta.is_some_and(|meta| meta.shift_remove(dialect).is_some() && meta.is_empty()) {
+                what.shift_remove("meta");
+            }
         }
     }
-    left
+    all
+}
+
+/// What stood where it stands: without what a loss says to have another place now, as long as it has one.
+fn at_rest(before: Vec<Said>, after: &[Said], losses: &[Loss]) -> (Vec<Said>, Vec<Said>) {
+    let moves: Vec<Loss> = losses.iter().filter(|loss| loss.feature == Feature::Order).cloned().collect();
+    let moved = listed(&before, &moves);
+    let (mut rest, mut after) = (Vec::new(), after.to_vec());
+    for (said, is_moved) in before.into_iter().zip(moved) {
+        let came_out = after.iter().position(|other| other.what == said.what);
+        match came_out.filter(|_| is_moved) {
+            Some(at) => drop(after.remove(at)),
+            None => rest.push(said),
+        }
+    }
+    (rest, after)
+}
+
+/// Texts that came out as one, because what kept them apart (a part between them, a mark) is gone or has become text
+/// itself, told apart again: the pieces that they were, and what is new between those.
+fn apart(before: &[Said], after: Vec<Said>, listed: &[bool]) -> Vec<Said> {
+    let (mut next, mut all) = (0, Vec::new());
+    for said in after {
+        let Some(mut rest) = text_of(&said) else {
+            all.push(said);
+            continue;
+        };
+        let mut piece = |like: &Said, text: &str| {
+            if !text.is_empty() {
+                let mut like = like.clone();
+                like.what["text"] = text.into();
+                all.push(like);
+            }
+        };
+        for (at, was) in before.iter().enumerate().skip(next) {
+            let Some(text) = text_of(was).filter(|_| was.what["role"] == said.what["role"]) else { continue };
+            let Some(found) = rest.find(text) else { continue };
+            // What is not at once there stands behind what something else has become, and that is in the list.
+            if found == 0 || listed[next..at].contains(&true) {
+                piece(&said, &rest[..found]);
+                // Where it is in the list it may have lost more than its end: a mark, a name.
+                piece(if listed[at] { was } else { &said }, text);
+                rest = &rest[found + text.len()..];
+                next = at + 1;
+            }
+        }
+        piece(&said, rest);
+    }
+    all
+}
+
+fn text_of(said: &Said) -> Option<&str> {
+    said.what["text"].as_str().filter(|text| said.what["type"] == "text" && !text.is_empty())
 }
 
 /// Which of them a loss speaks of.
 fn listed(all: &[Said], losses: &[Loss]) -> Vec<bool> {
     all.iter().map(|said| said.paths.iter().any(|path| is_listed(path, losses))).collect()
+}
+
+/// Gives each part the place that the same part had in `before`, of which losses speak; any other has none.
+pub(crate) fn placed_as(before: &Facts, after: &mut Facts) {
+    let mut before: Vec<&Said> = before.parts.iter().collect();
+    for said in &mut after.parts {
+        let same = before.iter().position(|other| other.what == said.what);
+        said.paths = same.map_or_else(|| vec!["none".to_owned()], |at| before.remove(at).paths.clone());
+    }
+}
+
+/// Joins texts with the first of their kind, and thoughts alike.
+pub(crate) fn join(facts: &mut Facts) {
+    let mut joined: Vec<Said> = Vec::new();
+    for said in facts.parts.drain(..) {
+        let kind = &said.what["type"];
+        let first =
+            joined.iter_mut().find(|first| first.what["type"] == *kind && (kind == "text" || kind == "reasoning"));
+        match first {
+            Some(first) => {
+                let texts = [&first.what["text"], &said.what["text"]].map(|text| text.as_str().unwrap_or_default());
+                first.what["text"] = texts.concat().into();
+            }
+            None => joined.push(said),
+        }
+    }
+    facts.parts = joined;
 }
 
 /// Whether something changed at all.

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode};
 use sabir::chat::Event;
 use sabir::dialect::Asked;
 use sabir::drive::{Origin, decode_whole, encode, respond, streamed_losses};
-use sabir::{Call, ChatRequest, ChatResponse, Dialect, Endpoint, Error, Loss, Request, Service as _};
+use sabir::{Call, ChatRequest, ChatResponse, Dialect, Endpoint, Error, Feature, Loss, Request, Service as _};
 use sabir_tests::{DIALECTS, Playback, Recording, recordings};
 
 use crate::compare;
@@ -129,10 +129,18 @@ fn answer(to: &dyn Dialect, response: &ChatResponse, events: &[Event], between: 
         has_changed |= compare::differ(&before, &after);
         let changes = compare::unlisted(&before, &after, &losses, &[]);
         unlisted.extend(changes.into_iter().map(|change| format!("{way}: {change}")));
-        afters.push(after);
+        afters.push((after, losses));
     }
-    if let [whole, stream] = &afters[..] {
-        let changes = compare::unlisted(whole, stream, &[], &[]);
+    if let [(whole, losses), (stream, streamed)] = &mut afters[..] {
+        // Where both join what was apart, one of them may have joined less: what stood between kept its place.
+        if [&*losses, &*streamed].iter().all(|list| list.iter().any(|loss| loss.feature.as_str() == "separate_texts")) {
+            [&mut *whole, &mut *stream].into_iter().for_each(compare::join);
+        }
+        // What a loss says to have moved may have moved in one of them only; a stream's remarks may come too late.
+        losses.retain(|loss| loss.feature == Feature::Order);
+        losses.extend(streamed.extract_if(.., |loss| loss.feature == Feature::Meta));
+        compare::placed_as(&before, whole);
+        let changes = compare::unlisted(whole, stream, losses, &[]);
         unlisted.extend(changes.into_iter().map(|change| format!("whole/stream: {change}")));
     }
     (has_changed, unlisted)

@@ -83,7 +83,7 @@ pub(crate) fn of_response(response: &ChatResponse, between: bool) -> Facts {
 
 /// Adds what is said. Whether a text comes in one part or in two, and with how much white space where they meet, is
 /// the dialect's way of writing.
-pub(crate) fn add(all: &mut Vec<Said>, mut said: Said) {
+fn add(all: &mut Vec<Said>, mut said: Said) {
     let is_text = |what: &Value| matches!(what["type"].as_str(), Some("text" | "reasoning" | "refusal"));
     if is_text(&said.what) {
         let text = said.what["text"].as_str().unwrap_or_default();

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::NAME;
-use super::block::{own_citation, take_cache, take_content};
+use super::block::{take_cache, take_content};
 use super::request::{BETA, MODERN_VERSION, VERSION};
 use super::writer::plain_text;
 use crate::blocks::read_message;
@@ -180,17 +180,15 @@ fn refuse_what_is_gone(request: &ChatRequest) -> Result<(), Wrong> {
         (Role::User, Content::Opaque { json, .. }) if json["type"] == "search_result" => {
             json["content"].as_array().is_some_and(|blocks| blocks.iter().any(cites))
         }
-        (Role::User, _) => own_citation(part).is_some(),
+        (Role::User, Content::Citation(_)) => true,
         _ => false,
     };
+    let is_said = request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part)));
     let gone = [
         (request.temperature.is_some(), "temperature"),
         (request.top_p.is_some(), "top_p"),
         (request.top_k.is_some(), "top_k"),
-        (
-            request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part))),
-            "messages: a document of the assistant's or a citation of the user's",
-        ),
+        (is_said, "messages: a document of the assistant's or a citation of the user's"),
     ];
     match gone.into_iter().find(|(is_there, _)| *is_there) {
         Some((_, what)) => Err(Wrong::new(format!("{what}: is not taken since the version {MODERN_VERSION}"))),

@@ -99,8 +99,11 @@ pub(super) fn take_cache(fields: &mut Fields<'_>) -> Result<Option<CacheMark>, W
 /// The input of a tool, byte for byte.
 fn read_input(fields: &mut Fields<'_>) -> Result<String, Wrong> {
     match fields.take("input") {
-        Some(input) if !fields.is_strict() || input.get().starts_with('{') => Ok(input.get().to_owned()),
-        Some(_) => Err(Wrong::new("input: is not an object")),
+        Some(input) if fields.is_strict() && !input.get().starts_with('{') => {
+            Err(Wrong::new("input: is not an object"))
+        }
+        // Broken input goes as text.
+        Some(input) => Ok(string_of(input).unwrap_or_else(|| input.get().to_owned())),
         None if fields.is_strict() => Err(Wrong::new("input: is missing")),
         None => Ok("{}".to_owned()),
     }
@@ -133,12 +136,4 @@ fn read_citation(json: Value) -> Part {
         json: Value::Null,
     };
     Content::Citation(Citation { json, ..citation }).into()
-}
-
-/// A citation of this dialect's, as it came. The types of all of them end alike.
-pub(super) fn own_citation(part: &Part) -> Option<&Value> {
-    match &part.content {
-        Content::Citation(c) if c.json["type"].as_str()?.ends_with("_location") => Some(&c.json),
-        _ => None,
-    }
 }

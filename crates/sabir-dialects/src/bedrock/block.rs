@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use sabir_core::chat::{CacheMark, Citation, Content, Meta, Part, Reasoning, ToolCall, ToolResult, from_base64};
+use sabir_core::chat::{CacheMark, Citation, Content, Meta, Part, Reasoning, ToolResult, from_base64};
 use sabir_core::{Error, Feature};
 use serde_json::value::RawValue;
 use serde_json::{Value, from_str, json};
@@ -126,21 +126,16 @@ impl Writer {
                 media::write(part, Some(&name), place, &mut self.losses, to);
             }
             Content::ToolCall(call) => {
-                let input = match arguments(call, false, place, &mut self.losses) {
-                    Err(error) if self.asks => {
+                let input = match arguments(call, !self.asks, place, &mut self.losses) {
+                    Ok(input) => input,
+                    Err(error) => {
                         self.refused.get_or_insert(error);
                         return;
                     }
-                    input => input.ok(),
                 };
-                self.check(call, place);
                 let id = self.call_id(&call.id);
                 member(to, "toolUse", |block| {
-                    block.field("toolUseId", &id).field("name", &call.name);
-                    match input {
-                        Some(object) => block.raw("input", object),
-                        None => block.field("input", &call.arguments),
-                    };
+                    block.field("toolUseId", &id).field("name", &call.name).raw("input", &*input);
                     block.meta(part.meta.of(NAME), &["toolUseId", "name", "input", "type"]);
                 });
             }
@@ -160,14 +155,6 @@ impl Writer {
                 write_json(to.item(), &One("toolResult", &result.json));
             }
             content => self.losses.part(place, content),
-        }
-    }
-
-    /// Arguments that are broken go as the text that they are, as a stream brings them: told as none, they would
-    /// call a tool that the model did not call so.
-    pub(super) fn check(&mut self, call: &ToolCall, place: Place) {
-        if object_text(&call.arguments).is_none() {
-            self.losses.lose(Feature::Tools, place, "arguments that are not a JSON object are told as text");
         }
     }
 

@@ -15,7 +15,7 @@ use super::block::Writer;
 use super::error::words_for;
 use super::response::{metadata, stop};
 use super::wire::DeltaEvent;
-use crate::blocks::{Place, Speaker};
+use crate::blocks::{Place, Speaker, check};
 use crate::json::{Fields, List, One, write_json};
 use crate::places::Places;
 
@@ -77,7 +77,7 @@ impl Encoder for ConverseEncoder {
                 }
             }
             Event::ToolEnd { index, call, .. } => {
-                self.writer.check(call, self.place);
+                check(call, self.place, &mut self.writer.losses);
                 if let Some(block) = self.calls.remove(index) {
                     self.stop(block, out);
                 }

@@ -10,7 +10,8 @@ use super::block::{Writer, cache_point};
 use super::family::{self, Family};
 use crate::blocks::{Place, Turn, allowed, choice_word, lose_settings, turns};
 use crate::json::{List, Object, known, merged};
-use crate::shared::{Losses, no_arguments, percent};
+use crate::percent::percent;
+use crate::shared::{Losses, no_arguments};
 
 /// What is asked, as an HTTP request.
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {

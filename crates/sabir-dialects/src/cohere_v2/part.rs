@@ -128,6 +128,7 @@ pub(super) fn block_of<'p>(speaker: Speaker, path: &str, part: &'p Part, losses:
             return Some(Block::Thinking(&thought.text)).filter(|_| !thought.text.is_empty());
         }
         Content::Image(media) if speaker == Speaker::User => {
+            losses.untold_type(path, &part.content);
             if let Some(url) = media.to_url() {
                 return Some(Block::Image(url));
             }

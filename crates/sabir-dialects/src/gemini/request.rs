@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
 use crate::json::{List, Object, merged, title_of};
-use crate::shared::{Losses, path, percent};
+use crate::percent::percent;
+use crate::shared::{Losses, path};
 
 /// The signature by which Google lets calls pass that its models did not make: models from the third generation on
 /// refuse turns whose first call has none.

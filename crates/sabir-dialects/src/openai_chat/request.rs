@@ -14,11 +14,12 @@ use super::{NAME, part};
 use crate::json::{List, Object, known, write_json};
 use crate::openai::{plain, put, write_choice, write_format};
 use crate::openai_answer::{options, write_settings};
-use crate::shared::{Losses, no_arguments, path, plain_text, write_function};
+use crate::shared::{Losses, need_messages, no_arguments, path, plain_text, write_function};
 
 type Fields = Map<String, Value>;
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    need_messages(!request.messages.is_empty())?;
     let uri = endpoint.url("/chat/completions")?;
     let calls = request.tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
     // Some models take no functions here unless they are told not to think.
@@ -189,7 +190,10 @@ impl Writer<'_> {
             part::write(part, self.quirk("document_part", "document_url"))
         };
         match written {
-            Ok(json) => Some(self.marked(json, part, at)),
+            Ok(json) => {
+                self.losses.untold_type(&path(at.0, at.1), &part.content);
+                Some(self.marked(json, part, at))
+            }
             Err((feature, note)) => {
                 self.lose(feature, path(at.0, at.1), note);
                 None
@@ -221,7 +225,7 @@ impl Writer<'_> {
                 Some(Value::String(all)) => all.push_str(text),
                 _ => put(&mut said.fields, field, Some(text)),
             },
-            _ if text.is_empty() => {}
+            _ if text.is_empty() && (thought.signature.is_some() || thought.encrypted.is_some()) => {}
             _ => {
                 self.lose(Feature::Reasoning, path(at.0, at.1), "earlier reasoning is not sent back to this provider");
             }
