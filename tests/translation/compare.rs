@@ -240,3 +240,73 @@ fn short(value: Option<&Value>) -> String {
     }
     text.chars().take(160).chain("…".chars()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(all: &[(&str, Value)]) -> Facts {
+        let said = |(path, what): &(&str, Value)| Said { paths: vec![(*path).to_owned()], what: what.clone() };
+        Facts { parts: all.iter().map(said).collect(), ..Facts::default() }
+    }
+
+    fn text(text: &str) -> Value {
+        json!({"type": "text", "text": text, "role": "user"})
+    }
+
+    fn lost(feature: Feature, path: &str) -> Loss {
+        Loss::new(feature, path, "lost")
+    }
+
+    #[test]
+    fn what_no_loss_speaks_of_is_seen_behind_what_one_does() {
+        let source = json!({"type": "citation", "url": "u"});
+        let before = said(&[("p[0]", text("one")), ("p[1]", source.clone()), ("p[2]", text("two"))]);
+        let gone = [lost(Feature::Citations, "p[1]")];
+        let moved = [lost(Feature::Order, "p[1]")];
+        let count = |after: &[(&str, Value)], losses: &[Loss]| unlisted(&before, &said(after), losses, &[]).len();
+        // What was apart may be one text, where what stood between is gone or elsewhere.
+        assert_eq!(count(&[("p[0]", text("onetwo"))], &gone), 0);
+        assert_eq!(count(&[("p[0]", text("onetwo")), ("p[1]", source.clone())], &moved), 0);
+        assert_eq!(count(&[("p[0]", text("one")), ("p[1]", text("[u]")), ("p[2]", text("two"))], &gone), 0);
+        // But it must be all there, with nothing besides, and as it was.
+        assert_ne!(count(&[("p[0]", text("one"))], &gone), 0);
+        assert_ne!(count(&[("p[0]", text("onetw"))], &gone), 0);
+        assert_ne!(count(&[("p[0]", text("twoone"))], &gone), 0);
+        assert_ne!(count(&[("p[0]", text("onetwothree"))], &gone), 0);
+        assert_ne!(count(&[("p[0]", text("onetwo"))], &[]), 0);
+        assert_ne!(count(&[("p[0]", text("onetwo"))], &moved[..0]), 0);
+        let other = json!({"type": "text", "text": "two", "role": "system"});
+        assert_ne!(count(&[("p[0]", text("one")), ("p[1]", other)], &gone), 0);
+        // What moved is said to be elsewhere, not to be another.
+        let twice = [("p[0]", text("onetwo")), ("p[1]", source.clone()), ("p[2]", source)];
+        assert_ne!(count(&twice, &moved), 0);
+    }
+
+    #[test]
+    fn marks_that_are_lost_excuse_nothing_else() {
+        let marked = |text: &str| json!({"type": "text", "text": text, "role": "user", "cache": {}});
+        let before = said(&[("p[0]", text("one")), ("p[1]", marked("two")), ("p[2]", marked("three"))]);
+        let all = [lost(Feature::CacheMarks, "p[1]"), lost(Feature::CacheMarks, "p[2]")];
+        let joined = |text_of: &str| said(&[("p[0]", text(text_of))]);
+        assert_eq!(unlisted(&before, &joined("onetwothree"), &all, &[]), [""; 0]);
+        assert_ne!(unlisted(&before, &joined("onetwothree"), &all[1..], &[]), [""; 0]);
+        assert_ne!(unlisted(&before, &joined("twothree"), &all, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn remarks_that_are_lost_excuse_no_more_than_remarks() {
+        let call = |name: &str| json!({"type": "tool_call", "name": name, "meta": {"d": {"caller": 1}}});
+        let bare = |name: &str| json!({"type": "tool_call", "name": name});
+        let before = said(&[("p[0]", call("f"))]);
+        let losses = [lost(Feature::Meta, "p[0].meta.d")];
+        let changes = |what: Value, losses: &[Loss]| unlisted(&before, &said(&[("p[0]", what)]), losses, &[]).len();
+        assert_eq!((changes(bare("f"), &losses), changes(call("f"), &[])), (0, 0));
+        assert_ne!(changes(bare("f"), &[]), 0);
+        assert_ne!(changes(bare("g"), &losses), 0);
+        assert_ne!(changes(call("f"), &losses), 0, "a loss that is none");
+        assert_ne!(changes(bare("f"), &[lost(Feature::Meta, "p[0].meta.e")]), 0);
+    }
+}

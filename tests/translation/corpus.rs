@@ -159,7 +159,7 @@ fn always(dialect: &str) -> &'static [&'static str] {
 }
 
 /// The events of a recorded answer, as they come.
-fn events(recording: &Recording) -> Vec<Result<Event, Error>> {
+pub(crate) fn events(recording: &Recording) -> Vec<Result<Event, Error>> {
     let playback =
         Playback { status: recording.status, headers: recording.headers.clone(), pieces: vec![recording.body.clone()] };
     let endpoint = Endpoint { base_url: "http://recorded".into(), ..Endpoint::default() };

@@ -197,6 +197,11 @@ fn synonyms(request: &ChatRequest, settings: &mut serde_json::Map<String, Value>
     if let Some(format) = settings.get_mut("response_format").filter(|format| format["strict"] == false) {
         format.as_object_mut().map(|format| format.shift_remove("strict"));
     }
+    // Where there is no other name, a schema's title is one.
+    if let Some(format) = settings.get_mut("response_format").filter(|format| format["name"].is_null()) {
+        let title = format["schema"]["title"].as_str().filter(|title| is_name(title));
+        format["name"] = title.map_or(Value::Null, Value::from);
+    }
     if let Some(reasoning) = &request.reasoning {
         let mut reasoning = reasoning.clone();
         if reasoning.effort == Some(Effort::None) {
@@ -206,6 +211,11 @@ fn synonyms(request: &ChatRequest, settings: &mut serde_json::Map<String, Value>
         }
         settings.insert("reasoning".into(), json!(reasoning));
     }
+}
+
+/// Whether OpenAI would take it for a schema's name.
+fn is_name(title: &str) -> bool {
+    (1..=64).contains(&title.len()) && title.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 fn of_tool(tool: &Tool, between: bool) -> Value {

@@ -6,6 +6,7 @@ mod abilities;
 mod compare;
 mod corpus;
 mod facts;
+mod goldens;
 mod page;
 
 use std::collections::BTreeMap;

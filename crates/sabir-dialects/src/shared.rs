@@ -104,8 +104,8 @@ impl Losses {
             let note = "how strictly a schema is kept cannot be said; the service decides";
             self.lose(Feature::JsonSchema, "response_format.strict", note);
         }
-        // Where there is no name, the title is read as one.
-        if name != title_of(schema).unwrap_or_default() {
+        // The title is read as the name: where there is no other, nothing is lost.
+        if !name.is_empty() && Some(name.as_str()) != title_of(schema) {
             self.lose(Feature::JsonSchema, "response_format.name", "a schema has no name in this dialect");
         }
         if description.is_some() {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
-use crate::json::{List, Object, merged, title_of};
+use crate::json::{List, Object, merged};
 use crate::percent::percent;
 use crate::shared::{Losses, path};
 
@@ -224,17 +224,10 @@ fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
     let (mime, schema) = match &request.response_format {
         Some(ResponseFormat::Text) => (Some("text/plain"), None),
         Some(ResponseFormat::Json) => (Some("application/json"), None),
-        Some(ResponseFormat::JsonSchema { name, schema, description, strict }) => {
-            // A schema's title is read as its name.
-            let is_misnamed = title_of(schema).unwrap_or_default() != name;
-            losses.absent([
-                (is_misnamed, Feature::JsonSchema, "response_format.name"),
-                (description.is_some(), Feature::JsonSchema, "response_format.description"),
-                (*strict == Some(true), Feature::JsonSchema, "response_format.strict"),
-            ]);
-            (Some("application/json"), Some(schema).filter(|_| own("responseSchema").is_none()))
-        }
-        _ => (None, None),
+        _ => match losses.schema(request) {
+            Some(schema) => (Some("application/json"), Some(schema).filter(|_| own("responseSchema").is_none())),
+            None => (None, None),
+        },
     };
     if own("candidateCount").and_then(Value::as_u64).is_some_and(|count| count > 1) {
         let path = format!("options.{NAME}.generationConfig.candidateCount");

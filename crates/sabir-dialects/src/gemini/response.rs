@@ -132,6 +132,7 @@ fn is_citation(part: &Part) -> bool {
 /// The citations that name a source. They are told with the end, behind all texts.
 fn citations<'r>(response: &'r ChatResponse, losses: &mut Losses) -> Vec<&'r Citation> {
     let names = |cited: &Citation| cited.url.is_some() || cited.title.is_some() || cited.quote.is_some();
+    losses.sources_last(&response.parts, names);
     let mut found = Vec::new();
     for (at, part) in response.parts.iter().enumerate() {
         match &part.content {
@@ -142,7 +143,6 @@ fn citations<'r>(response: &'r ChatResponse, losses: &mut Losses) -> Vec<&'r Cit
             _ => {}
         }
     }
-    losses.sources_last(&response.parts, names);
     found
 }
 

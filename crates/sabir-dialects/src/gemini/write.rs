@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sabir_core::Feature;
-use sabir_core::chat::{Content, Media, Part, Reasoning, Source, ToolResult, to_base64};
+use sabir_core::chat::{Content, Media, Part, Reasoning, Source, ToolResult, from_base64, to_base64};
 
 use super::part::{LINE_ENDS, MADE, PAYLOADS, mime_of, on_one_line};
 use super::{NAME, SIGNATURE};
@@ -25,7 +25,9 @@ impl Parts {
     /// A part as JSON; `None`, and a loss, for what cannot be written.
     pub(super) fn write(&mut self, part: &Part, path: &str) -> Option<Vec<u8>> {
         let own = part.meta.of(NAME);
-        let (mut out, mut written) = (Vec::new(), "");
+        let signed = own.and_then(|own| own.get(SIGNATURE)?.as_str());
+        let signature = self.signature(signed, path);
+        let (mut out, mut written) = (Vec::new(), if signature == signed { "" } else { SIGNATURE });
         let mut to = Object::new(&mut out);
         match &part.content {
             Content::Text { text } => {
@@ -37,7 +39,7 @@ impl Parts {
             }
             Content::Reasoning(reasoning) => {
                 written = SIGNATURE;
-                self.reasoning(reasoning, own.and_then(|own| own.get(SIGNATURE)?.as_str()), path, &mut to)?;
+                self.reasoning(reasoning, signed.is_some(), signature, path, &mut to)?;
             }
             Content::ServerToolUse(used)
                 if PAYLOADS.contains(&used.kind.as_str()) && object_text(&used.input).is_some() =>
@@ -53,33 +55,50 @@ impl Parts {
                     self.losses.part(path, content);
                     return None;
                 };
-                written = payload;
                 to.object(payload, |to| {
                     self.payload(content, path, to);
                     to.meta(own.and_then(|own| own.get(payload)?.as_object()), &[]);
                 });
             }
         }
-        to.meta(own, &[written]);
+        to.meta(own, &[written, payload_of(&part.content).unwrap_or_default()]);
         to.end();
         Some(out)
     }
 
-    fn reasoning(&mut self, reasoning: &Reasoning, own: Option<&str>, path: &str, to: &mut Object<'_>) -> Option<()> {
+    /// A signature, which Google's own format holds as bytes; `None`, and a loss, for what cannot be read as such.
+    pub(super) fn signature<'s>(&mut self, signature: Option<&'s str>, path: &str) -> Option<&'s str> {
+        let is_readable = signature.is_none_or(|signature| from_base64(signature).is_ok());
+        if !is_readable {
+            self.losses.lose(Feature::Signatures, path, "a signature must be base64 in this dialect; left out");
+        }
+        signature.filter(|_| is_readable)
+    }
+
+    /// Writes a thought, with Google's own `signature` where it was `signed` with one.
+    fn reasoning<'s>(
+        &mut self,
+        reasoning: &'s Reasoning,
+        signed: bool,
+        mut signature: Option<&'s str>,
+        path: &str,
+        to: &mut Object<'_>,
+    ) -> Option<()> {
         if reasoning.encrypted.is_some() {
             self.losses.lose(Feature::Signatures, path, "a sealed thought of another provider");
             if reasoning.text.is_empty() {
                 return None;
             }
         }
-        if reasoning.text.is_empty() && own.is_none() && reasoning.signature.is_none() {
+        if reasoning.text.is_empty() && !signed && reasoning.signature.is_none() {
             self.losses.lose(Feature::Reasoning, path, "an empty thought; left out");
             return None;
         }
         // A client sends back whatever it was given; Google refuses a signature that is not its own.
-        let signature = own.or(reasoning.signature.as_deref().filter(|_| self.answers));
-        if signature.is_none() && reasoning.signature.is_some() {
-            self.losses.lose(Feature::Signatures, path, "the signature is another provider's");
+        match reasoning.signature.as_deref().filter(|_| !signed) {
+            Some(foreign) if self.answers => signature = self.signature(Some(foreign), path),
+            Some(_) => self.losses.lose(Feature::Signatures, path, "the signature is another provider's"),
+            None => {}
         }
         to.field("text", &reasoning.text).field("thought", &true).some(SIGNATURE, signature);
         Some(())
