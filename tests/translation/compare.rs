@@ -109,11 +109,14 @@ fn listed(all: &[Said], losses: &[Loss]) -> Vec<bool> {
     all.iter().map(|said| said.paths.iter().any(|path| is_listed(path, losses))).collect()
 }
 
-/// Gives each part the place that the same part had in `before`, of which losses speak; any other has none.
+/// Gives each part the place that the same part, or the same call, had in `before`, of which losses speak; any other
+/// has none.
 pub(crate) fn placed_as(before: &Facts, after: &mut Facts) {
     let mut before: Vec<&Said> = before.parts.iter().collect();
     for said in &mut after.parts {
+        let is_call = |what: &Value| what["type"] == "tool_call" && what["id"] == said.what["id"];
         let same = before.iter().position(|other| other.what == said.what);
+        let same = same.or_else(|| before.iter().position(|other| is_call(&other.what) && is_call(&said.what)));
         said.paths = same.map_or_else(|| vec!["none".to_owned()], |at| before.remove(at).paths.clone());
     }
 }

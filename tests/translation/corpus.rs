@@ -137,7 +137,10 @@ fn answer(to: &dyn Dialect, response: &ChatResponse, events: &[Event], between: 
             [&mut *whole, &mut *stream].into_iter().for_each(compare::join);
         }
         // What a loss says to have moved may have moved in one of them only; a stream's remarks may come too late.
-        losses.retain(|loss| loss.feature == Feature::Order);
+        // Arguments that neither can carry one of them leaves out, and the other has told before they were whole.
+        let both =
+            |loss: &Loss| streamed.iter().any(|other| (&other.feature, &other.path) == (&loss.feature, &loss.path));
+        losses.retain(|loss| loss.feature == Feature::Order || loss.feature == Feature::Tools && both(loss));
         losses.extend(streamed.extract_if(.., |loss| loss.feature == Feature::Meta));
         compare::placed_as(&before, whole);
         let changes = compare::unlisted(whole, stream, losses, &[]);

@@ -203,20 +203,13 @@ pub(crate) fn object_text(json: &str) -> Option<&str> {
     if json.trim().is_empty() { Some("{}") } else { crate::json::object_text(json) }
 }
 
-/// The arguments of a call, as JSON: they must be an object, or a request is refused. In an answer broken ones go as
-/// the text that they are, as a stream brings them: told as none, they would call a tool that the model did not call
-/// so.
-pub(crate) fn arguments<'c>(
-    call: &'c ToolCall,
-    answers: bool,
-    place: Place,
-    losses: &mut Losses,
-) -> Result<Cow<'c, str>> {
+/// The arguments of a call, which must be an object. An answer goes on without them, a request does not.
+pub(crate) fn arguments<'c>(call: &'c ToolCall, answers: bool, place: Place, losses: &mut Losses) -> Result<&'c str> {
     match object_text(&call.arguments) {
-        Some(object) => Ok(object.into()),
+        Some(object) => Ok(object),
         None if answers => {
-            check(call, place, losses);
-            Ok(Value::from(&*call.arguments).to_string().into())
+            losses.lose(Feature::Tools, place, "arguments that are not a JSON object became {}");
+            Ok("{}")
         }
         None => {
             let what = format!("{place}: the arguments of a tool call must be a JSON object in this dialect");
@@ -225,7 +218,8 @@ pub(crate) fn arguments<'c>(
     }
 }
 
-/// Says where the arguments of a call are broken.
+/// Says where the arguments of a call are broken, and go as the text that they are, as a stream brings them: told as
+/// none, they would call a tool that the model did not call so.
 pub(crate) fn check(call: &ToolCall, place: Place, losses: &mut Losses) {
     if object_text(&call.arguments).is_none() {
         losses.lose(Feature::Tools, place, "arguments that are not a JSON object are told as text");

@@ -141,7 +141,7 @@ impl Losses {
     pub(crate) fn summed<'u>(&mut self, usage: &'u Usage) -> Cow<'u, Usage> {
         let mut summed = Cow::Borrowed(usage);
         let mut lose = |count: &mut Option<u64>, what: &str| {
-            if count.take().is_some() {
+            if count.take() > Some(0) {
                 let note = "more than the provider's own total, which alone is told";
                 self.lose(Feature::Usage, format!("usage.{what}"), note);
             }
@@ -165,16 +165,16 @@ impl Losses {
         summed
     }
 
-    /// Counters that are part of a total and cannot be told apart. `kept` can.
+    /// Counters that are part of a total and cannot be told apart. `kept` can; a share of nothing is none.
     pub(crate) fn usage(&mut self, usage: &Usage, kept: &[&str]) {
         let split = [
-            (usage.cache_read.is_some(), "cache_read"),
-            (usage.cache_write.is_some(), "cache_write"),
-            (usage.cache_write_1h.is_some(), "cache_write_1h"),
-            (usage.reasoning.is_some(), "reasoning"),
-            (usage.audio_input.is_some() || usage.audio_output.is_some(), "audio"),
-            (usage.image_input.is_some() || usage.image_output.is_some(), "image"),
-            (!usage.tools.is_empty(), "tools"),
+            (usage.cache_read > Some(0), "cache_read"),
+            (usage.cache_write > Some(0), "cache_write"),
+            (usage.cache_write_1h > Some(0), "cache_write_1h"),
+            (usage.reasoning > Some(0), "reasoning"),
+            (usage.audio_input.max(usage.audio_output) > Some(0), "audio"),
+            (usage.image_input.max(usage.image_output) > Some(0), "image"),
+            (usage.tools.values().any(|uses| *uses > 0), "tools"),
         ];
         for (_, what) in split.into_iter().filter(|(is_there, what)| *is_there && !kept.contains(what)) {
             self.lose(Feature::Usage, format!("usage.{what}"), "not counted apart in this dialect");

@@ -15,7 +15,7 @@ use super::request::{BETA, MODERN_VERSION, VERSION};
 use super::writer::plain_text;
 use crate::blocks::read_message;
 use crate::json::{Fields, Wrong, value_of};
-use crate::shared::no_arguments;
+use crate::shared::{no_arguments, schema_format};
 
 /// What a client asks of us.
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
@@ -162,13 +162,12 @@ fn known_in(
     read.map(Option::unwrap_or_default)
 }
 
-/// A format that is a schema and nothing else. The dialect has no name for it.
+/// A format that is a schema and nothing else.
 fn read_schema(json: &RawValue) -> Option<ResponseFormat> {
     let mut fields = Fields::read(json, true).ok()?;
     let is_schema = fields.text("type").ok()?? == "json_schema";
     let schema = fields.value("schema").ok()??;
-    let (name, description, strict) = (String::new(), None, None);
-    (is_schema && fields.is_empty()).then_some(ResponseFormat::JsonSchema { name, schema, description, strict })
+    (is_schema && fields.is_empty()).then(|| schema_format(schema))
 }
 
 /// What the version 2026-10-21 answers 400 to.

@@ -99,11 +99,8 @@ pub(super) fn take_cache(fields: &mut Fields<'_>) -> Result<Option<CacheMark>, W
 /// The input of a tool, byte for byte.
 fn read_input(fields: &mut Fields<'_>) -> Result<String, Wrong> {
     match fields.take("input") {
-        Some(input) if fields.is_strict() && !input.get().starts_with('{') => {
-            Err(Wrong::new("input: is not an object"))
-        }
-        // Broken input goes as text.
-        Some(input) => Ok(string_of(input).unwrap_or_else(|| input.get().to_owned())),
+        Some(input) if !fields.is_strict() || input.get().starts_with('{') => Ok(input.get().to_owned()),
+        Some(_) => Err(Wrong::new("input: is not an object")),
         None if fields.is_strict() => Err(Wrong::new("input: is missing")),
         None => Ok("{}".to_owned()),
     }

@@ -88,4 +88,5 @@ pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losse
         to.meta(meta.get(NAME, "usage").and_then(Value::as_object), &fields.each_ref().map(|(key, _)| *key));
     });
     lose_unknown(usage, losses);
+    losses.usage(usage, &["cache_read", "cache_write", "cache_write_1h", "reasoning", "tools"]);
 }

@@ -100,11 +100,11 @@ impl Writer {
                 let input = arguments(call, !self.asks, place, &mut self.losses);
                 let input = input.unwrap_or_else(|error| {
                     self.refused.get_or_insert(error);
-                    "{}".into()
+                    "{}"
                 });
                 let id = self.call_id(&call.id);
                 write_block(to, "tool_use", part, |to| {
-                    to.field("id", &*id).field("name", &call.name).raw("input", &*input)
+                    to.field("id", &*id).field("name", &call.name).raw("input", input)
                 });
             }
             Content::Reasoning(thought) => self.reasoning(part, thought, place, to),

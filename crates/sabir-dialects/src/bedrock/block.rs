@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, from_str, json};
 
 use super::{NAME, media};
-use crate::blocks::{Place, Speaker, arguments, id_of, object_text};
+use crate::blocks::{Place, Speaker, arguments, check, id_of, object_text};
 use crate::json::{List, Object, One, known, write_json};
 use crate::shared::{Losses, feature_of};
 
@@ -126,16 +126,21 @@ impl Writer {
                 media::write(part, Some(&name), place, &mut self.losses, to);
             }
             Content::ToolCall(call) => {
-                let input = match arguments(call, !self.asks, place, &mut self.losses) {
-                    Ok(input) => input,
-                    Err(error) => {
+                let input = match arguments(call, false, place, &mut self.losses) {
+                    Err(error) if self.asks => {
                         self.refused.get_or_insert(error);
                         return;
                     }
+                    input => input.ok(),
                 };
+                check(call, place, &mut self.losses);
                 let id = self.call_id(&call.id);
                 member(to, "toolUse", |block| {
-                    block.field("toolUseId", &id).field("name", &call.name).raw("input", &*input);
+                    block.field("toolUseId", &id).field("name", &call.name);
+                    match input {
+                        Some(object) => block.raw("input", object),
+                        None => block.field("input", &call.arguments),
+                    };
                     block.meta(part.meta.of(NAME), &["toolUseId", "name", "input", "type"]);
                 });
             }

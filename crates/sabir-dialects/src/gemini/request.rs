@@ -11,7 +11,7 @@ use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
 use crate::json::{List, Object, merged};
 use crate::percent::percent;
-use crate::shared::{Losses, path};
+use crate::shared::{Losses, need_messages, path};
 
 /// The signature by which Google lets calls pass that its models did not make: models from the third generation on
 /// refuse turns whose first call has none.
@@ -24,6 +24,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut parts = Parts::default();
     let system = system(request, &mut parts);
     let contents = contents(request, &mut parts)?;
+    need_messages(request.messages.is_empty() || !contents.is_empty())?;
     let mut losses = parts.losses;
     let tools = tools(request, &mut losses);
     let mut options = request.options.of(NAME).cloned().unwrap_or_default();

@@ -109,15 +109,13 @@ fn what_is_answered_is_what_the_sdk_parses() {
             {"type": "redacted_thinking", "data": "e"},
             {"type": "text", "text": "no"},
             {"type": "tool_use", "id": "toolu_0", "name": "f", "input": {"a": 1}},
-            {"type": "tool_use", "id": "call:1", "name": "g", "input": "{\"a\":"},
+            {"type": "tool_use", "id": "call:1", "name": "g", "input": {}},
         ],
         "stop_reason": "tool_use", "stop_sequence": null,
         "usage": {"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 7, "output_tokens_details": {"thinking_tokens": 2}},
     });
     assert_eq!(body, expected);
     assert_eq!(losses, ["citations@parts[2]", "refusals@parts[4]", "images@parts[5]", "tools@parts[7]"]);
-    let again = decode(200, &body.to_string()).expect("our own answer");
-    assert_eq!(again.tool_calls().last().expect("the broken call").arguments, "{\"a\":");
 
     let (body, losses) = respond(&ChatResponse::default());
     assert_eq!(body["usage"], serde_json::json!({"input_tokens": 0, "output_tokens": 0}));
