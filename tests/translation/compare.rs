@@ -1,5 +1,6 @@
 //! What has changed on the way, and is not in the list of losses.
 
+use sabir::chat::from_base64;
 use sabir::{Feature, Loss};
 use serde_json::Value;
 
@@ -21,9 +22,10 @@ pub(crate) fn unlisted(before: &Facts, after: &Facts, losses: &[Loss], always: &
     let mut parts = Vec::new();
     in_order(&before, after, losses, &mut parts);
     if !parts.is_empty() {
-        let (before, after) = at_rest(before, after, losses);
+        let after = apart(&before, after.clone(), &listed(&before, losses));
+        let (before, after) = at_rest(before, &after, losses);
         let mut fewer = Vec::new();
-        in_order(&before, &apart(&before, after, &listed(&before, losses)), losses, &mut fewer);
+        in_order(&before, &after, losses, &mut fewer);
         changes.extend(if fewer.is_empty() { fewer } else { parts });
     }
     changes
@@ -160,13 +162,17 @@ fn is_listed(path: &str, losses: &[Loss]) -> bool {
 /// be gone, or come out as something else in its place.
 fn in_order(before: &[Said], after: &[Said], losses: &[Loss], changes: &mut Vec<String>) {
     let listed = listed(before, losses);
+    // What a loss says to have left a result may stand behind it, in a message of its own; what was a file, elsewhere.
+    let moved: Vec<&Value> =
+        before.iter().zip(&listed).filter(|(_, is_listed)| **is_listed).flat_map(movable).collect();
+    let is_new = |said: &&Said| !moved.iter().any(|inner| is_that(&said.what, inner));
     let kept = longest(before, after, &listed);
     let mut next = 0;
     let mut excuse = false;
     for (at, partner) in kept.into_iter().enumerate() {
         match partner {
             Some(partner) => {
-                strangers(&after[next..partner], excuse, changes);
+                strangers(after[next..partner].iter().filter(is_new), excuse, changes);
                 next = partner + 1;
                 excuse = listed[at];
             }
@@ -183,12 +189,29 @@ fn in_order(before: &[Said], after: &[Said], losses: &[Loss], changes: &mut Vec<
             }
         }
     }
-    strangers(&after[next..], excuse, changes);
+    strangers(after[next..].iter().filter(is_new), excuse, changes);
 }
 
-fn strangers(added: &[Said], excuse: bool, changes: &mut Vec<String>) {
+/// The parts of a tool's result, or a file.
+fn movable<'s>((said, _): (&'s Said, &bool)) -> impl Iterator<Item = &'s Value> {
+    let file = Some(&said.what).filter(|what| what["type"] == "document");
+    said.what["parts"].as_array().into_iter().flatten().chain(file)
+}
+
+/// Whether a part, whoever says it, is this one, or the text of this file.
+fn is_that(what: &Value, part: &Value) -> bool {
+    if what["type"] == "text" && part["type"] == "document" {
+        let bytes = from_base64(part["source"]["bytes"].as_str().unwrap_or_default()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<String>();
+        return !text.is_empty() && what["text"] == *text;
+    }
+    let fields = what.as_object().into_iter().flatten().filter(|(field, _)| !matches!(field.as_str(), "role" | "name"));
+    part.as_object().is_some_and(|part| fields.clone().eq(part.iter()))
+}
+
+fn strangers<'s>(added: impl Iterator<Item = &'s Said>, excuse: bool, changes: &mut Vec<String>) {
     if !excuse {
-        changes.extend(added.iter().map(|said| format!("added {}: {}", said.paths[0], short(Some(&said.what)))));
+        changes.extend(added.map(|said| format!("added {}: {}", said.paths[0], short(Some(&said.what)))));
     }
 }
 

@@ -84,7 +84,10 @@ pub(crate) fn requests() -> Pairs {
 }
 
 /// A request, written in a dialect and read again.
-fn through(dialect: &dyn Dialect, request: &ChatRequest) -> Result<(Result<ChatRequest, Error>, Vec<Loss>), Error> {
+pub(crate) fn through(
+    dialect: &dyn Dialect,
+    request: &ChatRequest,
+) -> Result<(Result<ChatRequest, Error>, Vec<Loss>), Error> {
     let endpoint = Endpoint { base_url: "http://there".into(), ..Endpoint::default() };
     let encoded = encode(dialect, request, &endpoint)?;
     let path = encoded.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -136,11 +139,11 @@ fn answer(to: &dyn Dialect, response: &ChatResponse, events: &[Event], between: 
         if [&*losses, &*streamed].iter().all(|list| list.iter().any(|loss| loss.feature.as_str() == "separate_texts")) {
             [&mut *whole, &mut *stream].into_iter().for_each(compare::join);
         }
-        // What a loss says to have moved may have moved in one of them only; a stream's remarks may come too late.
-        // Arguments that neither can carry one of them leaves out, and the other has told before they were whole.
+        // What only one of them lost differs, and each was held against what was sent; what a loss says to have moved
+        // may have moved in one of them only; a stream's remarks may come too late.
         let both =
             |loss: &Loss| streamed.iter().any(|other| (&other.feature, &other.path) == (&loss.feature, &loss.path));
-        losses.retain(|loss| loss.feature == Feature::Order || loss.feature == Feature::Tools && both(loss));
+        losses.retain(|loss| loss.feature == Feature::Order || !both(loss));
         losses.extend(streamed.extract_if(.., |loss| loss.feature == Feature::Meta));
         compare::placed_as(&before, whole);
         let changes = compare::unlisted(whole, stream, losses, &[]);
@@ -150,7 +153,7 @@ fn answer(to: &dyn Dialect, response: &ChatResponse, events: &[Event], between: 
 }
 
 /// What a dialect cannot do without, and writes where nothing is said of it.
-fn always(dialect: &str) -> &'static [&'static str] {
+pub(crate) fn always(dialect: &str) -> &'static [&'static str] {
     match dialect {
         // The limit is required.
         "anthropic-messages" => &["max_tokens"],

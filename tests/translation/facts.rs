@@ -147,6 +147,8 @@ fn of_part(part: &Part, calls: &Calls, between: bool) -> Value {
     match &mut part.content {
         Content::ToolCall(call) => call.id = calls.number(&call.id),
         Content::ToolResult(result) => {
+            // An empty text says nothing.
+            result.parts.retain(|part| part.as_text() != Some(""));
             result.name = calls.name(&result.call_id);
             result.call_id = calls.number(&result.call_id);
         }
@@ -188,7 +190,8 @@ fn synonyms(request: &ChatRequest, settings: &mut serde_json::Map<String, Value>
     if request.tool_choice == Some(ToolChoice::Auto) {
         settings.shift_remove("tool_choice");
     }
-    if request.parallel_tool_calls == Some(true) {
+    // Where no tool may be called, none are called side by side.
+    if request.parallel_tool_calls == Some(true) || request.tool_choice == Some(ToolChoice::None) {
         settings.shift_remove("parallel_tool_calls");
     }
     if request.response_format == Some(ResponseFormat::Text) {

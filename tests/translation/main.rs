@@ -6,6 +6,7 @@ mod abilities;
 mod compare;
 mod corpus;
 mod facts;
+mod generated;
 mod goldens;
 mod page;
 

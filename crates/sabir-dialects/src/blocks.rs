@@ -218,14 +218,6 @@ pub(crate) fn arguments<'c>(call: &'c ToolCall, answers: bool, place: Place, los
     }
 }
 
-/// Says where the arguments of a call are broken, and go as the text that they are, as a stream brings them: told as
-/// none, they would call a tool that the model did not call so.
-pub(crate) fn check(call: &ToolCall, place: Place, losses: &mut Losses) {
-    if object_text(&call.arguments).is_none() {
-        losses.lose(Feature::Tools, place, "arguments that are not a JSON object are told as text");
-    }
-}
-
 /// Letters, digits, `_` and `-` are taken in ids; other providers put more into theirs. What is longer than `most`
 /// keeps its beginning and gets a checksum of the whole (FNV-1a), so that call and result still meet.
 pub(crate) fn sendable_id(id: &str, most: usize) -> Cow<'_, str> {

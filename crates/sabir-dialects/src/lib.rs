@@ -73,6 +73,7 @@ mod shared;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions"))]
 mod shortcut;
 #[cfg(any(feature = "ollama", feature = "openai-chat"))]
+#[allow(dead_code, reason = "each room uses some of it")]
 mod telling;
 #[cfg(any(feature = "cohere-v1", feature = "huggingface", feature = "ollama", feature = "openai-chat"))]
 #[allow(dead_code, reason = "each room uses some of it")]

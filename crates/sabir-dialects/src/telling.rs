@@ -1,6 +1,6 @@
-//! What is lost of an answer where its parts go into fields.
+//! What is lost of an answer or a message where its parts go into fields.
 
-use sabir_core::chat::Event;
+use sabir_core::chat::{Content, Event};
 
 use crate::places::Places;
 use crate::shared::Losses;
@@ -46,5 +46,25 @@ impl Telling {
             self.losses.order(self.path(), "thoughts come first here, then text, then calls");
         }
         self.rank = self.rank.max(rank);
+    }
+}
+
+/// The latest part of a message of a request, in a dialect where text comes first, then a refusal, then calls.
+#[derive(Debug, Default)]
+pub(crate) struct Latest(u8);
+
+impl Latest {
+    /// Notes where a part stands after one that a reader takes to come later.
+    pub(crate) fn say(&mut self, path: impl FnOnce() -> String, content: &Content, losses: &mut Losses) {
+        let rank = match content {
+            Content::Text { .. } => 0,
+            Content::Refusal { .. } => 1,
+            Content::ToolCall(_) => 2,
+            _ => self.0,
+        };
+        if rank < self.0 {
+            losses.order(path(), "text comes first here, then refusals, then calls");
+        }
+        self.0 = self.0.max(rank);
     }
 }

@@ -10,7 +10,7 @@ use super::NAME;
 use super::response::{WRITTEN, write_error, write_finish, write_head};
 use super::wire::write_usage;
 use super::writer::Writer;
-use crate::blocks::{Place, Speaker, check};
+use crate::blocks::{Place, Speaker};
 use crate::json::{List, write_json};
 use crate::places::Places;
 use crate::shared::{Losses, write_event};
@@ -73,8 +73,7 @@ impl Encoder for MessagesEncoder {
                     write_delta(out, call.block, INPUT, fragment);
                 }
             }
-            Event::ToolEnd { index, call, meta } => {
-                check(call, self.place, &mut self.writer.losses);
+            Event::ToolEnd { index, meta, .. } => {
                 self.lose_meta(meta);
                 self.calls.extract_if(.., |call| call.number == *index).for_each(|call| write_stop(out, call.block));
             }
@@ -193,10 +192,7 @@ impl MessagesEncoder {
                 text.clear();
                 None
             }
-            Content::ToolCall(call) => {
-                check(call, self.place, &mut self.writer.losses);
-                Some(std::mem::take(&mut call.arguments))
-            }
+            Content::ToolCall(call) => Some(std::mem::take(&mut call.arguments)),
             Content::ServerToolUse(used) => Some(std::mem::take(&mut used.input)),
             _ => None,
         };

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use sabir_core::chat::{CacheMark, Citation, Content, Meta, Part, Reasoning, ToolResult, from_base64};
+use sabir_core::chat::{CacheMark, Citation, Content, Meta, Part, Reasoning, ToolCall, ToolResult, from_base64};
 use sabir_core::{Error, Feature};
 use serde_json::value::RawValue;
 use serde_json::{Value, from_str, json};
 
 use super::{NAME, media};
-use crate::blocks::{Place, Speaker, arguments, check, id_of, object_text};
+use crate::blocks::{Place, Speaker, arguments, id_of, object_text};
 use crate::json::{List, Object, One, known, write_json};
 use crate::shared::{Losses, feature_of};
 
@@ -133,7 +133,7 @@ impl Writer {
                     }
                     input => input.ok(),
                 };
-                check(call, place, &mut self.losses);
+                self.check(call, place);
                 let id = self.call_id(&call.id);
                 member(to, "toolUse", |block| {
                     block.field("toolUseId", &id).field("name", &call.name);
@@ -160,6 +160,14 @@ impl Writer {
                 write_json(to.item(), &One("toolResult", &result.json));
             }
             content => self.losses.part(place, content),
+        }
+    }
+
+    /// Arguments that are broken go as the text that they are, as a stream brings them: told as none, they would
+    /// call a tool that the model did not call so.
+    pub(super) fn check(&mut self, call: &ToolCall, place: Place) {
+        if object_text(&call.arguments).is_none() {
+            self.losses.lose(Feature::Tools, place, "arguments that are not a JSON object are told as text");
         }
     }
 

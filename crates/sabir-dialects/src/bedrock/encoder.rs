@@ -15,7 +15,7 @@ use super::block::Writer;
 use super::error::words_for;
 use super::response::{metadata, stop};
 use super::wire::DeltaEvent;
-use crate::blocks::{Place, Speaker, check};
+use crate::blocks::{Place, Speaker};
 use crate::json::{Fields, List, One, write_json};
 use crate::places::Places;
 
@@ -77,7 +77,7 @@ impl Encoder for ConverseEncoder {
                 }
             }
             Event::ToolEnd { index, call, .. } => {
-                check(call, self.place, &mut self.writer.losses);
+                self.writer.check(call, self.place);
                 if let Some(block) = self.calls.remove(index) {
                     self.stop(block, out);
                 }

@@ -35,6 +35,9 @@ impl Said {
     pub(super) fn say(&mut self, speaker: Speaker, path: String, part: &Part, losses: &mut Losses) {
         match &part.content {
             Content::ToolCall(call) if speaker == Speaker::Assistant => {
+                if !self.citations.is_empty() {
+                    losses.order(path, "citations stand behind all else in this dialect");
+                }
                 self.calls.object(|to| write_call(to, &call.id, &call.name, &call.arguments));
             }
             Content::Citation(citation) if speaker == Speaker::Assistant => {

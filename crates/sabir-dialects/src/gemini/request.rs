@@ -225,10 +225,10 @@ fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
     let (mime, schema) = match &request.response_format {
         Some(ResponseFormat::Text) => (Some("text/plain"), None),
         Some(ResponseFormat::Json) => (Some("application/json"), None),
-        _ => match losses.schema(request) {
-            Some(schema) => (Some("application/json"), Some(schema).filter(|_| own("responseSchema").is_none())),
-            None => (None, None),
-        },
+        _ => {
+            let schema = losses.schema(request);
+            (schema.map(|_| "application/json"), schema.filter(|_| own("responseSchema").is_none()))
+        }
     };
     if own("candidateCount").and_then(Value::as_u64).is_some_and(|count| count > 1) {
         let path = format!("options.{NAME}.generationConfig.candidateCount");

@@ -26,8 +26,7 @@ impl Parts {
     pub(super) fn write(&mut self, part: &Part, path: &str) -> Option<Vec<u8>> {
         let own = part.meta.of(NAME);
         let signed = own.and_then(|own| own.get(SIGNATURE)?.as_str());
-        let signature = self.signature(signed, path);
-        let (mut out, mut written) = (Vec::new(), if signature == signed { "" } else { SIGNATURE });
+        let mut out = Vec::new();
         let mut to = Object::new(&mut out);
         match &part.content {
             Content::Text { text } => {
@@ -37,10 +36,7 @@ impl Parts {
                 self.losses.lose(Feature::Refusals, path, "sent as text");
                 to.field("text", text);
             }
-            Content::Reasoning(reasoning) => {
-                written = SIGNATURE;
-                self.reasoning(reasoning, signed.is_some(), signature, path, &mut to)?;
-            }
+            Content::Reasoning(reasoning) => self.reasoning(reasoning, signed, path, &mut to)?,
             Content::ServerToolUse(used)
                 if PAYLOADS.contains(&used.kind.as_str()) && object_text(&used.input).is_some() =>
             {
@@ -61,7 +57,8 @@ impl Parts {
                 });
             }
         }
-        to.meta(own, &[written, payload_of(&part.content).unwrap_or_default()]);
+        let is_done = matches!(part.content, Content::Reasoning(_)) || self.signature(signed, path) != signed;
+        to.meta(own, &[if is_done { SIGNATURE } else { "" }, payload_of(&part.content).unwrap_or_default()]);
         to.end();
         Some(out)
     }
@@ -75,31 +72,23 @@ impl Parts {
         signature.filter(|_| is_readable)
     }
 
-    /// Writes a thought, with Google's own `signature` where it was `signed` with one.
-    fn reasoning<'s>(
-        &mut self,
-        reasoning: &'s Reasoning,
-        signed: bool,
-        mut signature: Option<&'s str>,
-        path: &str,
-        to: &mut Object<'_>,
-    ) -> Option<()> {
+    fn reasoning(&mut self, reasoning: &Reasoning, own: Option<&str>, path: &str, to: &mut Object<'_>) -> Option<()> {
         if reasoning.encrypted.is_some() {
             self.losses.lose(Feature::Signatures, path, "a sealed thought of another provider");
             if reasoning.text.is_empty() {
                 return None;
             }
         }
-        if reasoning.text.is_empty() && !signed && reasoning.signature.is_none() {
+        if reasoning.text.is_empty() && own.is_none() && reasoning.signature.is_none() {
             self.losses.lose(Feature::Reasoning, path, "an empty thought; left out");
             return None;
         }
         // A client sends back whatever it was given; Google refuses a signature that is not its own.
-        match reasoning.signature.as_deref().filter(|_| !signed) {
-            Some(foreign) if self.answers => signature = self.signature(Some(foreign), path),
-            Some(_) => self.losses.lose(Feature::Signatures, path, "the signature is another provider's"),
-            None => {}
+        let signature = own.or(reasoning.signature.as_deref().filter(|_| self.answers));
+        if signature.is_none() && reasoning.signature.is_some() {
+            self.losses.lose(Feature::Signatures, path, "the signature is another provider's");
         }
+        let signature = self.signature(signature, path);
         to.field("text", &reasoning.text).field("thought", &true).some(SIGNATURE, signature);
         Some(())
     }
@@ -149,7 +138,10 @@ impl Parts {
                 Some(said) => {
                     let text = text.get_or_insert_default();
                     if !text.is_empty() && !said.is_empty() {
-                        self.losses.joined(path);
+                        self.losses.joined(&*path);
+                    }
+                    if !media.is_empty() {
+                        self.losses.order(path, "the text of a result stands before its media");
                     }
                     text.push_str(said);
                 }
