@@ -174,12 +174,11 @@ fn read_schema(json: &RawValue) -> Option<ResponseFormat> {
 fn refuse_what_is_gone(request: &ChatRequest) -> Result<(), Wrong> {
     let cites = |block: &Value| block["citations"].as_array().is_some_and(|list| !list.is_empty());
     let is_gone = |role: &Role, part: &Part| match (role, &part.content) {
-        (Role::Assistant, Content::Document(_)) => true,
+        (Role::Assistant, Content::Document(_)) | (Role::User, Content::Citation(_)) => true,
         (Role::Assistant, Content::Opaque { json, .. }) => json["type"] == "document",
         (Role::User, Content::Opaque { json, .. }) if json["type"] == "search_result" => {
             json["content"].as_array().is_some_and(|blocks| blocks.iter().any(cites))
         }
-        (Role::User, Content::Citation(_)) => true,
         _ => false,
     };
     let is_said = request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part)));

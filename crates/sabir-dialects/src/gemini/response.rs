@@ -138,7 +138,7 @@ fn citations<'r>(response: &'r ChatResponse, losses: &mut Losses) -> Vec<&'r Cit
         match &part.content {
             Content::Citation(citation) if names(citation) => found.push(citation),
             Content::Citation(_) => {
-                losses.lose(Feature::Citations, format!("parts[{at}]"), "it names no source; left out")
+                losses.lose(Feature::Citations, format!("parts[{at}]"), "it names no source; left out");
             }
             _ => {}
         }
