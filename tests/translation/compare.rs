@@ -56,8 +56,8 @@ fn without_lost_remarks(all: &[Said], losses: &[Loss]) -> Vec<Said> {
 
 /// What stood where it stands: without what a loss says to have another place now, as long as it has one.
 fn at_rest(before: Vec<Said>, after: &[Said], losses: &[Loss]) -> (Vec<Said>, Vec<Said>) {
-    let moves: Vec<Loss> = losses.iter().filter(|loss| loss.feature == Feature::Order).cloned().collect();
-    let moved = listed(&before, &moves);
+    let orders: Vec<Loss> = losses.iter().filter(|loss| loss.feature == Feature::Order).cloned().collect();
+    let moved = listed(&before, &orders);
     let (mut rest, mut after) = (Vec::new(), after.to_vec());
     for (said, is_moved) in before.into_iter().zip(moved) {
         let came_out = after.iter().position(|other| other.what == said.what);

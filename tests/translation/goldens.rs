@@ -90,7 +90,9 @@ fn answer(recording: &Recording, to: &dyn Dialect) -> String {
     lost(&whole.losses, &mut text);
     pretty(&whole.body, &mut text);
     let (mut encoder, mut out) = (to.encoder(&ChatRequest { stream: true, ..request }), Vec::new());
-    events.iter().for_each(|event| encoder.event(event, &mut out));
+    for event in &events {
+        encoder.event(event, &mut out);
+    }
     // Frames of bytes are not to be read.
     if let Ok(streamed) = String::from_utf8(out) {
         text.push_str("\n# as a stream\n");
@@ -105,7 +107,9 @@ fn head(recording: &Recording, to: &dyn Dialect) -> String {
 }
 
 fn lost(losses: &[Loss], text: &mut String) {
-    losses.iter().for_each(|loss| _ = writeln!(text, "lost: {loss}"));
+    for loss in losses {
+        let _ = writeln!(text, "lost: {loss}");
+    }
 }
 
 fn pretty(json: &[u8], text: &mut String) {
