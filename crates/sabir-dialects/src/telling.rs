@@ -15,8 +15,8 @@ pub(crate) struct Telling {
     pub(crate) losses: Losses,
     places: Places,
     rank: u8,
-    /// Texts and thoughts that began, and the part that began last.
-    begun: [Texts; 2],
+    /// Texts, thoughts and refusals that began, and the part that began last.
+    begun: [Texts; 3],
     last: Option<usize>,
 }
 
@@ -37,6 +37,11 @@ impl Telling {
         if self.last.replace(self.at) != Some(self.at) {
             self.begun[usize::from(is_thought)].begin(self.path(), &mut self.losses);
         }
+    }
+
+    /// A refusal is told, in a dialect that has a field for it.
+    pub(crate) fn refuses(&mut self) {
+        self.begun[2].begin(self.path(), &mut self.losses);
     }
 
     /// Notes, once a part, where it stands after one that a reader takes to come later: thoughts have the rank 0, text

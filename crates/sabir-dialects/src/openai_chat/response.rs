@@ -97,13 +97,13 @@ impl Told {
             Content::Reasoning(thought) => {
                 let text = Some(thought.text.as_str()).filter(|text| !text.is_empty());
                 self.telling.rank(0);
-                let text = text.map(|text| {
-                    self.telling.says(true);
-                    ("reasoning_content", text.into())
-                });
+                let text = text.inspect(|_| self.telling.says(true)).map(|text| ("reasoning_content", text.into()));
                 Ok(text.into_iter().chain(without_text(details_of(part, thought))).collect())
             }
-            Content::Refusal { text } => Ok(vec![("refusal", text.as_str().into())]),
+            Content::Refusal { text } => {
+                self.telling.refuses();
+                Ok(vec![("refusal", text.as_str().into())])
+            }
             Content::Citation(citation) => write_citation(citation, true)
                 .map(|annotation| vec![("annotations", vec![annotation].into())])
                 .ok_or("a citation needs an address here"),
