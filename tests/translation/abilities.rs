@@ -93,7 +93,11 @@ pub(crate) fn probe(feature: &Feature) -> Option<ChatRequest> {
                 .message(Message::new(Role::Assistant, [Part::text("so"), Content::Citation(citation).into()]))
                 .user("and?")
         }
-        Feature::Refusals => after(Content::Refusal { text: "no".into() }),
+        // A refusal is all that is said.
+        Feature::Refusals => {
+            let refusal = Part::from(Content::Refusal { text: "no".into() });
+            ChatRequest::new("m").user("go").message(Message::new(Role::Assistant, [refusal])).user("and?")
+        }
         Feature::CacheMarks => set(&|request| request.messages[0].parts[0].cache = Some(CacheMark::default())),
         Feature::CacheKey => set(&|request| request.cache_key = Some("k".into())),
         Feature::SystemPrompt => ChatRequest::new("m").system("Be brief.").user("hi"),

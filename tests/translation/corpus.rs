@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode};
 use sabir::chat::Event;
 use sabir::dialect::Asked;
 use sabir::drive::{Origin, decode_whole, encode, respond, streamed_losses};
-use sabir::{Call, ChatRequest, ChatResponse, Dialect, Endpoint, Error, Loss, Request, Service as _};
+use sabir::{Call, ChatRequest, ChatResponse, Dialect, Endpoint, Error, Feature, Loss, Request, Service as _};
 use sabir_tests::{DIALECTS, Playback, Recording, recordings};
 
 use crate::compare;
@@ -84,7 +84,10 @@ pub(crate) fn requests() -> Pairs {
 }
 
 /// A request, written in a dialect and read again.
-fn through(dialect: &dyn Dialect, request: &ChatRequest) -> Result<(Result<ChatRequest, Error>, Vec<Loss>), Error> {
+pub(crate) fn through(
+    dialect: &dyn Dialect,
+    request: &ChatRequest,
+) -> Result<(Result<ChatRequest, Error>, Vec<Loss>), Error> {
     let endpoint = Endpoint { base_url: "http://there".into(), ..Endpoint::default() };
     let encoded = encode(dialect, request, &endpoint)?;
     let path = encoded.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -129,17 +132,28 @@ fn answer(to: &dyn Dialect, response: &ChatResponse, events: &[Event], between: 
         has_changed |= compare::differ(&before, &after);
         let changes = compare::unlisted(&before, &after, &losses, &[]);
         unlisted.extend(changes.into_iter().map(|change| format!("{way}: {change}")));
-        afters.push(after);
+        afters.push((after, losses));
     }
-    if let [whole, stream] = &afters[..] {
-        let changes = compare::unlisted(whole, stream, &[], &[]);
+    if let [(whole, losses), (stream, streamed)] = &mut afters[..] {
+        // Where both join what was apart, one of them may have joined less: what stood between kept its place.
+        if [&*losses, &*streamed].iter().all(|list| list.iter().any(|loss| loss.feature.as_str() == "separate_texts")) {
+            [&mut *whole, &mut *stream].into_iter().for_each(compare::join);
+        }
+        // What only one of them lost differs, and each was held against what was sent; what a loss says to have moved
+        // may have moved in one of them only; a stream's remarks may come too late.
+        let both =
+            |loss: &Loss| streamed.iter().any(|other| (&other.feature, &other.path) == (&loss.feature, &loss.path));
+        losses.retain(|loss| loss.feature == Feature::Order || !both(loss));
+        losses.extend(streamed.extract_if(.., |loss| loss.feature == Feature::Meta));
+        compare::placed_as(&before, whole);
+        let changes = compare::unlisted(whole, stream, losses, &[]);
         unlisted.extend(changes.into_iter().map(|change| format!("whole/stream: {change}")));
     }
     (has_changed, unlisted)
 }
 
 /// What a dialect cannot do without, and writes where nothing is said of it.
-fn always(dialect: &str) -> &'static [&'static str] {
+pub(crate) fn always(dialect: &str) -> &'static [&'static str] {
     match dialect {
         // The limit is required.
         "anthropic-messages" => &["max_tokens"],
@@ -151,7 +165,7 @@ fn always(dialect: &str) -> &'static [&'static str] {
 }
 
 /// The events of a recorded answer, as they come.
-fn events(recording: &Recording) -> Vec<Result<Event, Error>> {
+pub(crate) fn events(recording: &Recording) -> Vec<Result<Event, Error>> {
     let playback =
         Playback { status: recording.status, headers: recording.headers.clone(), pieces: vec![recording.body.clone()] };
     let endpoint = Endpoint { base_url: "http://recorded".into(), ..Endpoint::default() };

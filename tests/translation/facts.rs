@@ -83,7 +83,7 @@ pub(crate) fn of_response(response: &ChatResponse, between: bool) -> Facts {
 
 /// Adds what is said. Whether a text comes in one part or in two, and with how much white space where they meet, is
 /// the dialect's way of writing.
-pub(crate) fn add(all: &mut Vec<Said>, mut said: Said) {
+fn add(all: &mut Vec<Said>, mut said: Said) {
     let is_text = |what: &Value| matches!(what["type"].as_str(), Some("text" | "reasoning" | "refusal"));
     if is_text(&said.what) {
         let text = said.what["text"].as_str().unwrap_or_default();
@@ -147,6 +147,8 @@ fn of_part(part: &Part, calls: &Calls, between: bool) -> Value {
     match &mut part.content {
         Content::ToolCall(call) => call.id = calls.number(&call.id),
         Content::ToolResult(result) => {
+            // An empty text says nothing.
+            result.parts.retain(|part| part.as_text() != Some(""));
             result.name = calls.name(&result.call_id);
             result.call_id = calls.number(&result.call_id);
         }
@@ -188,7 +190,8 @@ fn synonyms(request: &ChatRequest, settings: &mut serde_json::Map<String, Value>
     if request.tool_choice == Some(ToolChoice::Auto) {
         settings.shift_remove("tool_choice");
     }
-    if request.parallel_tool_calls == Some(true) {
+    // Where no tool may be called, none are called side by side.
+    if request.parallel_tool_calls == Some(true) || request.tool_choice == Some(ToolChoice::None) {
         settings.shift_remove("parallel_tool_calls");
     }
     if request.response_format == Some(ResponseFormat::Text) {
@@ -196,6 +199,11 @@ fn synonyms(request: &ChatRequest, settings: &mut serde_json::Map<String, Value>
     }
     if let Some(format) = settings.get_mut("response_format").filter(|format| format["strict"] == false) {
         format.as_object_mut().map(|format| format.shift_remove("strict"));
+    }
+    // Where there is no other name, a schema's title is one.
+    if let Some(format) = settings.get_mut("response_format").filter(|format| format["name"].is_null()) {
+        let title = format["schema"]["title"].as_str().filter(|title| is_name(title));
+        format["name"] = title.map_or(Value::Null, Value::from);
     }
     if let Some(reasoning) = &request.reasoning {
         let mut reasoning = reasoning.clone();
@@ -206,6 +214,11 @@ fn synonyms(request: &ChatRequest, settings: &mut serde_json::Map<String, Value>
         }
         settings.insert("reasoning".into(), json!(reasoning));
     }
+}
+
+/// Whether OpenAI would take it for a schema's name.
+fn is_name(title: &str) -> bool {
+    (1..=64).contains(&title.len()) && title.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 fn of_tool(tool: &Tool, between: bool) -> Value {

@@ -6,6 +6,8 @@ mod abilities;
 mod compare;
 mod corpus;
 mod facts;
+mod generated;
+mod goldens;
 mod page;
 
 use std::collections::BTreeMap;

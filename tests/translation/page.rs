@@ -18,7 +18,9 @@ What becomes of a conversation that goes from one dialect into another. The test
 Every recorded request that a service took, and every recorded answer, is understood in its own dialect, written in the
 other and understood again. Answers go both ways, whole and event by event, and the two have to say the same. A change
 that is in no list of losses fails the test; what is known to be so is in
-[DEVIATIONS.txt](../tests/translation/DEVIATIONS.txt) with the reason.
+[DEVIATIONS.txt](../tests/translation/DEVIATIONS.txt) with the reason. Requests that are made up go the same way, and
+through every two dialects. What a few of the translations look like, byte by byte, is in
+[goldens](../tests/goldens).
 
 Not compared, because it is the way of writing and not what is said: whether texts of one speaker that stand side by
 side come in one part or in two, and the white space where they meet; ids of calls, as long as each result finds its

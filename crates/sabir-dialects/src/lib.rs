@@ -53,7 +53,16 @@ pub mod openai_completions;
 mod openai_error;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
-#[cfg(any(feature = "bedrock", feature = "cohere-v2", feature = "gemini", feature = "ollama"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod percent;
+#[cfg(any(
+    feature = "anthropic",
+    feature = "bedrock",
+    feature = "cohere-v2",
+    feature = "gemini",
+    feature = "ollama",
+    feature = "openai-chat"
+))]
 #[allow(dead_code, reason = "each room uses some of it")]
 mod places;
 pub mod providers;
@@ -63,7 +72,11 @@ pub mod rerank;
 mod shared;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions"))]
 mod shortcut;
-#[cfg(any(feature = "cohere-v1", feature = "huggingface", feature = "ollama"))]
+#[cfg(any(feature = "ollama", feature = "openai-chat"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod telling;
+#[cfg(any(feature = "cohere-v1", feature = "huggingface", feature = "ollama", feature = "openai-chat"))]
+#[allow(dead_code, reason = "each room uses some of it")]
 mod texts;
 
 use sabir_core::Dialect;

@@ -190,7 +190,8 @@ impl<T: Teller> Reader<T> {
         if std::mem::replace(&mut self.greeted, true) {
             return;
         }
-        if let Some(created) = chunk.created.0 {
+        // 0 is what servers write that have no clock, as we have none.
+        if let Some(created) = chunk.created.0.filter(|created| *created > 0) {
             meta.set(T::DIALECT, "created", created.into());
         }
         for (field, text) in [("system_fingerprint", &chunk.system_fingerprint), ("service_tier", &chunk.service_tier)]

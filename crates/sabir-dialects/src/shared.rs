@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{
-    ChatRequest, Content, Document, Finish, FunctionTool, Message, Meta, Part, ResponseFormat, Role, Source, Tool,
-    ToolCall, ToolChoice, Usage,
+    ChatRequest, Citation, Content, Document, Finish, FunctionTool, Message, Meta, Part, ResponseFormat, Role, Source,
+    Tool, ToolCall, ToolChoice, Usage,
 };
 use sabir_core::error::kind_for;
-use sabir_core::{Error, ErrorKind, Feature, Loss};
+use sabir_core::{Error, ErrorKind, Feature, Loss, Result};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -29,6 +29,16 @@ impl Losses {
     /// Something that has a place, but not this one.
     pub(crate) fn order(&mut self, path: impl Into<String>, note: &str) {
         self.lose(Feature::Order, path, note);
+    }
+
+    /// Sources that are `told`, but at the end of an answer, where they did not stand.
+    pub(crate) fn sources_last(&mut self, parts: &[Part], told: impl Fn(&Citation) -> bool) {
+        let last = parts.iter().rposition(|part| !matches!(part.content, Content::Citation(_)));
+        for (at, part) in parts.iter().enumerate().take(last.unwrap_or_default()) {
+            if matches!(&part.content, Content::Citation(citation) if told(citation)) {
+                self.order(format!("parts[{at}]"), "sources are told at the end of an answer");
+            }
+        }
     }
 
     /// A text that cannot be told from the one beside it.
@@ -94,8 +104,8 @@ impl Losses {
             let note = "how strictly a schema is kept cannot be said; the service decides";
             self.lose(Feature::JsonSchema, "response_format.strict", note);
         }
-        // Where there is no name, the title is read as one.
-        if name != title_of(schema).unwrap_or_default() {
+        // The title is read as the name: where there is no other, nothing is lost.
+        if !name.is_empty() && Some(name.as_str()) != title_of(schema) {
             self.lose(Feature::JsonSchema, "response_format.name", "a schema has no name in this dialect");
         }
         if description.is_some() {
@@ -131,7 +141,7 @@ impl Losses {
     pub(crate) fn summed<'u>(&mut self, usage: &'u Usage) -> Cow<'u, Usage> {
         let mut summed = Cow::Borrowed(usage);
         let mut lose = |count: &mut Option<u64>, what: &str| {
-            if count.take().is_some() {
+            if count.take() > Some(0) {
                 let note = "more than the provider's own total, which alone is told";
                 self.lose(Feature::Usage, format!("usage.{what}"), note);
             }
@@ -155,16 +165,16 @@ impl Losses {
         summed
     }
 
-    /// Counters that are part of a total and cannot be told apart. `kept` can.
+    /// Counters that are part of a total and cannot be told apart. `kept` can; a share of nothing is none.
     pub(crate) fn usage(&mut self, usage: &Usage, kept: &[&str]) {
         let split = [
-            (usage.cache_read.is_some(), "cache_read"),
-            (usage.cache_write.is_some(), "cache_write"),
-            (usage.cache_write_1h.is_some(), "cache_write_1h"),
-            (usage.reasoning.is_some(), "reasoning"),
-            (usage.audio_input.is_some() || usage.audio_output.is_some(), "audio"),
-            (usage.image_input.is_some() || usage.image_output.is_some(), "image"),
-            (!usage.tools.is_empty(), "tools"),
+            (usage.cache_read > Some(0), "cache_read"),
+            (usage.cache_write > Some(0), "cache_write"),
+            (usage.cache_write_1h > Some(0), "cache_write_1h"),
+            (usage.reasoning > Some(0), "reasoning"),
+            (usage.audio_input.max(usage.audio_output) > Some(0), "audio"),
+            (usage.image_input.max(usage.image_output) > Some(0), "image"),
+            (usage.tools.values().any(|uses| *uses > 0), "tools"),
         ];
         for (_, what) in split.into_iter().filter(|(is_there, what)| *is_there && !kept.contains(what)) {
             self.lose(Feature::Usage, format!("usage.{what}"), "not counted apart in this dialect");
@@ -174,6 +184,18 @@ impl Losses {
     /// Any part that cannot be said where it stands.
     pub(crate) fn part(&mut self, path: impl Into<String>, content: &Content) {
         self.lose(feature_of(content), path, "it has no place here in this dialect; left out");
+    }
+
+    /// The type of a medium that is elsewhere, in a dialect that has no word for it.
+    pub(crate) fn untold_type(&mut self, path: &str, content: &Content) {
+        let media = match content {
+            Content::Image(media) | Content::Audio(media) | Content::Video(media) => media,
+            Content::Document(document) => &document.media,
+            _ => return,
+        };
+        if media.mime.is_some() && !matches!(media.source, Source::Bytes(_)) {
+            self.lose(Feature::MediaUrls, format!("{path}.mime"), "the server looks for itself what is there");
+        }
     }
 
     /// The signature or seal of a thought.
@@ -203,6 +225,16 @@ impl Losses {
     }
 }
 
+/// Refuses a request of which nothing can be said: what would be sent is no request of the dialect's.
+pub(crate) fn need_messages(says: bool) -> Result<()> {
+    if says {
+        return Ok(());
+    }
+    let what = "messages: there is nothing that can be said in this dialect; say something with `.user(…)`, or use the \
+                dialect whose options speak of what is to be said";
+    Err(Error::new(ErrorKind::Unsupported, what))
+}
+
 /// What is lost with a part.
 pub(crate) fn feature_of(content: &Content) -> Feature {
     match content {
@@ -213,6 +245,7 @@ pub(crate) fn feature_of(content: &Content) -> Feature {
         Content::Reasoning(_) => Feature::Reasoning,
         Content::ToolCall(_) | Content::ToolResult(_) => Feature::Tools,
         Content::Citation(_) => Feature::Citations,
+        Content::Refusal { .. } => Feature::Refusals,
         Content::ServerToolUse(_) | Content::ServerToolResult(_) => Feature::ServerTools,
         _ => Feature::Opaque,
     }
@@ -398,38 +431,6 @@ impl Calls {
     pub(crate) fn name_of(&self, id: &str) -> Option<&str> {
         self.names.get(id).map(String::as_str)
     }
-}
-
-/// A text as a part of a path or query: all but letters, digits and what is in `plain` is percent-encoded (RFC 3986
-/// §2.1).
-pub(crate) fn percent(text: &str, plain: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || plain.as_bytes().contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            out.push('%');
-            out.extend(digits.map(char::from));
-        }
-    }
-    out
-}
-
-/// A part of a path with its percent signs undone; what is no UTF-8 then is replaced.
-pub(crate) fn unescaped(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits =
-            tail.first_chunk::<2>().filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Writes a server-sent event: its name, and its data, in which `type` says it again.

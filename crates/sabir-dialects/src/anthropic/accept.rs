@@ -10,12 +10,12 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::NAME;
-use super::block::{own_citation, take_cache, take_content};
+use super::block::{take_cache, take_content};
 use super::request::{BETA, MODERN_VERSION, VERSION};
 use super::writer::plain_text;
 use crate::blocks::read_message;
 use crate::json::{Fields, Wrong, value_of};
-use crate::shared::no_arguments;
+use crate::shared::{no_arguments, schema_format};
 
 /// What a client asks of us.
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
@@ -162,35 +162,31 @@ fn known_in(
     read.map(Option::unwrap_or_default)
 }
 
-/// A format that is a schema and nothing else. The dialect has no name for it.
+/// A format that is a schema and nothing else.
 fn read_schema(json: &RawValue) -> Option<ResponseFormat> {
     let mut fields = Fields::read(json, true).ok()?;
     let is_schema = fields.text("type").ok()?? == "json_schema";
     let schema = fields.value("schema").ok()??;
-    let (name, description, strict) = (String::new(), None, None);
-    (is_schema && fields.is_empty()).then_some(ResponseFormat::JsonSchema { name, schema, description, strict })
+    (is_schema && fields.is_empty()).then(|| schema_format(schema))
 }
 
 /// What the version 2026-10-21 answers 400 to.
 fn refuse_what_is_gone(request: &ChatRequest) -> Result<(), Wrong> {
     let cites = |block: &Value| block["citations"].as_array().is_some_and(|list| !list.is_empty());
     let is_gone = |role: &Role, part: &Part| match (role, &part.content) {
-        (Role::Assistant, Content::Document(_)) => true,
+        (Role::Assistant, Content::Document(_)) | (Role::User, Content::Citation(_)) => true,
         (Role::Assistant, Content::Opaque { json, .. }) => json["type"] == "document",
         (Role::User, Content::Opaque { json, .. }) if json["type"] == "search_result" => {
             json["content"].as_array().is_some_and(|blocks| blocks.iter().any(cites))
         }
-        (Role::User, _) => own_citation(part).is_some(),
         _ => false,
     };
+    let is_said = request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part)));
     let gone = [
         (request.temperature.is_some(), "temperature"),
         (request.top_p.is_some(), "top_p"),
         (request.top_k.is_some(), "top_k"),
-        (
-            request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part))),
-            "messages: a document of the assistant's or a citation of the user's",
-        ),
+        (is_said, "messages: a document of the assistant's or a citation of the user's"),
     ];
     match gone.into_iter().find(|(is_there, _)| *is_there) {
         Some((_, what)) => Err(Wrong::new(format!("{what}: is not taken since the version {MODERN_VERSION}"))),

@@ -134,11 +134,3 @@ fn read_citation(json: Value) -> Part {
     };
     Content::Citation(Citation { json, ..citation }).into()
 }
-
-/// A citation of this dialect's, as it came. The types of all of them end alike.
-pub(super) fn own_citation(part: &Part) -> Option<&Value> {
-    match &part.content {
-        Content::Citation(c) if c.json["type"].as_str()?.ends_with("_location") => Some(&c.json),
-        _ => None,
-    }
-}

@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::NAME;
-use super::block::own_citation;
 use super::response::{WRITTEN, write_error, write_finish, write_head};
 use super::wire::write_usage;
 use super::writer::Writer;
 use crate::blocks::{Place, Speaker};
 use crate::json::{List, write_json};
+use crate::places::Places;
 use crate::shared::{Losses, write_event};
 
 /// How deltas begin.
@@ -35,6 +35,8 @@ pub(super) struct MessagesEncoder {
     ended: bool,
     /// The calls that are open.
     calls: Vec<Call>,
+    place: Place,
+    places: Places,
 }
 
 #[derive(Debug)]
@@ -51,8 +53,9 @@ impl Encoder for MessagesEncoder {
             self.start = Some(model.clone());
             return;
         }
+        self.place.part = self.places.of(event);
         self.announce(event, out);
-        if self.ended && !matches!(event, Event::Part(part) if own_citation(part).is_some()) {
+        if self.ended && !matches!(event, Event::Part(part) if matches!(part.content, Content::Citation(_))) {
             self.close(out);
         }
         match event {
@@ -174,7 +177,8 @@ impl MessagesEncoder {
                 return self.part_end(None, &part.meta, out);
             }
             Content::Citation(_) if self.ended => {
-                if let (Some((block, _)), Some(json)) = (self.open, own_citation(part)) {
+                let json = self.writer.citation(part, Speaker::Assistant, self.place);
+                if let (Some((block, _)), Some(json)) = (self.open, json) {
                     write_delta(out, block, CITATION, json);
                 }
                 return;
@@ -202,8 +206,8 @@ impl MessagesEncoder {
 
     /// Writes the start of a block that is all there is of it; `None` where it cannot be written.
     fn whole(&mut self, part: &Part, out: &mut Vec<u8>) -> Option<usize> {
-        let (mut block, place) = (List::default(), Place { part: self.blocks, ..Place::default() });
-        self.writer.part(part, Speaker::Assistant, place, &mut block);
+        let mut block = List::default();
+        self.writer.part(part, Speaker::Assistant, self.place, &mut block);
         (!block.is_empty()).then(|| self.begin(block.items(), out))
     }
 
@@ -225,7 +229,8 @@ impl MessagesEncoder {
     /// What this dialect alone says of a block comes too late at its end: its start is written.
     fn lose_meta(&mut self, meta: &Meta) {
         if meta.of(NAME).is_some() {
-            self.writer.losses.lose(Feature::Meta, "meta", "it came after the start of its block");
+            let path = format!("{}.meta.{NAME}", self.place);
+            self.writer.losses.lose(Feature::Meta, path, "it came after the start of its block");
         }
     }
 }

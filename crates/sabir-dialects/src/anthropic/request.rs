@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::NAME;
 use super::writer::{Writer, cache_control, plain_text, write_rest};
 use crate::blocks::{Place, Speaker, Turn, allowed, choice_word, lose_settings, thinking, turns};
-use crate::json::{List, Object, known, write_json};
-use crate::shared::{Losses, no_arguments};
+use crate::json::{List, Object, known, title_of, write_json};
+use crate::shared::{Losses, need_messages, no_arguments};
 
 pub(super) const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 pub(super) const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
@@ -61,6 +61,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
 
 fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, out: &mut Vec<u8>) -> Result<()> {
     let (system, messages) = conversation(request, endpoint, writer)?;
+    need_messages(request.messages.is_empty() || !messages.is_empty())?;
     let modern = writer.modern;
     let losses = &mut writer.losses;
     let tools = tools(request, losses);
@@ -147,10 +148,12 @@ fn output_config(request: &ChatRequest, losses: &mut Losses) -> Option<Value> {
         Some(effort) => Some(json!(effort)),
     };
     let format = match &request.response_format {
-        Some(ResponseFormat::JsonSchema { name, schema, description, .. }) => {
+        Some(ResponseFormat::JsonSchema { name, schema, description, strict }) => {
             losses.absent([
-                (!name.is_empty(), Feature::JsonSchema, "response_format.name"),
+                // The title is read as the name.
+                (!name.is_empty() && Some(&**name) != title_of(schema), Feature::JsonSchema, "response_format.name"),
                 (description.is_some(), Feature::JsonSchema, "response_format.description"),
+                (*strict == Some(true), Feature::JsonSchema, "response_format.strict"),
             ]);
             Some(json!({ "type": "json_schema", "schema": schema }))
         }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
+use sabir_core::Sink;
 use sabir_core::chat::{Meta, Usage};
-use sabir_core::{Feature, Sink};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::NAME;
+use crate::blocks::lose_unknown;
 use crate::json::Object;
 use crate::lenient::{Count, Text, leniently};
 use crate::shared::Losses;
@@ -64,6 +65,7 @@ pub(super) fn tell_usage(mut said: Map<String, Value>, sink: &mut Sink) {
 
 /// Writes the counters. The two that clients require are zero where they are unknown, which is said.
 pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losses: &mut Losses) {
+    let usage = &*losses.summed(usage);
     let sum = |buckets: &[Option<u64>]| buckets.iter().flatten().fold(0_u64, |sum, n| sum.saturating_add(*n));
     let (minutes, hour) = (usage.cache_write, usage.cache_write_1h);
     let split = |hour: u64| json!({ "ephemeral_5m_input_tokens": minutes.unwrap_or_default(), "ephemeral_1h_input_tokens": hour });
@@ -85,9 +87,6 @@ pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losse
         }
         to.meta(meta.get(NAME, "usage").and_then(Value::as_object), &fields.each_ref().map(|(key, _)| *key));
     });
-    for (counter, path) in [(usage.input, "usage.input"), (usage.output, "usage.output")] {
-        if counter.is_none() {
-            losses.lose(Feature::Usage, path, "unknown; clients of this dialect are told 0");
-        }
-    }
+    lose_unknown(usage, losses);
+    losses.usage(usage, &["cache_read", "cache_write", "cache_write_1h", "reasoning", "tools"]);
 }

@@ -9,8 +9,7 @@ use sabir_core::{Error, ErrorKind, Feature};
 use serde_json::{Value, json};
 
 use super::NAME;
-use super::block::own_citation;
-use crate::blocks::{Place, Speaker, arguments, object_text, sendable_id};
+use crate::blocks::{Place, Speaker, arguments, id_of, object_text, sendable_id};
 use crate::json::{List, Object, write_json};
 use crate::shared::Losses;
 
@@ -68,8 +67,13 @@ impl Writer {
         results
     }
 
-    fn citation<'p>(&mut self, part: &'p Part, speaker: Speaker, place: Place) -> Option<&'p Value> {
-        let own = own_citation(part);
+    pub(super) fn citation<'p>(&mut self, part: &'p Part, speaker: Speaker, place: Place) -> Option<&'p Value> {
+        // The types of all of this dialect's citations end alike.
+        let is_own = |json: &Value| json["type"].as_str().is_some_and(|kind| kind.ends_with("_location"));
+        let own = match &part.content {
+            Content::Citation(citation) if is_own(&citation.json) => Some(&citation.json),
+            _ => None,
+        };
         let note = match own {
             Some(_) if self.modern && speaker == Speaker::User => "not taken on a user's text since 2026-10-21",
             Some(_) => return own,
@@ -99,8 +103,9 @@ impl Writer {
                     "{}"
                 });
                 let id = self.call_id(&call.id);
-                let name = &call.name;
-                write_block(to, "tool_use", part, |to| to.field("id", &*id).field("name", name).raw("input", input));
+                write_block(to, "tool_use", part, |to| {
+                    to.field("id", &*id).field("name", &call.name).raw("input", input)
+                });
             }
             Content::Reasoning(thought) => self.reasoning(part, thought, place, to),
             Content::Refusal { text } => {
@@ -146,6 +151,7 @@ impl Writer {
     }
 
     fn media(&mut self, kind: &str, part: &Part, media: &Media, title: Option<&str>, place: Place, to: &mut List) {
+        self.losses.untold_type(&place.to_string(), &part.content);
         let mime = media.mime.as_deref();
         let here = |mime, bytes| json!({ "type": "base64", "media_type": mime, "data": to_base64(bytes) });
         let is_pdf = |bytes: &[u8]| mime.map_or(bytes.starts_with(b"%PDF"), |mime| mime == "application/pdf");
@@ -174,10 +180,8 @@ impl Writer {
     }
 
     fn tool_result(&mut self, part: &Part, result: &ToolResult, place: Place, to: &mut List) {
-        let id = match &*result.call_id {
-            "" => made_id(&self.answer_id, &mut self.results_without_id).into(),
-            id => sendable_id(id, usize::MAX),
-        };
+        let made = |number| made_id(&self.answer_id, number);
+        let id = id_of(&result.call_id, Some(usize::MAX), &mut self.results_without_id, made);
         let plain = plain_text(&result.parts);
         let place = Place { inner: Some(0), ..place };
         let inner = plain.map_or_else(|| self.blocks(Speaker::User, &[(place, &result.parts)]), |_| List::default());
@@ -189,17 +193,13 @@ impl Writer {
 
     /// The id of a call. An answer keeps what the provider said; a request is held to Anthropic's alphabet.
     fn call_id<'c>(&mut self, id: &'c str) -> Cow<'c, str> {
-        match id {
-            "" => made_id(&self.answer_id, &mut self.calls_without_id).into(),
-            _ if self.asks => sendable_id(id, usize::MAX),
-            _ => id.into(),
-        }
+        let made = |number| made_id(&self.answer_id, number);
+        id_of(id, self.asks.then_some(usize::MAX), &mut self.calls_without_id, made)
     }
 }
 
 /// An id for a call that came without one, the same whenever it is made.
-fn made_id(answer_id: &str, made: &mut usize) -> String {
-    let number = std::mem::replace(made, *made + 1);
+fn made_id(answer_id: &str, number: usize) -> String {
     match answer_id {
         "" => format!("toolu_{number}"),
         id => format!("toolu_{}_{number}", sendable_id(id, usize::MAX)),

@@ -13,7 +13,8 @@ use super::request::choice_json;
 use super::{NAME, read};
 use crate::blocks::{Speaker, read_message};
 use crate::json::{Fields, Wrong, value_of};
-use crate::shared::{no_arguments, unescaped};
+use crate::percent::unescaped;
+use crate::shared::no_arguments;
 
 /// What a client asks of us.
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {

@@ -10,7 +10,8 @@ use super::block::{Writer, cache_point};
 use super::family::{self, Family};
 use crate::blocks::{Place, Turn, allowed, choice_word, lose_settings, turns};
 use crate::json::{List, Object, known, merged};
-use crate::shared::{Losses, no_arguments, percent};
+use crate::percent::percent;
+use crate::shared::{Losses, need_messages, no_arguments};
 
 /// What is asked, as an HTTP request.
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
@@ -24,6 +25,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut writer = Writer { asks: true, signed_only: family == Family::Claude, ..Writer::default() };
     let mid_system = endpoint.quirks.get("mid_system") == Some("true");
     let (messages, system) = conversation(request, mid_system, &mut writer)?;
+    need_messages(request.messages.is_empty() || !messages.is_empty())?;
     let losses = &mut writer.losses;
     let inference = known([
         ("maxTokens", request.max_tokens.map(Value::from)),

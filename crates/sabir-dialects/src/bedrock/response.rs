@@ -130,7 +130,7 @@ fn usage(response: &ChatResponse, losses: &mut Losses) -> Map<String, Value> {
     let usage = &*losses.summed(&response.usage);
     let sum = |buckets: &[Option<u64>]| buckets.iter().flatten().fold(0_u64, |sum, n| sum.saturating_add(*n));
     lose_unknown(usage, losses);
-    losses.usage(usage, &["cache_read", "cache_write", "tools"]);
+    losses.usage(usage, &["cache_read", "cache_write", "cache_write_1h", "tools"]);
     let input = sum(&[usage.input, usage.audio_input, usage.image_input]);
     let written = sum(&[usage.cache_write, usage.cache_write_1h]);
     let output = sum(&[usage.output, usage.reasoning, usage.audio_output, usage.image_output]);

@@ -35,6 +35,9 @@ impl Said {
     pub(super) fn say(&mut self, speaker: Speaker, path: String, part: &Part, losses: &mut Losses) {
         match &part.content {
             Content::ToolCall(call) if speaker == Speaker::Assistant => {
+                if !self.citations.is_empty() {
+                    losses.order(path, "citations stand behind all else in this dialect");
+                }
                 self.calls.object(|to| write_call(to, &call.id, &call.name, &call.arguments));
             }
             Content::Citation(citation) if speaker == Speaker::Assistant => {
@@ -128,6 +131,7 @@ pub(super) fn block_of<'p>(speaker: Speaker, path: &str, part: &'p Part, losses:
             return Some(Block::Thinking(&thought.text)).filter(|_| !thought.text.is_empty());
         }
         Content::Image(media) if speaker == Speaker::User => {
+            losses.untold_type(path, &part.content);
             if let Some(url) = media.to_url() {
                 return Some(Block::Image(url));
             }

@@ -9,10 +9,11 @@ use super::NAME;
 use super::part::{Said, Speaker};
 use crate::cohere::write_format;
 use crate::json::{List, Object};
-use crate::shared::{Losses, path, write_tool};
+use crate::shared::{Losses, need_messages, path, write_tool};
 
 /// What is asked.
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    need_messages(!request.messages.is_empty())?;
     let uri = crate::cohere::uri(endpoint, "/v2/chat")?;
     let (mut losses, mut out) = (Losses::default(), Vec::new());
     write_body(request, &mut out, &mut losses);

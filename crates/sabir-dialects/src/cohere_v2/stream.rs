@@ -56,9 +56,11 @@ impl EventDecoder {
         let (Some(kind), Some(message)) = (&event.kind, event.delta.as_ref().and_then(|d| d.message.as_ref())) else {
             return Ok(false);
         };
-        let function = message.tool_calls.as_ref().and_then(|call| call.function.as_ref());
-        if let Some(arguments) = function.and_then(|f| f.arguments.as_ref()).filter(|_| kind.0 == "tool-call-delta") {
-            self.call(event.index).into_iter().for_each(|call| sink.tool_arguments(call, &arguments.0));
+        if kind.0 == "tool-call-delta" {
+            let functions = message.tool_calls.0.iter().filter_map(|call| call.function.as_ref());
+            for arguments in functions.filter_map(|function| function.arguments.as_ref()) {
+                self.call(event.index.0).into_iter().for_each(|call| sink.tool_arguments(call, &arguments.0));
+            }
             return Ok(true);
         }
         let Some(piece) = message.content.as_ref().filter(|_| kind.0 == "content-delta") else {
@@ -133,14 +135,6 @@ impl EventDecoder {
                 for call in message.objects("tool_calls")? {
                     let ours = start_call(call, sink)?;
                     self.calls.push((index.unwrap_or(ours as u64), ours));
-                }
-            }
-            "tool-call-delta" => {
-                for mut call in message.objects("tool_calls")? {
-                    let arguments = call.object("function")?.map_or(Ok(None), |mut f| f.text("arguments"))?;
-                    if let (Some(call), Some(arguments)) = (self.call(index), arguments) {
-                        sink.tool_arguments(call, &arguments);
-                    }
                 }
             }
             "citation-start" => {

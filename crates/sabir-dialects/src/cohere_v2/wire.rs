@@ -7,14 +7,15 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use crate::json::{Text, Wrong, value_of};
+use crate::lenient::{Count, List};
 
-/// What the frequent events of a stream have: more of a text, a thought or arguments. Everything else is read field by
-/// field.
+/// What the frequent events have: more of a text, thought or arguments. Everything else is read field by field.
 #[derive(Debug, Deserialize)]
 pub(super) struct StreamEvent<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Text<'a>>,
-    pub(super) index: Option<u64>,
+    #[serde(default)]
+    pub(super) index: Count,
     #[serde(borrow)]
     pub(super) delta: Option<Delta<'a>>,
     #[serde(borrow)]
@@ -31,8 +32,8 @@ pub(super) struct Delta<'a> {
 pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) content: Option<Piece<'a>>,
-    #[serde(borrow)]
-    pub(super) tool_calls: Option<CallPiece<'a>>,
+    #[serde(borrow, default)]
+    pub(super) tool_calls: List<CallPiece<'a>>,
 }
 
 #[derive(Debug, Deserialize)]

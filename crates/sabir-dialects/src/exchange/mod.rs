@@ -168,7 +168,7 @@ pub(crate) fn unversioned(endpoint: &Endpoint, path: &str) -> Result<Uri> {
 
 /// A text as a part of a path or query (RFC 3986 §2.1).
 pub(crate) fn percent(text: &str) -> String {
-    crate::shared::percent(text, "-._~/:")
+    crate::percent::percent(text, "-._~/:")
 }
 
 /// A counter, which some services write as `2.0`.

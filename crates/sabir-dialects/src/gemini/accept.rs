@@ -18,7 +18,8 @@ use super::wire::{self, camel, value, word};
 use super::{ALT, NAME, PARAMETERS, SEPARATE, TURN, schema};
 use crate::json::{Fields, Wrong, count_of, string_of, title_of};
 use crate::lenient::List;
-use crate::shared::{Calls, unescaped};
+use crate::percent::unescaped;
+use crate::shared::Calls;
 
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
     let mut request = ChatRequest::default();

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
-use crate::json::{List, Object, merged, title_of};
-use crate::shared::{Losses, path, percent};
+use crate::json::{List, Object, merged};
+use crate::percent::percent;
+use crate::shared::{Losses, need_messages, path};
 
 /// The signature by which Google lets calls pass that its models did not make: models from the third generation on
 /// refuse turns whose first call has none.
@@ -23,6 +24,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut parts = Parts::default();
     let system = system(request, &mut parts);
     let contents = contents(request, &mut parts)?;
+    need_messages(request.messages.is_empty() || !contents.is_empty())?;
     let mut losses = parts.losses;
     let tools = tools(request, &mut losses);
     let mut options = request.options.of(NAME).cloned().unwrap_or_default();
@@ -223,17 +225,10 @@ fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
     let (mime, schema) = match &request.response_format {
         Some(ResponseFormat::Text) => (Some("text/plain"), None),
         Some(ResponseFormat::Json) => (Some("application/json"), None),
-        Some(ResponseFormat::JsonSchema { name, schema, description, strict }) => {
-            // A schema's title is read as its name.
-            let is_misnamed = title_of(schema).unwrap_or_default() != name;
-            losses.absent([
-                (is_misnamed, Feature::JsonSchema, "response_format.name"),
-                (description.is_some(), Feature::JsonSchema, "response_format.description"),
-                (*strict == Some(true), Feature::JsonSchema, "response_format.strict"),
-            ]);
-            (Some("application/json"), Some(schema).filter(|_| own("responseSchema").is_none()))
+        _ => {
+            let schema = losses.schema(request);
+            (schema.map(|_| "application/json"), schema.filter(|_| own("responseSchema").is_none()))
         }
-        _ => (None, None),
     };
     if own("candidateCount").and_then(Value::as_u64).is_some_and(|count| count > 1) {
         let path = format!("options.{NAME}.generationConfig.candidateCount");

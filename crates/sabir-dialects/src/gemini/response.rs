@@ -131,19 +131,17 @@ fn is_citation(part: &Part) -> bool {
 
 /// The citations that name a source. They are told with the end, behind all texts.
 fn citations<'r>(response: &'r ChatResponse, losses: &mut Losses) -> Vec<&'r Citation> {
-    let last = response.parts.iter().rposition(|part| !is_citation(part));
+    let names = |cited: &Citation| cited.url.is_some() || cited.title.is_some() || cited.quote.is_some();
+    losses.sources_last(&response.parts, names);
     let mut found = Vec::new();
     for (at, part) in response.parts.iter().enumerate() {
-        let Content::Citation(citation) = &part.content else { continue };
-        let path = format!("parts[{at}]");
-        if citation.url.is_none() && citation.title.is_none() && citation.quote.is_none() {
-            losses.lose(Feature::Citations, path, "it names no source; left out");
-            continue;
+        match &part.content {
+            Content::Citation(citation) if names(citation) => found.push(citation),
+            Content::Citation(_) => {
+                losses.lose(Feature::Citations, format!("parts[{at}]"), "it names no source; left out");
+            }
+            _ => {}
         }
-        if last.is_some_and(|last| at < last) {
-            losses.order(path, "sources are told at the end of an answer");
-        }
-        found.push(citation);
     }
     found
 }

@@ -6,6 +6,7 @@ use sabir_core::chat::{ChatRequest, Content, Event, Meta, Part};
 use sabir_core::dialect::{Decoder, Encoder, truncated};
 use sabir_core::frame::{Frame, json_array, sse};
 use sabir_core::{Error, Loss, Result, Sink};
+use serde_json::Value;
 
 use super::response::{chunk, last_chunk, who, write_chunk};
 use super::tell::Teller;
@@ -104,17 +105,18 @@ impl ChunkEncoder {
         self.content(&parts, out);
     }
 
-    fn part_end(&mut self, signature: Option<&str>, meta: &Meta, out: &mut Vec<u8>) {
+    fn part_end(&mut self, place: usize, signature: Option<&str>, meta: &Meta, out: &mut Vec<u8>) {
         // Only a thought is made of a signature alone.
         let is_thought = self.open.take().is_none_or(|(is_thought, is_closed)| is_thought || is_closed);
-        let signature = signature.filter(|_| meta.get(NAME, SIGNATURE).is_none());
-        if signature.is_none() && meta.of(NAME).is_none() {
+        let signature = meta.get(NAME, SIGNATURE).and_then(Value::as_str).or(signature);
+        let signature = self.parts.signature(signature, &format!("parts[{place}]"));
+        if signature.is_none() && meta.of(NAME).is_none_or(|own| own.keys().all(|field| field == SIGNATURE)) {
             self.open = Some((is_thought, true));
             return;
         }
         let mut parts = List::default();
         write_text(&mut parts, is_thought, "", |to| {
-            to.some(SIGNATURE, signature).meta(meta.of(NAME), &[]);
+            to.some(SIGNATURE, signature).meta(meta.of(NAME), &[SIGNATURE]);
         });
         self.content(&parts, out);
     }
@@ -150,7 +152,7 @@ impl Encoder for ChunkEncoder {
             Event::Start { id, model } => (self.id, self.model) = (id.clone(), model.clone()),
             Event::Text(text) => self.delta(false, text, out),
             Event::Reasoning(text) => self.delta(true, text, out),
-            Event::PartEnd { signature, meta } => self.part_end(signature.as_deref(), meta, out),
+            Event::PartEnd { signature, meta } => self.part_end(place, signature.as_deref(), meta, out),
             Event::ToolEnd { index, call, meta } => {
                 let part = Part { meta: meta.clone(), ..Content::ToolCall(call.clone()).into() };
                 self.calls.insert(*index, (place, part));

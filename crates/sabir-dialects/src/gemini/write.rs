@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sabir_core::Feature;
-use sabir_core::chat::{Content, Media, Part, Reasoning, Source, ToolResult, to_base64};
+use sabir_core::chat::{Content, Media, Part, Reasoning, Source, ToolResult, from_base64, to_base64};
 
 use super::part::{LINE_ENDS, MADE, PAYLOADS, mime_of, on_one_line};
 use super::{NAME, SIGNATURE};
@@ -25,7 +25,8 @@ impl Parts {
     /// A part as JSON; `None`, and a loss, for what cannot be written.
     pub(super) fn write(&mut self, part: &Part, path: &str) -> Option<Vec<u8>> {
         let own = part.meta.of(NAME);
-        let (mut out, mut written) = (Vec::new(), "");
+        let signed = own.and_then(|own| own.get(SIGNATURE)?.as_str());
+        let mut out = Vec::new();
         let mut to = Object::new(&mut out);
         match &part.content {
             Content::Text { text } => {
@@ -35,10 +36,7 @@ impl Parts {
                 self.losses.lose(Feature::Refusals, path, "sent as text");
                 to.field("text", text);
             }
-            Content::Reasoning(reasoning) => {
-                written = SIGNATURE;
-                self.reasoning(reasoning, own.and_then(|own| own.get(SIGNATURE)?.as_str()), path, &mut to)?;
-            }
+            Content::Reasoning(reasoning) => self.reasoning(reasoning, signed, path, &mut to)?,
             Content::ServerToolUse(used)
                 if PAYLOADS.contains(&used.kind.as_str()) && object_text(&used.input).is_some() =>
             {
@@ -53,16 +51,25 @@ impl Parts {
                     self.losses.part(path, content);
                     return None;
                 };
-                written = payload;
                 to.object(payload, |to| {
                     self.payload(content, path, to);
                     to.meta(own.and_then(|own| own.get(payload)?.as_object()), &[]);
                 });
             }
         }
-        to.meta(own, &[written]);
+        let is_done = matches!(part.content, Content::Reasoning(_)) || self.signature(signed, path) != signed;
+        to.meta(own, &[if is_done { SIGNATURE } else { "" }, payload_of(&part.content).unwrap_or_default()]);
         to.end();
         Some(out)
+    }
+
+    /// A signature, which Google's own format holds as bytes; `None`, and a loss, for what cannot be read as such.
+    pub(super) fn signature<'s>(&mut self, signature: Option<&'s str>, path: &str) -> Option<&'s str> {
+        let is_readable = signature.is_none_or(|signature| from_base64(signature).is_ok());
+        if !is_readable {
+            self.losses.lose(Feature::Signatures, path, "a signature must be base64 in this dialect; left out");
+        }
+        signature.filter(|_| is_readable)
     }
 
     fn reasoning(&mut self, reasoning: &Reasoning, own: Option<&str>, path: &str, to: &mut Object<'_>) -> Option<()> {
@@ -81,6 +88,7 @@ impl Parts {
         if signature.is_none() && reasoning.signature.is_some() {
             self.losses.lose(Feature::Signatures, path, "the signature is another provider's");
         }
+        let signature = self.signature(signature, path);
         to.field("text", &reasoning.text).field("thought", &true).some(SIGNATURE, signature);
         Some(())
     }
@@ -130,7 +138,10 @@ impl Parts {
                 Some(said) => {
                     let text = text.get_or_insert_default();
                     if !text.is_empty() && !said.is_empty() {
-                        self.losses.joined(path);
+                        self.losses.joined(&*path);
+                    }
+                    if !media.is_empty() {
+                        self.losses.order(path, "the text of a result stands before its media");
                     }
                     text.push_str(said);
                 }

@@ -11,9 +11,8 @@ use super::wire::{Line, write_end, write_start};
 use super::{Api, error};
 use crate::json::{Fields, List, Object};
 use crate::lines;
-use crate::places::Places;
-use crate::shared::{Complaint, Losses};
-use crate::texts::Texts;
+use crate::shared::Complaint;
+use crate::telling::Telling;
 
 /// Reads lines up to the one that is `done`.
 #[derive(Debug)]
@@ -62,23 +61,12 @@ impl Decoder for LineDecoder {
 pub(super) struct LineEncoder {
     api: Api,
     model: String,
-    places: Places,
-    /// Texts and thoughts that began: there is one of each.
-    begun: [Texts; 2],
-    open: bool,
-    losses: Losses,
+    telling: Telling,
 }
 
 impl LineEncoder {
     pub(super) fn new(api: Api) -> Self {
-        Self {
-            api,
-            model: String::new(),
-            places: Places::default(),
-            begun: Default::default(),
-            open: false,
-            losses: Losses::default(),
-        }
+        Self { api, model: String::new(), telling: Telling::default() }
     }
 
     /// Writes one line.
@@ -105,35 +93,27 @@ impl LineEncoder {
         });
     }
 
-    fn text(&mut self, at: usize, is_thought: bool, text: &str, out: &mut Vec<u8>) {
-        self.begin(at, usize::from(is_thought));
+    fn text(&mut self, is_thought: bool, text: &str, out: &mut Vec<u8>) {
+        self.telling.says(is_thought);
         self.message(out, if is_thought { "" } else { text }, |message| {
             message.some("thinking", Some(text).filter(|_| is_thought));
         });
     }
 
-    fn begin(&mut self, at: usize, which: usize) {
-        if !std::mem::replace(&mut self.open, true) {
-            self.begun[which].begin(format!("parts[{at}]"), &mut self.losses);
-        }
-    }
-
-    fn part(&mut self, at: usize, part: &Part, out: &mut Vec<u8>) {
-        self.open = false;
+    fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
         if matches!(part.content, Content::Refusal { .. }) {
-            self.begin(at, 0);
-            self.open = false;
+            self.telling.says(false);
         }
-        let path = format!("parts[{at}]");
+        let path = self.telling.path();
         if let (Content::ToolCall(call), Api::Chat) = (&part.content, self.api) {
             let mut calls = List::default();
-            write_call(self.api, part, call, path, &mut calls, &mut self.losses);
+            write_call(self.api, part, call, path, &mut calls, &mut self.telling.losses);
             self.message(out, "", |message| {
                 message.list("tool_calls", &calls);
             });
         } else {
             let mut said = Said::default();
-            said.say(path, true, part, &mut self.losses);
+            said.say(path, true, part, &mut self.telling.losses);
             self.line(None, out, |line| {
                 if self.api == Api::Generate {
                     said.write(line, "response");
@@ -155,30 +135,29 @@ impl Encoder for LineEncoder {
     }
 
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
-        let at = self.places.of(event);
+        self.telling.heed(event);
         match event {
             Event::Start { model, .. } => self.model.clone_from(model),
-            Event::Text(text) => self.text(at, false, text, out),
-            Event::Reasoning(text) => self.text(at, true, text, out),
+            Event::Text(text) => self.text(false, text, out),
+            Event::Reasoning(text) => self.text(true, text, out),
             Event::PartEnd { signature, .. } => {
                 if signature.is_some() {
-                    self.losses.signature(format!("parts[{at}]"));
+                    self.telling.losses.signature(self.telling.path());
                 }
-                self.open = false;
             }
             // A call goes whole, at its end.
             Event::ToolStart { .. } | Event::ToolArguments { .. } | Event::Usage(_) => {}
             Event::ToolEnd { call, meta, .. } => {
                 let mut part = Part::from(Content::ToolCall(call.clone()));
                 part.meta = meta.clone();
-                self.part(at, &part, out);
+                self.part(&part, out);
             }
-            Event::Part(part) => self.part(at, part, out),
+            Event::Part(part) => self.part(part, out),
             Event::Done(response) => {
                 if self.model.is_empty() {
                     self.model.clone_from(&response.model);
                 }
-                let mut losses = std::mem::take(&mut self.losses);
+                let mut losses = std::mem::take(&mut self.telling.losses);
                 self.line(Some(response), out, |line| {
                     if self.api == Api::Generate {
                         line.field("response", "");
@@ -189,9 +168,9 @@ impl Encoder for LineEncoder {
                     }
                     write_end(self.api, line, response, &mut losses);
                 });
-                self.losses = losses;
+                self.telling.losses = losses;
             }
-            _ => self.losses.lose(Feature::Streaming, "events", "an event that this dialect has not"),
+            _ => self.telling.losses.lose(Feature::Streaming, "events", "an event that this dialect has not"),
         }
     }
 
@@ -201,6 +180,6 @@ impl Encoder for LineEncoder {
     }
 
     fn losses(&mut self) -> Vec<Loss> {
-        std::mem::take(&mut self.losses.0)
+        std::mem::take(&mut self.telling.losses.0)
     }
 }

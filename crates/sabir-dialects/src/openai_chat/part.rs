@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::NAME;
 use super::thoughts::text_of;
 use crate::openai::{read_citation, read_file, read_sound, write_file};
+use crate::shared::feature_of;
 
 /// Fields that were read into a part, or have a place of their own in it.
 const PLACED: &[&str] =
@@ -94,25 +95,11 @@ pub(super) fn write(part: &Part, by_url: bool) -> Result<Value, (Feature, &'stat
         // OpenAI takes a data: URL only; routers fetch others, and who does not says so.
         Content::Document(document) => json!({"type": "file", "file": write_file(document, false)}),
         Content::Opaque { dialect, json } if dialect == NAME => return Ok(json.clone()),
-        other => return Err(no_place(other)),
+        Content::Audio(_) => return Err((Feature::MediaUrls, "sound needs its bytes here")),
+        other => return Err((feature_of(other), "it has no place here in this dialect; left out")),
     };
     add_meta(&mut json, part);
     Ok(json)
-}
-
-/// What is lost with a part that has no place in the content.
-fn no_place(content: &Content) -> (Feature, &'static str) {
-    match content {
-        Content::Audio(_) => (Feature::MediaUrls, "sound needs its bytes here"),
-        Content::Opaque { .. } => (Feature::Opaque, "a part of another dialect alone"),
-        Content::ServerToolUse(_) | Content::ServerToolResult(_) => {
-            (Feature::ServerTools, "not in this dialect's requests")
-        }
-        Content::Citation(_) => (Feature::Citations, "citations are not sent back"),
-        Content::Refusal { .. } => (Feature::Refusals, "only the model refuses"),
-        Content::Reasoning(_) => (Feature::Reasoning, "only the model's own messages hold reasoning"),
-        _ => (Feature::Tools, "a call or result has no place here"),
-    }
 }
 
 /// The fields that a client put beside the known ones.

@@ -14,11 +14,14 @@ use super::{NAME, part};
 use crate::json::{List, Object, known, write_json};
 use crate::openai::{plain, put, write_choice, write_format};
 use crate::openai_answer::{options, write_settings};
-use crate::shared::{Losses, no_arguments, path, plain_text, write_function};
+use crate::shared::{Losses, need_messages, no_arguments, path, plain_text, write_function};
+use crate::telling::Latest;
+use crate::texts::Texts;
 
 type Fields = Map<String, Value>;
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    need_messages(!request.messages.is_empty())?;
     let uri = endpoint.url("/chat/completions")?;
     let calls = request.tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
     // Some models take no functions here unless they are told not to think.
@@ -141,7 +144,7 @@ impl Writer<'_> {
         flush(moved, list);
         said.fields.extend(own.cloned().unwrap_or_default());
         let has_content = role != "assistant" || !said.content.is_empty();
-        let is_silent = said.calls.is_empty() && said.refusal.is_empty() && said.fields.is_empty();
+        let is_silent = said.calls.is_empty() && said.refusal.text.is_empty() && said.fields.is_empty();
         let mut to = Object::with(list.item(), Some(&said.fields));
         to.field("role", role);
         match only {
@@ -150,7 +153,7 @@ impl Writer<'_> {
             None => to.raw("content", "null"),
         };
         to.some("name", message.name.as_ref());
-        to.some("refusal", Some(said.refusal).filter(|refusal| !refusal.is_empty()));
+        to.some("refusal", Some(said.refusal.text).filter(|refusal| !refusal.is_empty()));
         to.some("tool_calls", filled(&said.calls)).some("reasoning_details", filled(&said.details));
         to.end();
     }
@@ -159,12 +162,15 @@ impl Writer<'_> {
     fn say(&mut self, at: (usize, usize), part: &Part, is_model: bool, said: &mut Said) {
         let fields = part.meta.get(NAME, "message").and_then(Value::as_object).into_iter().flatten();
         said.fields.extend(fields.map(|(field, value)| (field.clone(), value.clone())));
+        if is_model {
+            said.latest.say(|| path(at.0, at.1), &part.content, &mut self.losses);
+        }
         match &part.content {
             Content::ToolCall(_) => {
                 let is_custom = part.meta.get(NAME, "type").is_some_and(|kind| kind == "custom");
                 said.calls.push(self.marked(part::call(part, is_custom), part, at));
             }
-            Content::Refusal { text } if is_model => said.refusal.push_str(text),
+            Content::Refusal { text } if is_model => said.refusal.add(path(at.0, at.1), "", text, &mut self.losses),
             Content::Reasoning(thought) if is_model => self.echo(at, part, thought, said),
             Content::Audio(_) if is_model && part.meta.get(NAME, "id").is_some() => {
                 said.fields.insert("audio".into(), json!({ "id": part.meta.get(NAME, "id") }));
@@ -189,7 +195,10 @@ impl Writer<'_> {
             part::write(part, self.quirk("document_part", "document_url"))
         };
         match written {
-            Ok(json) => Some(self.marked(json, part, at)),
+            Ok(json) => {
+                self.losses.untold_type(&path(at.0, at.1), &part.content);
+                Some(self.marked(json, part, at))
+            }
             Err((feature, note)) => {
                 self.lose(feature, path(at.0, at.1), note);
                 None
@@ -221,7 +230,7 @@ impl Writer<'_> {
                 Some(Value::String(all)) => all.push_str(text),
                 _ => put(&mut said.fields, field, Some(text)),
             },
-            _ if text.is_empty() => {}
+            _ if text.is_empty() && (thought.signature.is_some() || thought.encrypted.is_some()) => {}
             _ => {
                 self.lose(Feature::Reasoning, path(at.0, at.1), "earlier reasoning is not sent back to this provider");
             }
@@ -331,7 +340,8 @@ impl Writer<'_> {
 #[derive(Default)]
 struct Said {
     content: Vec<Value>,
-    refusal: String,
+    refusal: Texts,
+    latest: Latest,
     calls: Vec<Value>,
     details: Vec<Value>,
     /// Other fields of the message.

@@ -1,6 +1,5 @@
 //! Answers as a server writes them: whole.
 
-use sabir_core::Feature;
 use sabir_core::chat::{ChatRequest, ChatResponse, Content, FinishReason, Meta, Part, Source, Usage, to_base64};
 use sabir_core::dialect::Responded;
 use serde_json::{Map, Value, json};
@@ -9,7 +8,8 @@ use super::thoughts::details_of;
 use super::{NAME, part};
 use crate::openai::{custom_tools, write_citation, write_usage};
 use crate::openai_answer::Names;
-use crate::shared::{Losses, feature_of};
+use crate::shared::feature_of;
+use crate::telling::Telling;
 
 /// What our answers call themselves.
 pub(super) const NAMES: Names =
@@ -19,7 +19,8 @@ pub(super) fn respond(response: &ChatResponse, request: &ChatRequest) -> Respond
     let mut told = Told::new(request);
     let mut message = Map::from_iter([("role".into(), "assistant".into()), ("content".into(), Value::Null)]);
     message.insert("refusal".into(), Value::Null);
-    for part in &response.parts {
+    for (at, part) in response.parts.iter().enumerate() {
+        told.telling.at = at;
         for (field, value) in told.fields_of(part) {
             match (message.get_mut(field), value) {
                 (Some(Value::String(all)), Value::String(more)) => all.push_str(&more),
@@ -32,10 +33,13 @@ pub(super) fn respond(response: &ChatResponse, request: &ChatRequest) -> Respond
     if message["content"].is_null() && !is_silent {
         message["content"] = "".into();
     }
+    if let Some(extra) = extra_of(response) {
+        message.insert("extra_content".into(), extra.clone());
+    }
     let logprobs = response.meta.get(NAME, "logprobs");
     let choice = json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish_of(response)});
-    let usage = usage_of(&response.usage, &mut told.losses);
-    NAMES.respond(response, &choice, usage, told.losses)
+    let usage = told.end(response, &response.usage);
+    NAMES.respond(response, &choice, usage, told.telling.losses)
 }
 
 /// The reason in OpenAI's words; one that it has no word for passes as its provider said it.
@@ -46,10 +50,9 @@ pub(super) fn finish_of(response: &ChatResponse) -> &str {
     }
 }
 
-/// The counters, as far as they are known.
-pub(super) fn usage_of(usage: &Usage, losses: &mut Losses) -> Option<Value> {
-    let kept = ["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens"];
-    write_usage(usage, ["prompt", "completion"], &kept, losses)
+/// What the provider put beside the message as a whole; it is kept with the last part.
+pub(super) fn extra_of(response: &ChatResponse) -> Option<&Value> {
+    response.parts.last()?.meta.get(NAME, "message")?.get("extra_content")
 }
 
 /// What of an answer was told to a client.
@@ -57,14 +60,12 @@ pub(super) fn usage_of(usage: &Usage, losses: &mut Losses) -> Option<Value> {
 pub(super) struct Told {
     /// The custom tools that were offered.
     custom: Vec<String>,
-    pub(super) parts: usize,
-    rank: u8,
-    pub(super) losses: Losses,
+    pub(super) telling: Telling,
 }
 
 impl Told {
     pub(super) fn new(request: &ChatRequest) -> Self {
-        Self { custom: custom_tools(&request.tools, NAME), parts: 0, rank: 0, losses: Losses::default() }
+        Self { custom: custom_tools(&request.tools, NAME), telling: Telling::default() }
     }
 
     /// Whether a call is one of a custom tool: by the tool that was offered, or by what the provider said of it.
@@ -72,37 +73,37 @@ impl Told {
         self.custom.iter().any(|custom| custom == name) || meta.get(NAME, "type").is_some_and(|kind| kind == "custom")
     }
 
-    /// Notes the loss where a part stands after one that a reader takes to come later, once a part: a message has a
-    /// field for thoughts (rank 0), text (1) and calls (2), and no order between them.
-    pub(super) fn rank(&mut self, rank: u8) {
-        if rank < self.rank {
-            let path = format!("parts[{}]", self.parts);
-            if self.losses.0.last().is_none_or(|last| last.path != path) {
-                self.losses.lose(Feature::Order, path, "thoughts come first here, then text, then calls");
-            }
-        }
-        self.rank = self.rank.max(rank);
+    /// What is told at the end: the counters, as far as they are known.
+    pub(super) fn end(&mut self, response: &ChatResponse, usage: &Usage) -> Option<Value> {
+        let losses = &mut self.telling.losses;
+        losses.stop_sequence(&response.finish);
+        losses.sources_last(&response.parts, |citation| write_citation(citation, true).is_some());
+        let kept = ["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens"];
+        write_usage(usage, ["prompt", "completion"], &kept, losses)
     }
 
     /// The fields of a message or delta that a part is told in. Lists are appended to, strings too.
     pub(super) fn fields_of(&mut self, part: &Part) -> Vec<(&'static str, Value)> {
         let said = match &part.content {
             Content::Text { text } => {
-                self.rank(1);
+                self.telling.says(false);
                 Ok(vec![("content", text.as_str().into())])
             }
             Content::ToolCall(call) => {
-                self.rank(2);
+                self.telling.rank(2);
                 let call = part::call(part, self.is_custom(&call.name, &part.meta));
                 Ok(vec![("tool_calls", vec![call].into())])
             }
             Content::Reasoning(thought) => {
-                self.rank(0);
-                let text =
-                    Some(("reasoning_content", thought.text.as_str().into())).filter(|_| !thought.text.is_empty());
+                let text = Some(thought.text.as_str()).filter(|text| !text.is_empty());
+                self.telling.rank(0);
+                let text = text.inspect(|_| self.telling.says(true)).map(|text| ("reasoning_content", text.into()));
                 Ok(text.into_iter().chain(without_text(details_of(part, thought))).collect())
             }
-            Content::Refusal { text } => Ok(vec![("refusal", text.as_str().into())]),
+            Content::Refusal { text } => {
+                self.telling.refuses();
+                Ok(vec![("refusal", text.as_str().into())])
+            }
             Content::Citation(citation) => write_citation(citation, true)
                 .map(|annotation| vec![("annotations", vec![annotation].into())])
                 .ok_or("a citation needs an address here"),
@@ -119,23 +120,25 @@ impl Told {
                 }
                 _ => Err("only sound that is here can be answered here"),
             },
-            Content::Opaque { dialect, json } if dialect == NAME => match json["type"].as_str() {
-                Some("file" | "file_citation") => Ok(vec![("annotations", vec![json.clone()].into())]),
-                _ => Err("a part of this content cannot be answered as text"),
-            },
-            Content::Opaque { .. } => Err("a part of another dialect alone"),
+            Content::Opaque { dialect, json } if dialect == NAME && is_annotation(json) => {
+                Ok(vec![("annotations", vec![json.clone()].into())])
+            }
+            Content::Opaque { .. } => Err("a part that cannot be answered as text"),
             Content::ServerToolUse(_) | Content::ServerToolResult(_) => {
                 Err("the provider's own tools are not told here")
             }
             _ => Err("not in this dialect's answers"),
         };
-        let fields = said.unwrap_or_else(|note| {
-            self.losses.lose(feature_of(&part.content), format!("parts[{}]", self.parts), note);
+        said.unwrap_or_else(|note| {
+            self.telling.losses.lose(feature_of(&part.content), self.telling.path(), note);
             Vec::new()
-        });
-        self.parts += 1;
-        fields
+        })
     }
+}
+
+/// Whether a part of this dialect's alone is said of a text.
+fn is_annotation(json: &Value) -> bool {
+    matches!(json["type"].as_str(), Some("file" | "file_citation"))
 }
 
 /// Details of reasoning, without their text: that went out in its own field, and would be read twice.

@@ -6,7 +6,7 @@ use sabir_core::{Error, Feature, Loss};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::response::{NAMES, Told, finish_of, usage_of, without_text};
+use super::response::{NAMES, Told, extra_of, finish_of, without_text};
 use super::{NAME, part};
 use crate::json::{Object, write_json};
 use crate::openai_answer::{Chunks, write_error};
@@ -62,14 +62,15 @@ impl Encoder for ChunkEncoder {
             // The first chunk says who speaks.
             self.delta(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
         }
+        self.told.telling.heed(event);
         match event {
             Event::Start { .. } | Event::Usage(_) => {}
             Event::Text(text) => {
-                self.told.rank(1);
+                self.told.telling.says(false);
                 self.field("content", text, out);
             }
             Event::Reasoning(text) => {
-                self.told.rank(0);
+                self.told.telling.says(true);
                 self.field("reasoning_content", text, out);
             }
             Event::PartEnd { signature, meta } => {
@@ -81,10 +82,9 @@ impl Encoder for ChunkEncoder {
                 if let Some((field, details)) = without_text(details) {
                     self.field(field, &details, out);
                 }
-                self.told.parts += 1;
             }
             Event::ToolStart { index, id, name } => {
-                self.told.rank(2);
+                self.told.telling.rank(2);
                 self.calls = self.calls.max(index + 1);
                 let is_custom = self.told.is_custom(name, &Meta::default());
                 if is_custom {
@@ -102,7 +102,6 @@ impl Encoder for ChunkEncoder {
                 if let Some(extra) = meta.get(NAME, "extra_content") {
                     self.call(*index, out, |call| _ = call.field("extra_content", extra));
                 }
-                self.told.parts += 1;
             }
             Event::Part(part) => {
                 for (field, value) in self.told.fields_of(part) {
@@ -116,14 +115,17 @@ impl Encoder for ChunkEncoder {
                 }
             }
             Event::Done(response) => {
+                if let Some(extra) = extra_of(response) {
+                    self.field("extra_content", extra, out);
+                }
                 self.chunks.choice(out, |choice| {
                     choice.field("index", &0).raw("delta", "{}");
                     choice.some("logprobs", response.meta.get(NAME, "logprobs"));
                     choice.field("finish_reason", finish_of(response));
                 });
-                self.chunks.end(usage_of(self.chunks.used(response), &mut self.told.losses), out);
+                self.chunks.end(self.told.end(response, self.chunks.used(response)), out);
             }
-            _ => self.told.losses.lose(Feature::Streaming, "events", "an event that has no chunk"),
+            _ => self.told.telling.losses.lose(Feature::Streaming, "events", "an event that has no chunk"),
         }
     }
 
@@ -132,6 +134,6 @@ impl Encoder for ChunkEncoder {
     }
 
     fn losses(&mut self) -> Vec<Loss> {
-        std::mem::take(&mut self.told.losses.0)
+        std::mem::take(&mut self.told.telling.losses.0)
     }
 }

@@ -48,12 +48,12 @@ impl Thoughts {
             return;
         }
         if let [only] = self.details.as_mut_slice()
-            && only["type"] == "reasoning.text"
-            && only.get("text").is_none()
+            && let Some(field) = ["text", "summary"].into_iter().find(|it| only["type"] == format!("reasoning.{it}"))
+            && only.get(field).is_none()
             && let Some(Content::Reasoning(thought)) = sink.response().parts.last().filter(|_| open).map(|p| &p.content)
         {
             // The thought came in the plain field, its signature here: they go back together.
-            only["text"] = thought.text.as_str().into();
+            only[field] = thought.text.as_str().into();
         }
         let signature = self.signature.take();
         let details = std::mem::take(&mut self.details);

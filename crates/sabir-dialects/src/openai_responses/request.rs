@@ -1,7 +1,7 @@
 //! Requests as a client writes them.
 
 use sabir_core::chat::{
-    ChatRequest, Content, Document, Effort, FunctionTool, Media, Message, Part, Role, Source, Tool, ToolResult,
+    ChatRequest, Content, Effort, FunctionTool, Media, Message, Part, Role, Source, Tool, ToolResult,
 };
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
@@ -11,7 +11,7 @@ use super::NAME;
 use super::item::{Items, extend, item_of, kept};
 use crate::json::{List, Object, merged, write_json};
 use crate::openai::{plain, put, write_choice, write_file, write_format};
-use crate::shared::{Losses, path};
+use crate::shared::{Losses, need_messages, path};
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     let uri = endpoint.url("/responses")?;
@@ -22,6 +22,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
         write_message(at + first, message, &mut items);
     }
     let Items { out: input, mut losses, .. } = items;
+    need_messages(instructions.is_some() || !input.is_empty() || goes_on(request))?;
     let tools = tools(request, &mut losses);
     let mut settings = settings(request, &mut losses);
     let mut given = request.options.of(NAME).cloned().unwrap_or_default();
@@ -192,13 +193,7 @@ fn piece(part: &Part, path: &str, items: &mut Items) -> Option<Value> {
         Content::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
         content => json!({"type": "input_text", "text": items.losses.words(path.to_owned(), content)?}),
     };
-    let media = match &part.content {
-        Content::Image(media) | Content::Document(Document { media, .. }) => Some(media),
-        _ => None,
-    };
-    if media.is_some_and(|media| media.mime.is_some() && !matches!(media.source, Source::Bytes(_))) {
-        items.losses.lose(Feature::MediaUrls, format!("{path}.mime"), "the server looks for itself what is there");
-    }
+    items.losses.untold_type(path, &part.content);
     if let Some(mark) = &part.cache {
         json["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
         if mark.ttl.is_some() {

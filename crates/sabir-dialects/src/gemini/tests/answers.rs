@@ -297,6 +297,16 @@ fn sources_without_a_name_or_a_place_are_said_to_be_lost() {
 }
 
 #[test]
+fn a_signature_that_is_no_base64_is_said_to_be_lost() {
+    let foreign = Reasoning { text: "Hm".into(), signature: Some("§".into()), encrypted: None };
+    let own = Part::text("Hi").with_meta(NAME, "thoughtSignature", "<redacted>".into());
+    let (whole, streamed, lost) = told(vec![Content::Reasoning(foreign).into(), own], Usage::default());
+    assert_eq!(lost, ["parts[0]", "parts[1]"]);
+    assert_eq!(whole.parts, [Part::reasoning("Hm"), Part::text("Hi")]);
+    assert_eq!(streamed.parts, whole.parts);
+}
+
+#[test]
 fn a_stated_total_is_told_without_its_parts() {
     let mut usage = Usage::default();
     (usage.cache_read, usage.reasoning) = (Some(9), Some(61));

@@ -261,7 +261,18 @@ fn results_and_names_that_change_are_said() {
     let request = request.response_format(format("Town"));
     assert_eq!(lost(&request), ["messages[1].parts[0].parts[1]", "response_format.strict"]);
     let request = ChatRequest::new("gemini-x").user("Hi").response_format(format("City"));
-    assert_eq!(lost(&request), ["response_format.name", "response_format.strict"]);
+    assert_eq!(lost(&request), ["response_format.strict", "response_format.name"]);
+    let request = ChatRequest::new("gemini-x").user("Hi").response_format(format(""));
+    assert_eq!(lost(&request), ["response_format.strict"], "the title is a name where there is none");
+}
+
+#[test]
+fn a_signature_that_is_no_base64_is_not_sent() {
+    let signed = Part::tool_call("1", "f", "{}").with_meta(NAME, "thoughtSignature", "<redacted>".into());
+    let request = ChatRequest::new("gemini-x").user("Hi").message(Message::new(Role::Assistant, [signed]));
+    let encoded = Gemini.encode(&request, &endpoint()).expect("expressible");
+    assert_eq!(encoded.losses.into_iter().map(|loss| loss.path).collect::<Vec<_>>(), ["messages[1].parts[0]"]);
+    assert!(!encoded.body.windows(8).any(|bytes| bytes == b"redacted"), "{:?}", encoded.body);
 }
 
 #[test]

@@ -118,7 +118,8 @@ fn quirks_change_the_words() {
         assert_eq!(encode(&request, &[("reasoning_request", quirk)]).0[field], value);
     }
     assert_eq!(
-        encode(&ChatRequest::new("m").effort(Effort::None), &[("reasoning_request", "thinking")]).0["thinking"]["type"],
+        encode(&ChatRequest::new("m").user("x").effort(Effort::None), &[("reasoning_request", "thinking")]).0["thinking"]
+            ["type"],
         "disabled"
     );
     assert!(encode(&request, &[("reasoning_request", "none")]).1.contains(&Feature::ReasoningEffort));

@@ -222,3 +222,18 @@ fn errors_are_refused_in_openai_s_shape() {
     let error = stream(std::str::from_utf8(&out).expect("text")).expect_err("an error");
     assert_eq!(error.message(), "cut");
 }
+
+#[test]
+fn what_a_message_has_one_field_for_is_said_to_be_joined() {
+    let refusal = |text: &str| Part::from(Content::Refusal { text: text.into() });
+    let parts = vec![Part::text("a"), Part::reasoning("b"), Part::text("c"), refusal("d"), refusal("e")];
+    let mut response = ChatResponse::default();
+    response.parts = parts;
+    let losses = OpenAiChat.respond(&response, &ChatRequest::new("m")).losses;
+    let of = |feature: &str| {
+        let all = losses.iter().filter(|loss| loss.feature.as_str() == feature);
+        all.map(|loss| loss.path.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("separate_texts"), ["parts[0]", "parts[2]", "parts[3]", "parts[4]"]);
+    assert_eq!(of("order"), ["parts[1]"]);
+}
