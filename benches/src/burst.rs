@@ -103,7 +103,7 @@ impl Burst {
             }
             events.push(Event::PartEnd { signature: None, meta });
         }
-        events.push(Event::Usage(answer.usage.clone()));
+        events.push(Event::Usage(answer.usage.clone().into()));
         events.push(Event::Done(Box::new(answer)));
         events
     }

@@ -66,11 +66,11 @@ pub enum Reply {
     /// An answer that streams.
     Stream(EventStream),
     /// Vectors.
-    Embed(EmbedResponse),
+    Embed(Box<EmbedResponse>),
     /// An order of documents.
-    Rerank(RerankResponse),
+    Rerank(Box<RerankResponse>),
     /// How many tokens a conversation is.
-    Count(CountResponse),
+    Count(Box<CountResponse>),
 }
 
 impl Reply {
@@ -108,7 +108,7 @@ impl Reply {
     /// `Provider` where the service gave something else: a fault of the service.
     pub fn embed(self) -> Result<EmbedResponse> {
         match self {
-            Self::Embed(response) => Ok(response),
+            Self::Embed(response) => Ok(*response),
             _ => Err(Error::new(
                 ErrorKind::Provider,
                 "a service answered a call for vectors with something else; this is a fault of the service",
@@ -122,7 +122,7 @@ impl Reply {
     /// `Provider` where the service gave something else: a fault of the service.
     pub fn rerank(self) -> Result<RerankResponse> {
         match self {
-            Self::Rerank(response) => Ok(response),
+            Self::Rerank(response) => Ok(*response),
             _ => Err(Error::new(
                 ErrorKind::Provider,
                 "a service answered a call for an order of documents with something else; this is a fault of the service",
@@ -136,7 +136,7 @@ impl Reply {
     /// `Provider` where the service gave something else: a fault of the service.
     pub fn count(self) -> Result<CountResponse> {
         match self {
-            Self::Count(response) => Ok(response),
+            Self::Count(response) => Ok(*response),
             _ => Err(Error::new(
                 ErrorKind::Provider,
                 "a service answered a call for a count with something else; this is a fault of the service",

@@ -155,14 +155,14 @@ impl Sink {
     /// A part that came whole.
     pub fn part(&mut self, part: Part) {
         self.part_end(None, Meta::default());
-        self.queue(|| Event::Part(part.clone()));
+        self.queue(|| Event::Part(Box::new(part.clone())));
         self.fold.part(part);
     }
 
     /// What was used so far, by the dialect's latest word.
     pub fn usage(&mut self, usage: Usage) {
         if self.fold.response().usage != usage {
-            self.queue(|| Event::Usage(usage.clone()));
+            self.queue(|| Event::Usage(Box::new(usage.clone())));
             self.fold.response_mut().usage = usage;
         }
     }

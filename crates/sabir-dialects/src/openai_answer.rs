@@ -372,7 +372,7 @@ impl Chunks {
     /// Heeds who speaks and what was used. Returns whether the answer begins.
     pub(crate) fn heed(&mut self, event: &Event, names: &Names) -> bool {
         if let Event::Usage(usage) = event {
-            self.usage = usage.clone();
+            self.usage.clone_from(usage);
         }
         let (id, model) = match event {
             Event::Start { id, model } => (id.as_str(), model.as_str()),

@@ -62,11 +62,11 @@ mod tests {
             (end(None), 1),
             (end(Some("t")), 2),
             (start(0), 3),
-            (Event::Part(Content::Reasoning(Reasoning::default()).into()), 4),
+            (Event::Part(Box::new(Content::Reasoning(Reasoning::default()).into())), 4),
             (start(1), 5),
             (Event::ToolEnd { index: 0, call: call.clone(), meta: Meta::default() }, 3),
             (Event::ToolEnd { index: 1, call, meta: Meta::default() }, 5),
-            (Event::Part(Part::tool_call("2", "g", "{}")), 6),
+            (Event::Part(Box::new(Part::tool_call("2", "g", "{}"))), 6),
             (Event::Text("d".into()), 7),
         ];
         let (mut places, mut fold) = (Places::default(), Fold::default());

@@ -170,8 +170,7 @@ struct Breaking {
 impl Service for Breaking {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let breaker = &self.breaker;
-        let place = Place::of(call, request);
-        let circuit = breaker.circuits.get_or(&place, Circuit::default);
+        let (place, circuit) = breaker.circuits.of(call, request, Circuit::default);
         let (pass, change) = circuit.admit(&breaker.rules, breaker.clock.now());
         breaker.tell(&place, change);
         let pass = pass.map_err(|refusal| refusal.error(&place))?;

@@ -55,8 +55,8 @@ mod rule;
 mod tests;
 mod wait;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
@@ -170,19 +170,22 @@ impl Limits {
         self
     }
 
-    fn lane(&self, place: &Place) -> Arc<Lane> {
-        self.lanes.get_or(place, || {
-            let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(place)?)));
+    fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
+        let make = || {
+            let place = Place::of(call, request);
+            let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(&place)?)));
             let gates = concern.map(|(at, rule, group)| self.gates.get_or(at, rule, group, &self.prefix));
-            let learned = self.learn.then(|| Arc::new(Gate::learned(place)));
-            Lane::new(place.clone(), gates.chain(learned).collect())
-        })
+            let learned = self.learn.then(|| Arc::new(Gate::learned(&place)));
+            let gates = gates.chain(learned).collect();
+            Lane::new(place, gates)
+        };
+        self.lanes.of(call, request, make).1
     }
 }
 
 impl Layer for Limits {
     fn apply(&self, inner: Shared) -> Shared {
-        Shared::new(Limited { limits: Arc::new(self.clone()), inner, last: Mutex::default() })
+        Shared::new(Limited { limits: Arc::new(self.clone()), inner })
     }
 }
 
@@ -190,23 +193,11 @@ impl Layer for Limits {
 struct Limited {
     limits: Arc<Limits>,
     inner: Shared,
-    /// The lane of the last call: most clients ask the same place again and again.
-    last: Mutex<Option<Arc<Lane>>>,
-}
-
-impl Limited {
-    fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = last.as_ref().filter(|lane| lane.is_of(call, request)) {
-            return lane.clone();
-        }
-        last.insert(self.limits.lane(&Place::of(call, request))).clone()
-    }
 }
 
 impl Service for Limited {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        let lane = self.lane(call, request);
+        let lane = self.limits.lane(call, request);
         let need = Need::of(request, &self.limits.count, self.limits.reserve);
         let mut permit = Permit::new(self.limits.clone(), lane, need);
         wait::admit(&mut permit).await?;

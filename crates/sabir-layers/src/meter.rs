@@ -10,7 +10,7 @@ use sabir_core::chat::{Event, EventStream, Usage};
 use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
 
 use crate::RuntimeClock;
-use crate::metrics::{Came, Counting, Labels, Metrics};
+use crate::metrics::{Came, Counting, Metrics};
 
 /// Counts every call into [`Metrics`]. It stands above all other layers, so that it sees what the caller sees: what a
 /// retry, a fallback or a cache made of it is told by the answer.
@@ -58,13 +58,8 @@ struct Metered {
 
 impl Service for Metered {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        let labels = Labels {
-            operation: operation(request),
-            provider: call.provider.clone(),
-            model: request.model().to_owned(),
-        };
         let clock = &self.meter.clock;
-        let counting = self.meter.metrics.begun(labels).start();
+        let counting = self.meter.metrics.begun(operation(request), &call.provider, request.model());
         let mut timed = Timed { counting, clock: clock.clone(), begun: clock.now(), first: None, over: false };
         match self.inner.call(call, request).await {
             Ok(Reply::Stream(inner)) => {

@@ -9,7 +9,7 @@ use crate::allowance::{Allowance, Purse};
 use crate::attempts::{note, tell};
 use crate::preceded::with_event;
 use crate::random::Random;
-use crate::{Backoff, PerPlace, Place, RuntimeClock};
+use crate::{Backoff, PerPlace, RuntimeClock};
 
 /// Tries a call again where that can help: where [`Error::is_retryable`] says so (a time limit, a full or broken
 /// provider, a limit that passes; never a quota that is used up or a request that is wrong), after a [`Backoff`] or
@@ -165,8 +165,7 @@ struct Retrying {
 impl Service for Retrying {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let retry = &self.retry;
-        let provider = Place { provider: call.provider.clone(), ..Place::default() };
-        let purse = retry.purses.get_or(&provider, || retry.allowance.purse());
+        let purse = retry.purses.of_provider(call, || retry.allowance.purse());
         purse.earn(retry.allowance);
         let (mut again, mut retries, mut failed) = (None, 0, Vec::new());
         loop {

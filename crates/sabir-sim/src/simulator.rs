@@ -147,9 +147,9 @@ impl Simulator {
     pub(crate) async fn perform(turn: &Turn, request: &Request) -> Result<Reply> {
         match request {
             Request::Chat(chat) => play(turn, chat).await,
-            Request::Embed(embed) => Ok(Reply::Embed(vectors::embed(embed))),
-            Request::Rerank(rerank) => Ok(Reply::Rerank(vectors::rerank(rerank))),
-            Request::Count(count) => model::count_tokens(&count.chat).map(Reply::Count),
+            Request::Embed(embed) => Ok(Reply::Embed(Box::new(vectors::embed(embed)))),
+            Request::Rerank(rerank) => Ok(Reply::Rerank(Box::new(vectors::rerank(rerank)))),
+            Request::Count(count) => model::count_tokens(&count.chat).map(|count| Reply::Count(Box::new(count))),
             _ => Err(Error::new(ErrorKind::Unsupported, "the simulator does not know this kind of request")),
         }
     }

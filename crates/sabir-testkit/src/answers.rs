@@ -130,11 +130,11 @@ pub fn events_of(response: &ChatResponse) -> Vec<Event> {
                 events.push(Event::ToolEnd { index, call: call.clone(), meta });
                 index += 1;
             }
-            _ => events.push(Event::Part(part.clone())),
+            _ => events.push(Event::Part(part.clone().into())),
         }
     }
     if response.usage != Usage::default() {
-        events.push(Event::Usage(response.usage.clone()));
+        events.push(Event::Usage(response.usage.clone().into()));
     }
     events.push(Event::Done(Box::new(response.clone())));
     events

@@ -32,7 +32,6 @@ pub enum Outcome {
 
 /// What happens next in a stream.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a test's script is short; a box would be one more thing to write")]
 pub enum Step {
     /// An item comes.
     Item(Result<Event>),

@@ -57,9 +57,9 @@ pub enum Event {
         meta: Meta,
     },
     /// A part that came whole.
-    Part(Part),
+    Part(Box<Part>),
     /// What was used so far; each replaces the one before.
-    Usage(Usage),
+    Usage(Box<Usage>),
     /// What was told so far is void: the attempt broke off, and another one begins anew. Only a caller that asked for
     /// it is told so.
     Restart(Box<Attempt>),

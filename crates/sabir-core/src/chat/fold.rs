@@ -50,8 +50,8 @@ impl Fold {
                     part.meta = meta.clone();
                 }
             }
-            Event::Part(part) => self.part(part.clone()),
-            Event::Usage(usage) => self.response.usage = usage.clone(),
+            Event::Part(part) => self.part((**part).clone()),
+            Event::Usage(usage) => self.response.usage.clone_from(usage),
             Event::Restart(_) => *self = Self::default(),
             Event::Done(response) => self.response = (**response).clone(),
         }

@@ -154,13 +154,13 @@ impl Origin {
                 .await
                 .map_err(|e| enrich(e, &endpoint.provider, Some(&chat.model), endpoint.key.as_ref())),
             (Request::Embed(embed), (_, Some(format), ..)) => {
-                ask(format, endpoint, transport, call, embed, self.limits).await.map(Reply::Embed)
+                ask(format, endpoint, transport, call, embed, self.limits).await.map(|it| Reply::Embed(Box::new(it)))
             }
             (Request::Rerank(rerank), (.., Some(format), _)) => {
-                ask(format, endpoint, transport, call, rerank, self.limits).await.map(Reply::Rerank)
+                ask(format, endpoint, transport, call, rerank, self.limits).await.map(|it| Reply::Rerank(Box::new(it)))
             }
             (Request::Count(count), (.., Some(format))) => {
-                ask(format, endpoint, transport, call, count, self.limits).await.map(Reply::Count)
+                ask(format, endpoint, transport, call, count, self.limits).await.map(|it| Reply::Count(Box::new(it)))
             }
             _ => {
                 let what = match request {

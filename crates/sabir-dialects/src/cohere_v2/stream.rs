@@ -361,7 +361,7 @@ impl Encoder for EventEncoder {
                 }
                 self.part(at, part, out);
             }
-            Event::Usage(usage) => self.usage = usage.clone(),
+            Event::Usage(usage) => self.usage.clone_from(usage),
             Event::Done(response) => {
                 if !response.usage.is_unknown() {
                     self.usage = response.usage.clone();

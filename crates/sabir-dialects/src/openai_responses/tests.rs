@@ -366,7 +366,7 @@ fn events_come_in_openais_order_and_are_counted() {
         part_end(Meta::default()),
         Event::Text("A".into()),
         part_end(meta("form", json!({"continues": true}))),
-        Event::Part(Content::Citation(cited).into()),
+        Event::Part(Box::new(Content::Citation(cited).into())),
         Event::Text("B".into()),
         part_end(meta("item", json!({"phase": "final_answer"}))),
         Event::ToolStart { index: 0, id: "c".into(), name: "f".into() },

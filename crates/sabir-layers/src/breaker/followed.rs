@@ -12,13 +12,13 @@ use crate::{End, Place, Watch};
 pub(super) struct Followed {
     breaker: Arc<Breaker>,
     circuit: Arc<Circuit>,
-    place: Place,
+    place: Arc<Place>,
     pass: Pass,
     over: bool,
 }
 
 impl Followed {
-    pub(super) fn new(breaker: Arc<Breaker>, circuit: Arc<Circuit>, place: Place, pass: Pass) -> Self {
+    pub(super) fn new(breaker: Arc<Breaker>, circuit: Arc<Circuit>, place: Arc<Place>, pass: Pass) -> Self {
         Self { breaker, circuit, place, pass, over: false }
     }
 

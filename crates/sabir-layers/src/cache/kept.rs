@@ -35,12 +35,12 @@ impl Kept {
             Reply::Embed(response) => {
                 let mut response = response.clone();
                 response.cost = FREE;
-                Some(Self::Embed(Arc::new(response)))
+                Some(Self::Embed(Arc::new(*response)))
             }
             Reply::Rerank(response) => {
                 let mut response = response.clone();
                 response.cost = FREE;
-                Some(Self::Rerank(Arc::new(response)))
+                Some(Self::Rerank(Arc::new(*response)))
             }
             _ => None,
         }
@@ -57,8 +57,8 @@ impl Kept {
                     _ => Reply::Whole(Box::new(response)),
                 }
             }
-            Self::Embed(response) => Reply::Embed(EmbedResponse::clone(response)),
-            Self::Rerank(response) => Reply::Rerank(RerankResponse::clone(response)),
+            Self::Embed(response) => Reply::Embed(Box::new(EmbedResponse::clone(response))),
+            Self::Rerank(response) => Reply::Rerank(Box::new(RerankResponse::clone(response))),
         }
     }
 

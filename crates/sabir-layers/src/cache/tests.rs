@@ -263,7 +263,7 @@ impl Service for Others {
         let id = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst).to_string();
         let (mut embed, mut rerank) = (EmbedResponse::default(), RerankResponse::default());
         (embed.id, rerank.id) = (id.clone(), id);
-        Ok(if matches!(request, Request::Embed(_)) { Reply::Embed(embed) } else { Reply::Rerank(rerank) })
+        Ok(if matches!(request, Request::Embed(_)) { Reply::Embed(embed.into()) } else { Reply::Rerank(rerank.into()) })
     }
 }
 

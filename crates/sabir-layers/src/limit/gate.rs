@@ -3,7 +3,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use sabir_core::{Call, Request};
 use sabir_store::{Cell, Key, Rate, Rule, Store};
 
 use super::estimate::Need;
@@ -158,12 +157,6 @@ impl Lane {
         });
         let calls = gates.iter().filter(|gate| matches!(gate.kind, Kind::Calls { .. })).count();
         Self { place, gates, calls }
-    }
-
-    /// Whether this call of this request goes here.
-    pub(super) fn is_of(&self, call: &Call, request: &Request) -> bool {
-        let key = call.key.as_ref().map_or("", |key| &key.name);
-        self.place.provider == call.provider && self.place.model == request.model() && self.place.key == key
     }
 
     /// The gate that has learned, with its number.

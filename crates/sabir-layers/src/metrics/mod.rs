@@ -7,7 +7,8 @@ mod series;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use series::Series;
@@ -61,6 +62,8 @@ pub struct Metrics(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     series: RwLock<BTreeMap<Labels, Arc<Series>>>,
+    /// The one that was asked for last: most programs call the same model again and again.
+    last: Mutex<Option<(Arc<Labels>, Arc<Series>)>>,
     observers: RwLock<Vec<Arc<dyn Observe>>>,
     gauges: RwLock<Vec<Gauge>>,
 }
@@ -122,8 +125,19 @@ impl Metrics {
         prometheus::text(&self.counted(), gauges)
     }
 
-    pub(crate) fn begun(&self, labels: Labels) -> Counting {
-        let series = self.series(&labels);
+    /// A call is in flight.
+    pub(crate) fn begun(&self, operation: &'static str, provider: &str, model: &str) -> Counting {
+        let is_of =
+            |labels: &Labels| labels.provider == provider && labels.model == model && labels.operation == operation;
+        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (labels, series) = if let Some(known) = last.as_ref().filter(|(labels, _)| is_of(labels)) {
+            known.clone()
+        } else {
+            let labels = Labels { operation, provider: provider.to_owned(), model: model.to_owned() };
+            let series = self.series(&labels);
+            last.insert((Arc::new(labels), series)).clone()
+        };
+        series.in_flight.fetch_add(1, Relaxed);
         Counting { series, labels, metrics: self.clone() }
     }
 
@@ -144,16 +158,11 @@ impl Metrics {
 #[derive(Debug)]
 pub(crate) struct Counting {
     metrics: Metrics,
-    labels: Labels,
+    labels: Arc<Labels>,
     series: Arc<Series>,
 }
 
 impl Counting {
-    pub(crate) fn start(self) -> Self {
-        self.series.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self
-    }
-
     pub(crate) fn between(&self, gap: Duration) {
         self.series.between.time(gap);
         for observer in &*self.metrics.0.observers.read().unwrap_or_else(PoisonError::into_inner) {
@@ -174,7 +183,7 @@ impl Counting {
         };
         let elsewhere = answered_by.filter(|provider| !provider.is_empty() && *provider != self.labels.provider);
         if let Some(provider) = elsewhere {
-            let labels = Labels { provider: provider.to_owned(), ..self.labels.clone() };
+            let labels = Labels { provider: provider.to_owned(), ..(*self.labels).clone() };
             let series = self.metrics.series(&labels);
             series.ended(&came, took);
             self.tell(&labels, &series, came, took, first);
@@ -198,6 +207,6 @@ impl Counting {
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.series.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.series.in_flight.fetch_sub(1, Relaxed);
     }
 }

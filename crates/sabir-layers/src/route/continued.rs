@@ -44,7 +44,7 @@ impl Joined {
                 delta.drain(..again);
                 Event::Text(delta)
             }
-            Event::Usage(usage) => Event::Usage(self.with_before(usage)),
+            Event::Usage(usage) => Event::Usage(Box::new(self.with_before(*usage))),
             Event::Restart(_) => {
                 *self = Self::default();
                 return Some(event);
@@ -73,7 +73,7 @@ impl Joined {
         // What the attempts before it cost was not told.
         response.cost = None;
         response.settle_finish();
-        (told.usage != response.usage).then(|| Event::Usage(response.usage.clone()))
+        (told.usage != response.usage).then(|| Event::Usage(Box::new(response.usage.clone())))
     }
 
     /// What had arrived of all attempts, where there were several.

@@ -107,9 +107,11 @@ impl Seen {
                     return Err(Violation::ToolArguments { index: *index, fragments, call });
                 }
             }
-            Event::Part(Part { content: Content::ToolCall(call), .. }) => self.begin(&call.id, &call.name, false),
-            Event::Part(_) => self.open = false,
-            Event::Usage(usage) => self.usage = usage.clone(),
+            Event::Part(part) => match &part.content {
+                Content::ToolCall(call) => self.begin(&call.id, &call.name, false),
+                _ => self.open = false,
+            },
+            Event::Usage(usage) => self.usage.clone_from(usage),
             // What was told before it does not count, and the answer begins anew.
             Event::Restart(_) => {
                 *self = Self { begun: at + 1, ..Self::default() };

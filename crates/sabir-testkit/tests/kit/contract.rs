@@ -62,7 +62,7 @@ fn good_streams_pass() {
             called(0, "f", "{}"),
             done([tool(), tool()]),
         ],
-        vec![Ok(Event::Part(tool())), call(1), arguments(1, "{}"), called(1, "f", "{}"), done([tool(), tool()])],
+        vec![Ok(Event::Part(tool().into())), call(1), arguments(1, "{}"), called(1, "f", "{}"), done([tool(), tool()])],
         vec![call(0), arguments(0, "{\"a"), failed(Some(vec![cut_call]))],
     ];
     for items in good {
@@ -72,7 +72,7 @@ fn good_streams_pass() {
 
 #[test]
 fn each_breach_is_named() {
-    let usage = |n| Ok(Event::Usage(count(n)));
+    let usage = |n| Ok(Event::Usage(count(n).into()));
     let cases: Vec<(Vec<Result<Event>>, &str)> = vec![
         (vec![], "the stream ended after 0 items without a terminal one"),
         (vec![text("x")], "the stream ended after 1 items without a terminal one"),

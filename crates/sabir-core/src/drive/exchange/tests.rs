@@ -149,12 +149,12 @@ impl Service for Vectors {
             Request::Embed(embed) if embed.model == "fail" => {
                 Err(Error::new(ErrorKind::RateLimit, "later").with_retry_after(std::time::Duration::from_millis(1500)))
             }
-            Request::Embed(embed) if embed.model == "mistake" => Ok(Reply::Rerank(RerankResponse::default())),
-            Request::Embed(embed) => Ok(Reply::Embed(EmbedResponse {
+            Request::Embed(embed) if embed.model == "mistake" => Ok(Reply::Rerank(Box::default())),
+            Request::Embed(embed) => Ok(Reply::Embed(Box::new(EmbedResponse {
                 vectors: vec![vec![1.0]; embed.inputs.len()],
                 losses: vec![Loss::new(Feature::User, "user", "below")],
                 ..EmbedResponse::default()
-            })),
+            }))),
             _ => Err(Error::new(ErrorKind::Provider, "not asked here")),
         }
     }

@@ -275,14 +275,14 @@ fn what_is_written_is_read_again() {
     whole.parts[8].meta = Meta::default();
     let mut told = vec![
         Event::Start { id: "msg_1".into(), model: "claude-x".into() },
-        Event::Usage(whole.usage.clone()),
+        Event::Usage(whole.usage.clone().into()),
         Event::Reasoning("Hm, ".into()),
         Event::Reasoning("salt.".into()),
         Event::PartEnd { signature: Some("c2ln".into()), meta: Meta::default() },
     ];
-    told.extend(whole.parts[1..4].iter().cloned().map(Event::Part));
+    told.extend(whole.parts[1..4].iter().cloned().map(|part| Event::Part(part.into())));
     told.extend([Event::Text("The sea ".into()), Event::Text("is \"wet\" 🌊".into()), end_part()]);
-    told.extend(whole.parts[5..].iter().cloned().map(Event::Part));
+    told.extend(whole.parts[5..].iter().cloned().map(|part| Event::Part(part.into())));
     told.push(Event::Done(Box::new(whole.clone())));
     let stream = written(&told);
     assert_eq!(decode_stream(&stream).expect("an answer"), whole, "{stream}");

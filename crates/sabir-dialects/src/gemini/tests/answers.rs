@@ -62,7 +62,7 @@ fn events(response: &ChatResponse) -> Vec<Event> {
                 events.push(Event::ToolEnd { index, call: call.clone(), meta });
                 index += 1;
             }
-            _ => events.push(Event::Part(part.clone())),
+            _ => events.push(Event::Part(part.clone().into())),
         }
     }
     events.push(Event::Done(Box::new(response.clone())));

@@ -134,10 +134,10 @@ fn told(answer: &ChatResponse) -> Vec<Event> {
                 events.push(Event::ToolEnd { index, call: call.clone(), meta: part.meta.clone() });
                 index += 1;
             }
-            _ => events.push(Event::Part(part.clone())),
+            _ => events.push(Event::Part(part.clone().into())),
         }
     }
-    events.extend([Event::Usage(answer.usage.clone()), Event::Done(Box::new(answer.clone()))]);
+    events.extend([Event::Usage(answer.usage.clone().into()), Event::Done(Box::new(answer.clone()))]);
     events
 }
 

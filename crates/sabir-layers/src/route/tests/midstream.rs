@@ -76,9 +76,9 @@ fn by_default_the_caller_gets_the_error_and_what_had_arrived() {
 #[test]
 fn a_restart_says_so_and_begins_anew() {
     let bench = bench(MidStream::Restart, |id| match id {
-        "a" => broken(ErrorKind::Network, vec![start("a"), text("One "), Event::Usage(usage(10, 2))]),
+        "a" => broken(ErrorKind::Network, vec![start("a"), text("One "), Event::Usage(usage(10, 2).into())]),
         "b" => fails(ErrorKind::Overloaded),
-        _ => good(vec![start("c"), text("Uno "), text("dos."), Event::Usage(usage(12, 4))]),
+        _ => good(vec![start("c"), text("Uno "), text("dos."), Event::Usage(usage(12, 4).into())]),
     });
     let items = items(&bench);
     let restart = items.iter().position(|item| matches!(item, Ok(Event::Restart(_)))).expect("it is told");
@@ -136,8 +136,16 @@ fn what_is_wrong_everywhere_goes_nowhere() {
 fn a_continued_answer_is_one_answer() {
     let end = || Event::PartEnd { signature: None, meta: Meta::default() };
     let bench = bench(MidStream::Continue, move |id| match id {
-        "a" => broken(ErrorKind::Network, vec![start("a"), text("One "), text("two "), Event::Usage(usage(10, 2))]),
-        _ => good(vec![start("c"), Event::Usage(usage(12, 0)), text(" three."), end(), Event::Usage(usage(12, 3))]),
+        "a" => {
+            broken(ErrorKind::Network, vec![start("a"), text("One "), text("two "), Event::Usage(usage(10, 2).into())])
+        }
+        _ => good(vec![
+            start("c"),
+            Event::Usage(usage(12, 0).into()),
+            text(" three."),
+            end(),
+            Event::Usage(usage(12, 3).into()),
+        ]),
     });
     let mut asked = ChatRequest::new("fast").user("Count.").max_tokens(100);
     asked.stream = true;
@@ -167,8 +175,10 @@ fn an_answer_is_continued_more_than_once_and_unknown_use_stays_unknown() {
     let targets = ["a", "b", "c"].map(|id| Target::new(id, id).prefill(true));
     let bench = Bench::new(Route::named("fast", targets).mid_stream(MidStream::Continue), |id| match id {
         "a" => broken(ErrorKind::Network, vec![text("One"), text(" \n")]),
-        "b" => broken(ErrorKind::Network, vec![start("b"), text(" \n t"), text("wo"), Event::Usage(usage(5, 1))]),
-        _ => good(vec![start("c"), text(" three"), Event::Usage(usage(7, 2))]),
+        "b" => {
+            broken(ErrorKind::Network, vec![start("b"), text(" \n t"), text("wo"), Event::Usage(usage(5, 1).into())])
+        }
+        _ => good(vec![start("c"), text(" three"), Event::Usage(usage(7, 2).into())]),
     });
     let items = items(&bench);
     let answer = done(&items);
@@ -192,7 +202,7 @@ fn last_words(request: &Request) -> String {
 #[test]
 fn white_space_is_told_once_and_use_to_the_end() {
     let bench = bench(MidStream::Continue, |id| match id {
-        "a" => broken(ErrorKind::Network, vec![start("a"), Event::Usage(usage(10, 1)), text("One ")]),
+        "a" => broken(ErrorKind::Network, vec![start("a"), Event::Usage(usage(10, 1).into()), text("One ")]),
         _ => good(vec![start("c"), text("two"), text(" three")]),
     });
     let items = items(&bench);
@@ -203,9 +213,12 @@ fn white_space_is_told_once_and_use_to_the_end() {
 #[test]
 fn what_began_anew_can_be_continued() {
     let bench = bench(MidStream::ContinueOrRestart, |id| match id {
-        "a" => broken(ErrorKind::Network, vec![start("a"), Event::Reasoning("Hm.".into()), Event::Usage(usage(9, 9))]),
-        "b" => broken(ErrorKind::Network, vec![start("b"), text("One"), Event::Usage(usage(10, 1))]),
-        _ => good(vec![start("c"), text(" two"), Event::Usage(usage(11, 2))]),
+        "a" => broken(
+            ErrorKind::Network,
+            vec![start("a"), Event::Reasoning("Hm.".into()), Event::Usage(usage(9, 9).into())],
+        ),
+        "b" => broken(ErrorKind::Network, vec![start("b"), text("One"), Event::Usage(usage(10, 1).into())]),
+        _ => good(vec![start("c"), text(" two"), Event::Usage(usage(11, 2).into())]),
     });
     let items = items(&bench);
     let answer = done(&items);

@@ -309,7 +309,7 @@ fn a_stream_that_only_begins_is_not_held_back_for_ever() {
         let usage = (1..9).map(|n| {
             let mut usage = sabir_core::chat::Usage::default();
             usage.output = Some(n);
-            Step::Item(Ok(Event::Usage(usage)))
+            Step::Item(Ok(Event::Usage(usage.into())))
         });
         Outcome::Stream(usage.chain([Step::Forever]).collect())
     });
