@@ -444,6 +444,11 @@ pub(crate) fn known<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<S
     fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
+/// An object of one field, as a value. (`json!` copies what it is given.)
+pub(crate) fn wrapped(key: &str, value: impl Into<Value>) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value.into())]))
+}
+
 /// An object of one field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct One<'k, T>(pub(crate) &'k str, pub(crate) T);

@@ -9,7 +9,7 @@ use super::NAME;
 use super::block::{Writer, cache_point};
 use super::family::{self, Family};
 use crate::blocks::{Place, Turn, allowed, choice_word, lose_settings, turns};
-use crate::json::{List, Object, known, merged};
+use crate::json::{List, Object, known, merged, wrapped};
 use crate::percent::percent;
 use crate::shared::{Losses, need_messages, no_arguments};
 
@@ -135,13 +135,13 @@ fn tool_spec(function: &FunctionTool) -> Value {
     let mut spec = known([
         ("name", Some(function.name.as_str().into())),
         ("description", function.description.as_deref().map(Value::from)),
-        ("inputSchema", Some(json!({ "json": function.parameters.clone().unwrap_or_else(no_arguments) }))),
+        ("inputSchema", Some(wrapped("json", function.parameters.clone().unwrap_or_else(no_arguments)))),
         ("strict", function.strict.map(Value::from)),
     ]);
     for (key, value) in function.meta.of(NAME).into_iter().flatten() {
         spec.entry(key).or_insert_with(|| value.clone());
     }
-    json!({ "toolSpec": spec })
+    wrapped("toolSpec", spec)
 }
 
 /// `messages` and `system`. The person and the model must take turns, so neighbouring messages of one speaker become

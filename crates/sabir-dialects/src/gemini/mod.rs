@@ -48,8 +48,7 @@ use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
 use sabir_core::schema::SchemaRules;
-use sabir_core::{Abilities, Feature, Features, Quirks};
-use sabir_core::{Endpoint, Error, Result};
+use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Quirks, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "gemini-generate";

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
-use crate::json::{List, Object, merged};
+use crate::json::{List, Object, known, merged, wrapped};
 use crate::percent::percent;
 use crate::shared::{Losses, need_messages, path};
 
@@ -177,13 +177,15 @@ fn tools(request: &ChatRequest, losses: &mut Losses) -> Vec<Value> {
                 if let Some(schema) = form.get(PARAMETERS) {
                     own.insert(PARAMETERS.to_owned(), schema.clone());
                 }
-                let schema = function.parameters.as_ref().filter(|_| !own.contains_key(PARAMETERS));
-                let (name, description) = (&function.name, &function.description);
-                let ours = json!({"name": name, "description": description, "parametersJsonSchema": schema});
-                let declared = merged(given(ours), own.into());
+                let ours = known([
+                    ("name", Some(function.name.as_str().into())),
+                    ("description", function.description.as_deref().map(Value::from)),
+                    ("parametersJsonSchema", function.parameters.clone().filter(|_| !own.contains_key(PARAMETERS))),
+                ]);
+                let declared = merged(ours.into(), own.into());
                 match entries.last_mut().and_then(|entry| entry.get_mut("functionDeclarations")) {
                     Some(Value::Array(list)) if !is_apart => list.push(declared),
-                    _ => entries.push(json!({"functionDeclarations": [declared]})),
+                    _ => entries.push(wrapped("functionDeclarations", vec![declared])),
                 }
             }
             Tool::Opaque { dialect, json } if dialect == NAME => entries.push(json.clone()),
@@ -191,11 +193,6 @@ fn tools(request: &ChatRequest, losses: &mut Losses) -> Vec<Value> {
         }
     }
     entries
-}
-
-/// The fields that have a value.
-fn given(fields: Value) -> Value {
-    merged(json!({}), fields)
 }
 
 fn tool_config(request: &ChatRequest) -> Value {
@@ -209,7 +206,7 @@ fn tool_config(request: &ChatRequest) -> Value {
         Some(ToolChoice::Allowed { names, .. }) => ("VALIDATED", Some(&**names)),
         _ => return json!({}),
     };
-    json!({"functionCallingConfig": given(json!({"mode": mode, "allowedFunctionNames": names}))})
+    json!({"functionCallingConfig": merged(json!({}), json!({"mode": mode, "allowedFunctionNames": names}))})
 }
 
 fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
@@ -247,7 +244,8 @@ fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
         "responseJsonSchema": schema,
         "thinkingConfig": request.reasoning.as_ref().map(|wanted| thinking(wanted, &request.model, losses)),
     });
-    given(config)
+    // Without the fields that are null.
+    merged(json!({}), config)
 }
 
 /// Models of the second generation count thinking in tokens, later ones take words. For the words, tokens are those

@@ -46,6 +46,8 @@ pub(super) struct ChunkEncoder {
     has_begun: bool,
     id: String,
     model: String,
+    /// What stands before and behind the parts of a chunk.
+    around: Option<(Vec<u8>, Vec<u8>)>,
     /// Whether the open text is a thought; whether it was closed and may be followed by another of its kind.
     open: Option<(bool, bool)>,
     /// Calls that wait for those that began before them, by number, with their places; and how many are written.
@@ -91,7 +93,15 @@ impl ChunkEncoder {
     }
 
     fn content(&mut self, parts: &List, out: &mut Vec<u8>) {
-        let json = write_chunk(Some(parts), None, |_| {}, |to| who(&self.model, &self.id, to));
+        // But for their parts all chunks are alike.
+        let (before, after) = self.around.get_or_insert_with(|| {
+            let mut place = List::default();
+            place.item().push(b'0');
+            let json = write_chunk(Some(&place), None, |_| {}, |to| who(&self.model, &self.id, to));
+            let at = json.windows(3).position(|three| three == b"[0]").map_or(0, |at| at + 1);
+            (json[..at].to_vec(), json[at + 1..].to_vec())
+        });
+        let json = [before, parts.items(), after].concat();
         self.chunk(json, out);
     }
 
@@ -149,7 +159,7 @@ impl Encoder for ChunkEncoder {
             self.written = place;
         }
         match event {
-            Event::Start { id, model } => (self.id, self.model) = (id.clone(), model.clone()),
+            Event::Start { id, model } => (self.id, self.model, self.around) = (id.clone(), model.clone(), None),
             Event::Text(text) => self.delta(false, text, out),
             Event::Reasoning(text) => self.delta(true, text, out),
             Event::PartEnd { signature, meta } => self.part_end(place, signature.as_deref(), meta, out),
