@@ -101,6 +101,8 @@ pub struct Abilities {
     pub free_arguments: bool,
     /// The most bytes of one medium that is sent within the request; `None` where nothing is stated.
     pub inline_bytes: Option<usize>,
+    /// Whether the person and the model must take turns, a message each.
+    pub turns: bool,
     /// What is taken of JSON Schema where an answer is held to one.
     pub schema: SchemaRules,
 }
@@ -115,6 +117,7 @@ impl Default for Abilities {
             free_arguments: true,
             images: &[],
             inline_bytes: None,
+            turns: false,
             schema: SchemaRules::default(),
         }
     }

@@ -72,6 +72,9 @@ impl<'a> Look<'a> {
         if request.messages.is_empty() && !held {
             self.fault("messages", "is empty; say something, for example with `.user(…)`");
         }
+        if self.abilities.turns {
+            self.turns(request);
+        }
         let mut calls: HashMap<&str, Option<String>> = HashMap::new();
         for (at, message) in request.messages.iter().enumerate() {
             for (n, part) in message.parts.iter().enumerate() {
@@ -98,6 +101,28 @@ impl<'a> Look<'a> {
                     _ => self.medium(part, &path),
                 }
             }
+        }
+    }
+
+    /// Messages of the person's and the model's, where they must take turns: the person first.
+    fn turns(&mut self, request: &'a ChatRequest) {
+        let speaks = |role: &Role| matches!(role, Role::User | Role::Assistant | Role::Tool);
+        let mut before = &Role::Assistant;
+        for (at, message) in request.messages.iter().enumerate().filter(|(_, message)| speaks(&message.role)) {
+            if message.role == Role::Tool {
+                // Results are the person's to tell.
+                before = &Role::User;
+                continue;
+            }
+            if message.role == *before {
+                let what = match before {
+                    Role::User => "is the user's again; user and assistant must take turns here: join the two",
+                    _ if at == 0 => "is the assistant's; the user must begin here",
+                    _ => "is the assistant's again; user and assistant must take turns here: join the two",
+                };
+                self.fault(format!("messages[{at}]"), what);
+            }
+            before = &message.role;
         }
     }
 

@@ -12,6 +12,8 @@ pub mod bedrock;
 #[cfg(any(feature = "anthropic", feature = "bedrock"))]
 #[allow(dead_code, reason = "each room uses some of it")]
 mod blocks;
+#[cfg(any(feature = "anthropic", feature = "bedrock", feature = "gemini", feature = "openai-responses"))]
+mod bounds;
 pub mod catalog;
 #[cfg(any(feature = "cohere-v1", feature = "cohere-v2"))]
 mod cohere;

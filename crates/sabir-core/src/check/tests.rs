@@ -111,3 +111,21 @@ fn media_keep_to_what_is_taken() {
         ]
     );
 }
+
+#[test]
+fn turns_are_kept_where_they_must_be() {
+    let abilities = Abilities { turns: true, ..Abilities::default() };
+    let told = |request: &ChatRequest| faults(request, &abilities, &ModelTraits::default());
+    let sound = ChatRequest::new("m").system("Be brief.").user("1 and 2?").message(call("a", "{}"));
+    let sound = sound.message(Message::tool_result("a", "3")).message(Message::assistant("3.")).user("And 4?");
+    assert_eq!(told(&sound), [""; 0]);
+    let twice = ChatRequest::new("m").message(Message::assistant("Hm.")).user("1?").user("2?");
+    assert_eq!(
+        told(&twice),
+        [
+            "messages[0]: is the assistant's; the user must begin here",
+            "messages[2]: is the user's again; user and assistant must take turns here: join the two",
+        ]
+    );
+    assert_eq!(any(&twice), [""; 0], "most take what comes");
+}

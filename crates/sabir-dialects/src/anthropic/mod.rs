@@ -70,7 +70,7 @@ impl Dialect for AnthropicMessages {
             features: Features::OF_REQUESTS.without(LOST),
             free_arguments: false,
             schema: crate::blocks::STRICT,
-            ..Abilities::default()
+            ..crate::bounds::anthropic()
         }
     }
 

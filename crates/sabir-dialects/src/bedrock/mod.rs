@@ -77,7 +77,7 @@ impl Dialect for Bedrock {
             features: Features::OF_REQUESTS.without(LOST),
             free_arguments: false,
             schema: crate::blocks::STRICT,
-            ..Abilities::default()
+            ..crate::bounds::bedrock()
         }
     }
 

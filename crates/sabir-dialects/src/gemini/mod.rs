@@ -108,7 +108,7 @@ impl Dialect for Gemini {
             features: Features::OF_REQUESTS.without(LOST),
             free_arguments: false,
             schema: SCHEMA,
-            ..Abilities::default()
+            ..crate::bounds::gemini()
         }
     }
 

@@ -29,6 +29,7 @@
 //! | `tool_parameters` | `required` | a function without parameters has an empty schema of them |
 //! | `allowed_tools` | `false` | the choice is not known; only those tools are sent |
 //! | `document_part` | `file` (default), `document_url` | the part that a document is |
+//! | `turns` | `strict` | user and assistant must take turns |
 //!
 //! Metadata kept under this dialect's name. On parts: `detail` (images), `reasoning_details` (as it came), `type`
 //! (`custom` calls), `id` and `transcript` (audio), `message` (fields of the message that the part stands for), and
@@ -100,7 +101,8 @@ impl Dialect for OpenAiChat {
                 features = features.without(&[feature]);
             }
         }
-        Abilities { features, schema: crate::openai::STRICT, ..Abilities::default() }
+        let turns = quirks.get("turns") == Some("strict");
+        Abilities { features, turns, schema: crate::openai::STRICT, ..Abilities::default() }
     }
 
     fn paths(&self) -> &'static [&'static str] {
@@ -111,7 +113,7 @@ impl Dialect for OpenAiChat {
         &[
             "max_tokens_field", "stream_options", "system_role", "reasoning_request", "reasoning_echo", "strict_tools",
             "json_schema", "seed_field", "forced_tool", "cache_control", "cache_key", "top_k", "user_field",
-            "tool_parameters", "allowed_tools", "document_part",
+            "tool_parameters", "allowed_tools", "document_part", "turns",
         ]
     }
 

@@ -77,7 +77,7 @@ impl Dialect for OpenAiResponses {
         Abilities {
             features: Features::OF_REQUESTS.without(LOST),
             schema: crate::openai::STRICT,
-            ..Abilities::default()
+            ..crate::bounds::openai_responses()
         }
     }
 

@@ -397,7 +397,7 @@ pub(super) static TABLE: &[ProviderRow] = &[
         model: "sonar-pro",
         cheap_model: "sonar",
         headers: &[],
-        quirks: &[("reasoning_request", "effort")],
+        quirks: &[("reasoning_request", "effort"), ("turns", "strict")],
         retired: None,
     },
     ProviderRow {
