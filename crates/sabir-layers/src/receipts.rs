@@ -96,7 +96,9 @@ impl Service for Priced {
         let sum = |model: &str, usage: &Usage| -> Option<Cost> {
             let mut options = Options::default();
             options.time = time;
-            prices.receipt(&call.provider, if model.is_empty() { request.model() } else { model }, usage, &options).cost()
+            prices
+                .receipt(&call.provider, if model.is_empty() { request.model() } else { model }, usage, &options)
+                .cost()
         };
         match &mut reply {
             Reply::Embed(response) => response.cost = response.cost.or_else(|| sum(&response.model, &response.usage)),

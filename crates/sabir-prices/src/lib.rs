@@ -142,7 +142,8 @@ impl Prices {
         let id = names::own(provider, model);
         let plain = names::undated(id);
         let listed = names::provider(provider);
-        let laid = |find: &dyn Fn(&Overlay) -> Option<ModelPrices>| self.overlays.iter().rev().find_map(|one| find(one));
+        let laid =
+            |find: &dyn Fn(&Overlay) -> Option<ModelPrices>| self.overlays.iter().rev().find_map(|one| find(one));
         laid(&|one| one.find(provider, id).cloned())
             .map(|prices| (prices, true))
             .or_else(|| Some((laid(&|one| one.find(provider, plain?).cloned())?, false)))
@@ -182,6 +183,9 @@ impl Prices {
 
 /// Providers bill what they answered, not what they refused.
 fn may_be_billed(attempt: &Attempt) -> bool {
-    let was_left = matches!(attempt.kind, ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::Network | ErrorKind::Decode | ErrorKind::Truncated);
+    let was_left = matches!(
+        attempt.kind,
+        ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::Network | ErrorKind::Decode | ErrorKind::Truncated
+    );
     attempt.stage != Stage::NotSent && was_left
 }

@@ -199,13 +199,20 @@ mod tests {
         assert_eq!(text, "12345:0400-0600");
         // 2026-11-20 was a Friday; 20 777 days after 1970 began.
         let friday = 20_777 * 86_400;
-        for (second, open) in [(14_399, false), (14_400, true), (21_599, true), (21_600, false), (86_400 + 14_400, false)] {
+        for (second, open) in
+            [(14_399, false), (14_400, true), (21_599, true), (21_600, false), (86_400 + 14_400, false)]
+        {
             assert_eq!(window.contains(Duration::from_secs(friday + second)), open, "{second}");
         }
         let weekend = Window::read("67:0000-2400").expect("a window");
-        assert!(weekend.contains(Duration::from_secs(friday + 2 * 86_400)) && !weekend.contains(Duration::from_secs(friday)));
+        assert!(
+            weekend.contains(Duration::from_secs(friday + 2 * 86_400))
+                && !weekend.contains(Duration::from_secs(friday))
+        );
         assert!(!weekend.contains(Duration::from_secs(friday + 3 * 86_400)));
-        for text in ["", ":0000-0100", "8:0000-0100", "1:0100-0100", "1:0060-0100", "1:0000-2401", "1:000-0100", "1:+100-0200"] {
+        for text in
+            ["", ":0000-0100", "8:0000-0100", "1:0100-0100", "1:0060-0100", "1:0000-2401", "1:000-0100", "1:+100-0200"]
+        {
             assert_eq!(Window::read(text), None, "{text}");
         }
     }

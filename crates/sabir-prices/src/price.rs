@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn prices_are_read_exactly_or_not_at_all() {
-        for (text, nano) in [("0", 0), ("3", 3 * NANO), ("0.0814286", 81_428_600), ("999999999.999999999", 999_999_999_999_999_999)] {
+        for (text, nano) in
+            [("0", 0), ("3", 3 * NANO), ("0.0814286", 81_428_600), ("999999999.999999999", 999_999_999_999_999_999)]
+        {
             let price = Price::read(text).expect(text);
             assert_eq!((price.0, price.to_string().as_str()), (nano, text));
         }

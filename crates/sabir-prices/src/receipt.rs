@@ -2,9 +2,9 @@
 
 use sabir_core::chat::{Item, Line, Usage};
 
+use crate::Options;
 use crate::choose::{Chosen, Found};
 use crate::model::ModelPrices;
-use crate::Options;
 
 /// The lines of what was used, each bucket once. `exact` is whether the prices are those of the very model.
 pub(crate) fn lines(model: Option<&ModelPrices>, exact: bool, usage: &Usage, options: &Options<'_>) -> Vec<Line> {
@@ -33,7 +33,8 @@ pub(crate) fn lines(model: Option<&ModelPrices>, exact: bool, usage: &Usage, opt
         &price,
     );
     let contradicts = [(input, usage.input_stated.is_some()), (output, usage.output_stated.is_some())];
-    let sides = contradicts.into_iter().flat_map(|(parts, estimated)| parts.into_iter().map(move |part| (part, estimated)));
+    let sides =
+        contradicts.into_iter().flat_map(|(parts, estimated)| parts.into_iter().map(move |part| (part, estimated)));
     let tools = usage.tools.iter().map(|(name, uses)| ((Item::Tool(name.clone()), Some(*uses)), false));
     let lines = sides.chain(tools).filter_map(|((what, quantity), estimated)| {
         let found = price(&what);

@@ -18,8 +18,8 @@ use std::ops::Range;
 
 use sabir_core::{Error, ErrorKind};
 
-use crate::model::{ModelPrices, OffPeak, Rates, Tier, Window};
 use crate::Price;
+use crate::model::{ModelPrices, OffPeak, Rates, Tier, Window};
 
 /// More than this is no list of prices.
 const MOST: usize = 16 << 20;
@@ -41,7 +41,8 @@ impl Table {
             return Err(wrong("is longer than 16 MiB"));
         }
         let end = text.find('\n').filter(|_| text.starts_with('#') && text.ends_with('\n'));
-        let end = end.ok_or_else(|| wrong("does not begin with # and its version, or does not end with its last line"))?;
+        let end =
+            end.ok_or_else(|| wrong("does not begin with # and its version, or does not end with its last line"))?;
         let mut starts: Vec<usize> = text.match_indices("\n=").map(|(at, _)| at + 2).collect();
         starts.push(text.len() + 1);
         let mut providers: Vec<(Range<usize>, Range<usize>)> = Vec::new();
@@ -63,7 +64,9 @@ impl Table {
             for line in models.lines() {
                 let (id, prices) = line.split_once('\t').unwrap_or((line, ""));
                 if id <= last || read(prices).is_none() {
-                    let message = format!("the list of prices has a line of {provider} that is out of order or not to be read: {line:?}");
+                    let message = format!(
+                        "the list of prices has a line of {provider} that is out of order or not to be read: {line:?}"
+                    );
                     return Err(Error::new(ErrorKind::InvalidRequest, message));
                 }
                 last = id;
@@ -120,7 +123,8 @@ fn read(text: &str) -> Option<ModelPrices> {
                 if let Some(above) = name.strip_prefix('>') {
                     prices.tiers.push(Tier { above: above.parse().ok()?, rates });
                 } else {
-                    let windows = name.strip_prefix("off_peak@")?.split(';').map(Window::read).collect::<Option<_>>()?;
+                    let windows =
+                        name.strip_prefix("off_peak@")?.split(';').map(Window::read).collect::<Option<_>>()?;
                     prices.off_peak = Some(OffPeak { windows, rates });
                 }
             }
@@ -168,9 +172,20 @@ mod tests {
         of("#v\n").expect("an empty list");
         of("#v\n=a\n=b\nm\tin=1\nn\tin=1\t>5 in=2\n").expect("a good list");
         for text in [
-            "", "v\n", "#v", "#v\n=b\n=a\n", "#v\n=a\n=a\n", "#v\n=a\nm\n", "#v\n=a\nn\tin=1\nm\tin=1\n",
-            "#v\n=a\nm\tin=1\nm\tin=1\n", "#v\n=a\nm\tinn=1\n", "#v\n=a\nm\tin=-1\n", "#v\n=a\nm\tin=1\t>x in=2\n",
-            "#v\n=a\nm\tin=1\toff_peak@8:0000-0100 in=2\n", "#v\n=a\nm\tin=1\tcheap in=2\n", "#v\n=a\nm\tin=1\n\n",
+            "",
+            "v\n",
+            "#v",
+            "#v\n=b\n=a\n",
+            "#v\n=a\n=a\n",
+            "#v\n=a\nm\n",
+            "#v\n=a\nn\tin=1\nm\tin=1\n",
+            "#v\n=a\nm\tin=1\nm\tin=1\n",
+            "#v\n=a\nm\tinn=1\n",
+            "#v\n=a\nm\tin=-1\n",
+            "#v\n=a\nm\tin=1\t>x in=2\n",
+            "#v\n=a\nm\tin=1\toff_peak@8:0000-0100 in=2\n",
+            "#v\n=a\nm\tin=1\tcheap in=2\n",
+            "#v\n=a\nm\tin=1\n\n",
             "#v\n=a\nm\tin=1",
         ] {
             assert!(of(text).is_err(), "{text:?}");

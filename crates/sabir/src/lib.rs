@@ -55,6 +55,7 @@ pub use sabir_dialects as dialects;
 pub use sabir_dialects::catalog::traits;
 pub use sabir_http as http;
 pub use sabir_layers as layers;
+pub use sabir_prices as prices;
 
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};

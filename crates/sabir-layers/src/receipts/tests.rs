@@ -15,7 +15,7 @@ fn ask(stream: bool) -> Request {
 fn answer(model: &str) -> ChatResponse {
     let mut response = ChatResponse::default();
     response.model = model.into();
-    response.finish = FinishReason::Stop.into();
+    response.finish.reason = FinishReason::Stop;
     (response.usage.input, response.usage.output) = (Some(100), Some(10));
     response
 }
