@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use sabir_core::chat::{Cost, Usage};
+use sabir_core::chat::{Attempt, ChatResponse, Cost, Usage};
 use sabir_core::{Call, Layer, Reply, Request, Result, Service, Shared};
 use sabir_prices::{Options, Prices, service_tier};
 
@@ -12,7 +12,7 @@ use crate::{End, Watch, watch};
 
 /// Puts a receipt on every answer: [`ChatResponse::receipt`](sabir_core::chat::ChatResponse::receipt), and its sum as
 /// [`ChatResponse::cost`](sabir_core::chat::ChatResponse::cost) where the provider did not say what it cost. Vectors and
-/// rankings get the sum alone.
+/// rankings get the sum alone. Of a stream that broke, what had arrived is priced, where the provider said what it used.
 ///
 /// It stands above what tries again, so that abandoned attempts are on the receipt, and below a cache, whose answers
 /// cost nothing. A cost that is there stays as it is: what attempts before it came to is on the receipt
@@ -123,14 +123,35 @@ struct Pricing {
 
 impl Watch for Pricing {
     fn end(&mut self, end: End<'_>) {
-        let End::Answer(response) = end else { return };
+        match end {
+            End::Answer(response) => {
+                let attempts = std::mem::take(&mut response.attempts);
+                self.price(response, &attempts);
+                response.attempts = attempts;
+            }
+            // What had arrived is billed.
+            End::Failed(error) => {
+                if let Some(mut partial) = error.take_partial() {
+                    if !partial.usage.is_unknown() {
+                        self.price(&mut partial, error.attempts());
+                    }
+                    *error = error.clone().with_partial(partial);
+                }
+            }
+            End::Other | End::Dropped => {}
+        }
+    }
+}
+
+impl Pricing {
+    fn price(&self, response: &mut ChatResponse, attempts: &[Attempt]) {
         if response.receipt.is_some() || response.cached.is_some() {
             return;
         }
         let mut options = Options::default();
         options.time = self.time;
         options.service_tier = service_tier(&response.meta).or(self.tier.as_deref());
-        let attempts = self.prices.attempts(&response.attempts, &options);
+        let attempts = self.prices.attempts(attempts, &options);
         options.reported = response.cost;
         let provider = if response.provider.is_empty() { &self.provider } else { &response.provider };
         let is_listed = |model: &str| self.prices.find(provider, model).is_some();

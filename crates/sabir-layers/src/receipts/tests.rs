@@ -105,6 +105,26 @@ fn what_is_unknown_has_a_receipt_and_no_cost() {
 }
 
 #[test]
+fn what_had_arrived_of_a_broken_stream_is_priced() {
+    let clock = ManualClock::new();
+    let mut partial = answer("gpt-6-luna");
+    partial.usage.output = Some(2);
+    let broken =
+        |partial| Err(Error::new(ErrorKind::Truncated, "cut").with_stage(Stage::Answered).with_partial(partial));
+    let inner =
+        Scripted::new(&clock, [Outcome::events([broken(partial)]), Outcome::events([broken(ChatResponse::default())])]);
+    let outer = Receipts::default().apply(inner.shared());
+    let costs = [(); 2].map(|()| {
+        let reply = block_on_with(&clock, outer.call(&Call::to("openai"), &ask(true))).expect("a stream");
+        let items = block_on_with(&clock, collect(reply.stream().expect("a stream")));
+        let [Err(error)] = &items[..] else { panic!("{items:?}") };
+        error.partial().expect("what had arrived").cost.map(|cost| cost.nano_usd)
+    });
+    // 100 × 100 + 2 × 500; of the other nothing is known.
+    assert_eq!(costs, [Some(11_000), None]);
+}
+
+#[test]
 fn the_tier_and_the_hour_count() {
     let clock = ManualClock::new();
     let mut flex = answer("gpt-6-luna");
