@@ -297,7 +297,7 @@ fn every_model_adds_up_and_never_costs_less_for_more() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         seed >> 33
     };
-    let mut priced = 0;
+    let mut compared = 0;
     for (provider, models) in table.rows() {
         for id in models.lines().filter_map(|line| line.split('\t').next()) {
             let mut buckets: Vec<(&str, u64)> = BUCKETS.iter().map(|name| (*name, 0)).collect();
@@ -325,12 +325,12 @@ fn every_model_adds_up_and_never_costs_less_for_more() {
             let after = receipt(&buckets);
             if let (Some(before), Some(after)) = (before.total, after.total) {
                 assert!(before <= after, "{provider}/{id} {} {options:?}", buckets[at].0);
-                priced += 1;
+                compared += 1;
             }
             buckets[at].1 = u64::MAX;
             let most = receipt(&buckets);
             assert!(most.total.is_none_or(|total| total >= before.total.unwrap_or(0)), "{provider}/{id}");
         }
     }
-    assert!(priced > 1_000, "{priced} comparisons");
+    assert!(compared > 1_000, "{compared} comparisons");
 }

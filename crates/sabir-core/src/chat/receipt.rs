@@ -131,10 +131,9 @@ impl Receipt {
         let is_sure = self.lines.iter().all(|line| line.nano_usd.is_some() && !line.estimated);
         self.basis = match (self.reported, self.total) {
             (Some(_), _) if self.lines.iter().all(|line| line.attempt.is_none()) => ReceiptBasis::Exact,
-            (Some(_), _) => ReceiptBasis::Estimate,
             (None, None) => ReceiptBasis::Unknown,
             (None, Some(_)) if is_sure => ReceiptBasis::ListPrice,
-            (None, Some(_)) => ReceiptBasis::Estimate,
+            _ => ReceiptBasis::Estimate,
         };
     }
 
