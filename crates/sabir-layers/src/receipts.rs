@@ -19,7 +19,7 @@ use crate::{End, Watch, watch};
 /// ([`Receipt::cost`](sabir_core::chat::Receipt::cost)). An unknown price leaves the cost `None`.
 ///
 /// The price is that of the model which the answer names, and of the model asked for where that one is not listed and the
-/// provider is the one asked. The service tier is the one that the answer tells, else the one asked for. The hour, where a
+/// provider is the one asked; an answer that names no provider is of that one. The service tier is the one that the answer tells, else the one asked for. The hour, where a
 /// provider charges by it, is that at which the call was made.
 ///
 /// ```
