@@ -11,16 +11,17 @@ use sabir_prices::{Options, Prices, service_tier};
 use crate::{End, Watch, watch};
 
 /// Puts a receipt on every answer: [`ChatResponse::receipt`](sabir_core::chat::ChatResponse::receipt), and its sum as
-/// [`ChatResponse::cost`](sabir_core::chat::ChatResponse::cost) where the provider did not say what it cost. Vectors and
-/// rankings get the sum alone. Of a stream that broke, what had arrived is priced, where the provider said what it used.
+/// [`ChatResponse::cost`](sabir_core::chat::ChatResponse::cost) where the provider did not say what it cost. Vectors
+/// and rankings get the sum alone. Of a stream that broke, what had arrived is priced, where the provider said what it
+/// used.
 ///
 /// It stands above what tries again, so that abandoned attempts are on the receipt, and below a cache, whose answers
 /// cost nothing. A cost that is there stays as it is: what attempts before it came to is on the receipt
 /// ([`Receipt::cost`](sabir_core::chat::Receipt::cost)). An unknown price leaves the cost `None`.
 ///
-/// The price is that of the model which the answer names, and of the model asked for where that one is not listed and the
-/// provider is the one asked; an answer that names no provider is of that one. The service tier is the one that the answer tells, else the one asked for. The hour, where a
-/// provider charges by it, is that at which the call was made.
+/// The price is that of the model which the answer names, and of the model asked for where that one is not listed and
+/// the provider is the one asked; an answer that names no provider is of that one. The service tier is the one that the
+/// answer tells, else the one asked for. The hour, where a provider charges by it, is that at which the call was made.
 ///
 /// ```
 /// use sabir_layers::{Receipts, Stack};

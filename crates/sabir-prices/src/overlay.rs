@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelPrices;
 
-/// Prices of one's own, laid over a list: a discount that was agreed, a model of one's own, a server that costs nothing.
+/// Prices of one's own, laid over a list: a discount that was agreed, a model of one's own, a server that costs
+/// nothing.
 ///
-/// A model's prices are replaced as a whole. It is named `provider/model`; `provider/*` is for all of a provider's models
-/// that nothing else names, and stands before the list.
+/// A model's prices are replaced as a whole. It is named `provider/model`; `provider/*` is for all of a provider's
+/// models that nothing else names, and stands before the list.
 ///
 /// ```
 /// use sabir_prices::{Overlay, Prices};

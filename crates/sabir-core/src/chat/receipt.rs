@@ -142,8 +142,8 @@ impl Receipt {
         sum(self.lines.iter())
     }
 
-    /// What the call cost: the provider's own figure where there is one, else the total; with what is known of abandoned
-    /// attempts. `None` where it is unknown.
+    /// What the call cost: the provider's own figure where there is one, else the total; with what is known of
+    /// abandoned attempts. `None` where it is unknown.
     pub fn cost(&self) -> Option<Cost> {
         let basis = match self.basis {
             ReceiptBasis::Exact => return self.reported,
