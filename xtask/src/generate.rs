@@ -90,6 +90,7 @@ pub(crate) fn write(repo: &Repo) -> Result<(), String> {
     };
     put(TABLE, &table(&repo.root, &rows)?)?;
     put(crate::models::TABLE, &crate::models::table(repo)?)?;
+    put(crate::prices::TABLE, &crate::prices::table(repo)?)?;
     if let Some(file) = repo.file(README) {
         put(README, &readme(&file.text, &rows)?)?;
     }

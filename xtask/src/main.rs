@@ -1,11 +1,12 @@
 //! The repository's own chores.
 //!
 //! `cargo xtask tidy` checks the rules of the house that no compiler knows; the same rules run as a test.
-//! `cargo xtask generate` rewrites what is made from `providers.toml` and `data/models`.
+//! `cargo xtask generate` rewrites what is made from `providers.toml`, `data/models` and `data/prices`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
 mod generate;
 mod models;
+mod prices;
 mod repo;
 mod rules;
 mod source;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sabir_core::{Layer, Shared};
 
 use crate::breaker::State;
-use crate::{Breaker, Cache, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Retry, Routes, Timeout, Trace};
+use crate::{
+    Breaker, Cache, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry, Routes, Timeout, Trace,
+};
 
 /// Layers in the one order in which they belong around providers, however they are added:
 ///
@@ -15,6 +17,7 @@ use crate::{Breaker, Cache, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCa
 /// | [`Meter`] | it counts what the caller sees: one call, with its retries and its wait |
 /// | [`Guard`] | what it refuses costs nothing, and what it changes is what is cached and sent |
 /// | [`Cache`] | a hit needs no provider, no limit and no money |
+/// | [`Receipts`] | what a cache has costs nothing, and an attempt that was abandoned below does |
 /// | [`Routes`] | all that depends on the provider stands below it, and is taken anew by each that is tried |
 /// | [`PromptCache`] | marks are for the provider that was chosen |
 /// | [`Hedge`] | the second call is an attempt of its own: with a key, a limit and a breaker of its own |
@@ -45,7 +48,7 @@ pub struct Stack {
     breaker: Option<Breaker>,
 }
 
-const FLOORS: usize = 12;
+const FLOORS: usize = 13;
 
 impl Stack {
     /// No layers.
@@ -95,53 +98,59 @@ impl Stack {
         self.floor(3, cache)
     }
 
+    /// Puts receipts on answers.
+    #[must_use]
+    pub fn receipts(self, receipts: Receipts) -> Self {
+        self.floor(4, receipts)
+    }
+
     /// Chooses among providers.
     #[must_use]
     pub fn routes(self, routes: Routes) -> Self {
-        self.floor(4, routes)
+        self.floor(5, routes)
     }
 
     /// Marks prompts for their provider's cache.
     #[must_use]
     pub fn prompt_cache(self, marks: PromptCache) -> Self {
-        self.floor(5, marks)
+        self.floor(6, marks)
     }
 
     /// Makes a second call beside a slow one.
     #[must_use]
     pub fn hedge(self, hedge: Hedge) -> Self {
-        self.floor(6, hedge)
+        self.floor(7, hedge)
     }
 
     /// Tries again.
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
-        self.floor(7, retry)
+        self.floor(8, retry)
     }
 
     /// Chooses among a provider's keys.
     #[must_use]
     pub fn keys(self, keys: Keys) -> Self {
-        self.floor(8, keys)
+        self.floor(9, keys)
     }
 
     /// Leaves places alone that fail.
     #[must_use]
     pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = Some(breaker.clone());
-        self.floor(9, breaker)
+        self.floor(10, breaker)
     }
 
     /// Keeps to limits.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
-        self.floor(10, limits)
+        self.floor(11, limits)
     }
 
     /// Bounds the time of each attempt.
     #[must_use]
     pub fn timeout(self, timeout: Timeout) -> Self {
-        self.floor(11, timeout)
+        self.floor(12, timeout)
     }
 }
 

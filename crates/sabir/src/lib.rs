@@ -19,8 +19,10 @@
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
 //!   keys that are fetched or sign.
-//! * [`layers`] are policies around calls: retry, limits, time limits, breakers, routes, keys, caches, metrics, guards;
+//! * [`layers`] are policies around calls: retry, limits, time limits, breakers, routes, keys, caches, metrics, guards, receipts;
 //!   [`layers::Stack`] puts them in order, [`ClientBuilder::stack`] around a client.
+//! * [`prices`] is what models cost; with [`layers::Receipts`] in the stack every answer has a
+//!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -55,6 +57,7 @@ pub use sabir_dialects as dialects;
 pub use sabir_dialects::catalog::traits;
 pub use sabir_http as http;
 pub use sabir_layers as layers;
+pub use sabir_prices as prices;
 
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};

@@ -35,16 +35,22 @@ const LAWS: &[Law] = &[
     },
     Law { package: "sabir-store", ours: &["sabir-core"], theirs: Theirs::Not(NETWORK) },
     Law { package: "sabir-tokens", ours: &["sabir-core"], theirs: Theirs::Not(NETWORK) },
+    // Numbers in, numbers out.
+    Law { package: "sabir-prices", ours: &["sabir-core"], theirs: Theirs::Only(&["serde", "serde_json"]) },
     // A layer never sees JSON of a dialect, nor a socket.
-    Law { package: "sabir-layers", ours: &["sabir-core", "sabir-store", "sabir-tokens"], theirs: Theirs::Not(NETWORK) },
+    Law {
+        package: "sabir-layers",
+        ours: &["sabir-core", "sabir-prices", "sabir-store", "sabir-tokens"],
+        theirs: Theirs::Not(NETWORK),
+    },
     Law { package: "sabir-http", ours: &["sabir-core"], theirs: Theirs::Not(&["reqwest", "native-tls", "openssl"]) },
     Law { package: "sabir-sim", ours: &["sabir-core", "sabir-dialects"], theirs: Theirs::Not(&["reqwest"]) },
     Law { package: "sabir-testkit", ours: &["sabir-core", "sabir-dialects"], theirs: Theirs::Not(NETWORK) },
     Law {
         package: "sabir",
         ours: &[
-            "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-store", "sabir-testkit",
-            "sabir-tokens",
+            "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-prices", "sabir-store",
+            "sabir-testkit", "sabir-tokens",
         ],
         theirs: Theirs::Not(&["reqwest", "axum"]),
     },

@@ -32,6 +32,7 @@ pub(crate) const ALL: &[Rule] = &[
     providers::readme_is_fresh,
     providers::quirks_are_known,
     models::catalog_is_fresh,
+    models::prices_are_fresh,
     architecture::paths_exist,
     architecture::invariants_name_what_exists,
     machine::nothing_names_the_machine,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Cost, Finish, FinishReason, Message, Meta, Part, Role, ToolCall, Usage};
+use super::{Content, Cost, Finish, FinishReason, Message, Meta, Part, Receipt, Role, ToolCall, Usage};
 use crate::{Call, Error, ErrorKind, Loss, Stage};
 
 /// A whole answer, and all that is known of how it came.
@@ -27,6 +27,9 @@ pub struct ChatResponse {
     /// What it cost, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// What it cost line by line, where a layer priced it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Box<Receipt>>,
     /// What could not be carried between the dialects.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Loss>,

@@ -23,7 +23,7 @@ impl Kept {
     /// What is kept of an answer: nothing of how it came.
     pub(super) fn chat(response: &ChatResponse) -> Self {
         let mut response = response.clone();
-        (response.cost, response.cached, response.latency) = (FREE, None, None);
+        (response.cost, response.receipt, response.cached, response.latency) = (FREE, None, None, None);
         response.attempts.clear();
         response.rate_limits.clear();
         Self::Chat(Arc::new(response))
