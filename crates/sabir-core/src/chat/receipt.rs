@@ -182,6 +182,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_never_zero() {
+        use ReceiptBasis::{Estimate, Exact, ListPrice, Unknown};
         let own = Cost { nano_usd: 70, basis: CostBasis::Reported };
         let known = line(Some(2), Some(5_000_000), None);
         let unpriced = line(Some(2), None, None);
@@ -191,7 +192,6 @@ mod tests {
             let receipt = Receipt::new(lines.iter().copied().cloned().collect(), "v", reported);
             (receipt.total, receipt.basis, receipt.cost().map(|cost| cost.nano_usd))
         };
-        use ReceiptBasis::{Estimate, Exact, ListPrice, Unknown};
         assert_eq!(of(&[&known], None), (Some(10), ListPrice, Some(10)));
         assert_eq!(of(&[&known, &unpriced], None), (None, Unknown, None));
         assert_eq!(of(&[&known, &unpriced], Some(own)), (None, Exact, Some(70)));

@@ -29,7 +29,7 @@
 //! | `tool_parameters` | `required` | a function without parameters has an empty schema of them |
 //! | `allowed_tools` | `false` | the choice is not known; only those tools are sent |
 //! | `document_part` | `file` (default), `document_url` | the part that a document is |
-//! | `turns` | `strict` | user and assistant must take turns |
+//! | `take_turns` | `true` | user and assistant must take turns |
 //!
 //! Metadata kept under this dialect's name. On parts: `detail` (images), `reasoning_details` (as it came), `type`
 //! (`custom` calls), `id` and `transcript` (audio), `message` (fields of the message that the part stands for), and
@@ -101,7 +101,7 @@ impl Dialect for OpenAiChat {
                 features = features.without(&[feature]);
             }
         }
-        let turns = quirks.get("turns") == Some("strict");
+        let turns = quirks.get("take_turns") == Some("true");
         Abilities { features, turns, schema: crate::openai::STRICT, ..Abilities::default() }
     }
 
@@ -113,7 +113,7 @@ impl Dialect for OpenAiChat {
         &[
             "max_tokens_field", "stream_options", "system_role", "reasoning_request", "reasoning_echo", "strict_tools",
             "json_schema", "seed_field", "forced_tool", "cache_control", "cache_key", "top_k", "user_field",
-            "tool_parameters", "allowed_tools", "document_part", "turns",
+            "tool_parameters", "allowed_tools", "document_part", "take_turns",
         ]
     }
 

@@ -397,7 +397,7 @@ pub(super) static TABLE: &[ProviderRow] = &[
         model: "sonar-pro",
         cheap_model: "sonar",
         headers: &[],
-        quirks: &[("reasoning_request", "effort"), ("turns", "strict")],
+        quirks: &[("reasoning_request", "effort"), ("take_turns", "true")],
         retired: None,
     },
     ProviderRow {
