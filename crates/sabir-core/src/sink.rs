@@ -15,7 +15,7 @@ pub struct Sink {
     fold: Fold,
     queue: VecDeque<Event>,
     /// Calls that have started and not ended, by number.
-    running: Vec<usize>,
+    running: VecDeque<usize>,
     streaming: bool,
     started: bool,
     ended: bool,
@@ -76,7 +76,7 @@ impl Sink {
         }
         self.part_end(None, Meta::default());
         let index = self.fold.tool_start(id, name);
-        self.running.push(index);
+        self.running.push_back(index);
         self.queue(|| Event::ToolStart { index, id: id.to_owned(), name: name.to_owned() });
         Ok(index)
     }
