@@ -39,16 +39,93 @@ impl Line {
 /// Where the text stands in a row.
 const TEXT: usize = 2;
 
-pub(crate) static GPT: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static GPT_REASONING: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static GPT_OSS: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static CLAUDE: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static GEMINI: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static NOVA: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static COMMAND: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static MISTRAL: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static LLAMA: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static QWEN: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static DEEPSEEK: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static GROK: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
-pub(crate) static GENERAL: Line = Line { low: [0; ROW], mid: [1000; ROW], high: [9000; ROW] };
+/// 20 recordings, off by 0.0% (median), 2.9% (nine of ten), bounds 45% apart.
+pub(crate) static GPT_OSS: Line = Line {
+    low: [57_273, 4_903, 524, 0, 2_650, 857, 0, 0, 5_882, 5_349],
+    mid: [60_000, 7_000, 1_000, 11_050, 2_650, 950, 0, 1_383, 6_950, 5_350],
+    high: [71_209, 7_700, 1_109, 12_155, 25_166, 1_045, 0, 1_527, 7_645, 7_949],
+};
+
+/// 235 recordings, off by 0.5% (median), 14.8% (nine of ten), bounds 210% apart.
+pub(crate) static GPT: Line = Line {
+    low: [1_501, 3_894, 900, 10_460, 0, 471, 4_909, 464, 0, 3_300],
+    mid: [3_000, 4_000, 1_000, 16_889, 0, 630, 4_909, 818, 0, 4_926],
+    high: [24_684, 4_401, 1_194, 18_578, 0, 6_174, 5_401, 900, 0, 107_154],
+};
+
+/// 105 recordings, off by 0.0% (median), 11.2% (nine of ten), bounds 1372% apart.
+pub(crate) static GPT_REASONING: Line = Line {
+    low: [1_800, 3_599, 900, 7_019, 0, 652, 13_226, 99, 0, 4_999],
+    mid: [2_000, 4_000, 1_000, 16_857, 0, 701, 24_602, 100, 0, 5_000],
+    high: [2_200, 366_081, 3_301, 18_543, 0, 772, 27_063, 110, 0, 5_500],
+};
+
+/// 171 recordings, off by 7.2% (median), 33.6% (nine of ten), bounds 109% apart.
+pub(crate) static CLAUDE: Line = Line {
+    low: [6_293, 7, 899, 118_973, 0, 1_683, 0, 1_844, 7, 27_454],
+    mid: [6_635, 224, 1_071, 318_133, 239, 1_683, 0, 3_791, 29_083, 56_443],
+    high: [15_034, 247, 1_284, 656_780, 264, 1_852, 714_634, 4_170, 3_305_501, 971_484],
+};
+
+/// 135 recordings, off by 20.0% (median), 63.4% (nine of ten), bounds 162% apart.
+pub(crate) static GEMINI: Line = Line {
+    low: [0, 0, 720, 0, 0, 301, 0, 0, 0, 0],
+    mid: [1_000, 0, 1_000, 0, 3_333, 733, 0, 0, 0, 1_667],
+    high: [9_900, 0, 1_100, 0, 4_092, 1_863, 0, 0, 0, 94_982],
+};
+
+/// 17 recordings, off by 0.0% (median), 47.0% (nine of ten), bounds 172% apart.
+pub(crate) static NOVA: Line = Line {
+    low: [0, 0, 0, 313_109, 5_882, 959, 0, 0, 0, 14_661],
+    mid: [3_000, 0, 1_000, 349_647, 5_882, 1_221, 0, 0, 0, 14_662],
+    high: [35_200, 0, 3_301, 384_612, 6_471, 5_803, 0, 0, 0, 101_035],
+};
+
+/// 58 recordings, off by 38.5% (median), 97.7% (nine of ten), bounds 297% apart.
+pub(crate) static COMMAND: Line = Line {
+    low: [0, 0, 825, 22_749, 49_943, 0, 0, 0, 1_266_450, 0],
+    mid: [0, 0, 1_191, 838_859, 49_944, 189, 0, 18_214, 1_400_038, 24_653],
+    high: [1_045_000, 426_800, 3_301, 922_746, 60_501, 208, 0, 20_035, 1_540_042, 27_118],
+};
+
+/// 47 recordings, off by 5.9% (median), 58.4% (nine of ten), bounds 149% apart.
+pub(crate) static MISTRAL: Line = Line {
+    low: [2_699, 0, 900, 0, 0, 1_530, 0, 0, 9_909, 1_318],
+    mid: [2_727, 0, 1_182, 0, 4_413, 1_926, 0, 0, 9_909, 1_318],
+    high: [16_317, 0, 1_300, 0, 4_855, 17_058, 0, 25_430, 10_901, 1_451],
+};
+
+/// 58 recordings, off by 41.0% (median), 88.3% (nine of ten), bounds 1516% apart.
+pub(crate) static LLAMA: Line = Line {
+    low: [0, 0, 506, 0, 0, 20, 0, 0, 0, 883],
+    mid: [0, 9_855, 1_073, 0, 0, 20, 0, 0, 0, 883],
+    high: [668_250, 10_841, 1_180, 86_351, 17_050, 23, 0, 0, 0, 972],
+};
+
+/// 52 recordings, off by 1.7% (median), 42.0% (nine of ten), bounds 13974% apart.
+pub(crate) static QWEN: Line = Line {
+    low: [2_700, 3_000, 900, 76_049, 7_760, 775, 0, 0, 0, 9_000],
+    mid: [7_000, 3_000, 1_000, 97_080, 7_760, 840, 0, 82_536, 0, 12_000],
+    high: [5_865_751, 3_301, 1_100, 106_789, 8_537, 924, 0, 90_790, 0, 13_201],
+};
+
+/// 34 recordings, off by 12.9% (median), 81.0% (nine of ten), bounds 111% apart.
+pub(crate) static DEEPSEEK: Line = Line {
+    low: [3_574, 0, 25, 139_774, 0, 565, 0, 0, 4_500, 33_730],
+    mid: [6_500, 0, 500, 290_674, 0, 565, 0, 0, 4_500, 43_625],
+    high: [97_900, 0, 550, 383_350, 0, 622, 0, 0, 4_950, 47_988],
+};
+
+/// 22 recordings, off by 13.8% (median), 93.4% (nine of ten), bounds 113% apart.
+pub(crate) static GROK: Line = Line {
+    low: [0, 0, 729, 121_530, 0, 1_481, 0, 1_932, 0, 4_589],
+    mid: [0, 1_893, 730, 161_705, 0, 2_206, 0, 2_459, 0, 4_590],
+    high: [200_751, 14_300, 803, 177_876, 19_527, 2_427, 55_001, 2_705, 0, 68_750],
+};
+
+/// 1028 recordings, off by 26.2% (median), 90.0% (nine of ten), bounds 55906% apart.
+pub(crate) static GENERAL: Line = Line {
+    low: [0, 3_526, 18, 0, 0, 333, 0, 0, 0, 3_693],
+    mid: [2_043, 3_996, 996, 9_814, 0, 838, 0, 0, 0, 6_298],
+    high: [31_853_251, 4_396, 1_096, 10_796, 0, 922, 0, 0, 0, 6_928],
+};
