@@ -19,9 +19,11 @@ impl Line {
     /// The estimate for a request.
     pub(crate) fn count(&self, row: &Row) -> Count {
         let of = |weights: &[u64; ROW], part: fn(&Count) -> u64| {
-            let sum = row.0.iter().zip(weights).fold(0_u64, |sum, (count, weight)| {
-                sum.saturating_add(part(count).saturating_mul(*weight))
-            });
+            let sum = row
+                .0
+                .iter()
+                .zip(weights)
+                .fold(0_u64, |sum, (count, weight)| sum.saturating_add(part(count).saturating_mul(*weight)));
             sum / 1000
         };
         let high = of(&self.high, |count| count.high).saturating_add(1);
@@ -53,18 +55,18 @@ pub(crate) static GPT: Line = Line {
     high: [24_684, 4_401, 1_194, 18_578, 0, 6_174, 5_401, 900, 0, 107_154],
 };
 
-/// 105 recordings, off by 0.0% (median), 11.2% (nine of ten), bounds 1372% apart.
+/// 104 recordings, off by 0.0% (median), 10.7% (nine of ten), bounds 29% apart.
 pub(crate) static GPT_REASONING: Line = Line {
     low: [1_800, 3_599, 900, 7_019, 0, 652, 13_226, 99, 0, 4_999],
     mid: [2_000, 4_000, 1_000, 16_857, 0, 701, 24_602, 100, 0, 5_000],
-    high: [2_200, 366_081, 3_301, 18_543, 0, 772, 27_063, 110, 0, 5_500],
+    high: [2_200, 5_134, 1_100, 97_167, 0, 1_100, 33_000, 110, 0, 7_150],
 };
 
-/// 171 recordings, off by 7.2% (median), 33.6% (nine of ten), bounds 109% apart.
+/// 170 recordings, off by 7.2% (median), 33.0% (nine of ten), bounds 97% apart.
 pub(crate) static CLAUDE: Line = Line {
     low: [6_293, 7, 899, 118_973, 0, 1_683, 0, 1_844, 7, 27_454],
     mid: [6_635, 224, 1_071, 318_133, 239, 1_683, 0, 3_791, 29_083, 56_443],
-    high: [15_034, 247, 1_284, 656_780, 264, 1_852, 714_634, 4_170, 3_305_501, 971_484],
+    high: [15_034, 247, 1_284, 656_780, 264, 1_852, 714_634, 4_170, 31_992, 971_484],
 };
 
 /// 135 recordings, off by 20.0% (median), 63.4% (nine of ten), bounds 162% apart.
@@ -88,32 +90,32 @@ pub(crate) static COMMAND: Line = Line {
     high: [1_045_000, 426_800, 3_301, 922_746, 60_501, 208, 0, 20_035, 1_540_042, 27_118],
 };
 
-/// 47 recordings, off by 5.9% (median), 58.4% (nine of ten), bounds 149% apart.
+/// 43 recordings, off by 4.8% (median), 35.4% (nine of ten), bounds 149% apart.
 pub(crate) static MISTRAL: Line = Line {
     low: [2_699, 0, 900, 0, 0, 1_530, 0, 0, 9_909, 1_318],
-    mid: [2_727, 0, 1_182, 0, 4_413, 1_926, 0, 0, 9_909, 1_318],
-    high: [16_317, 0, 1_300, 0, 4_855, 17_058, 0, 25_430, 10_901, 1_451],
+    mid: [2_727, 0, 1_182, 0, 4_909, 1_909, 0, 0, 9_909, 1_318],
+    high: [16_317, 0, 1_300, 0, 5_401, 12_091, 0, 0, 10_901, 1_451],
 };
 
-/// 58 recordings, off by 41.0% (median), 88.3% (nine of ten), bounds 1516% apart.
+/// 56 recordings, off by 32.6% (median), 60.2% (nine of ten), bounds 146% apart.
 pub(crate) static LLAMA: Line = Line {
-    low: [0, 0, 506, 0, 0, 20, 0, 0, 0, 883],
-    mid: [0, 9_855, 1_073, 0, 0, 20, 0, 0, 0, 883],
-    high: [668_250, 10_841, 1_180, 86_351, 17_050, 23, 0, 0, 0, 972],
+    low: [0, 0, 506, 0, 46_230, 1_423, 0, 0, 0, 1_500],
+    mid: [0, 10_000, 1_000, 78_231, 46_231, 1_423, 0, 0, 0, 1_500],
+    high: [38_500, 11_000, 1_100, 705_100, 50_854, 1_566, 0, 0, 0, 1_651],
 };
 
-/// 52 recordings, off by 1.7% (median), 42.0% (nine of ten), bounds 13974% apart.
+/// 48 recordings, off by 1.1% (median), 27.5% (nine of ten), bounds 650% apart.
 pub(crate) static QWEN: Line = Line {
-    low: [2_700, 3_000, 900, 76_049, 7_760, 775, 0, 0, 0, 9_000],
-    mid: [7_000, 3_000, 1_000, 97_080, 7_760, 840, 0, 82_536, 0, 12_000],
-    high: [5_865_751, 3_301, 1_100, 106_789, 8_537, 924, 0, 90_790, 0, 13_201],
+    low: [2_700, 3_000, 899, 76_050, 7_760, 775, 0, 0, 0, 9_000],
+    mid: [7_000, 3_000, 1_000, 97_080, 7_760, 840, 0, 0, 0, 12_000],
+    high: [201_300, 3_301, 3_301, 106_789, 76_725, 924, 0, 0, 0, 13_201],
 };
 
-/// 34 recordings, off by 12.9% (median), 81.0% (nine of ten), bounds 111% apart.
+/// 33 recordings, off by 2.8% (median), 41.8% (nine of ten), bounds 96% apart.
 pub(crate) static DEEPSEEK: Line = Line {
-    low: [3_574, 0, 25, 139_774, 0, 565, 0, 0, 4_500, 33_730],
-    mid: [6_500, 0, 500, 290_674, 0, 565, 0, 0, 4_500, 43_625],
-    high: [97_900, 0, 550, 383_350, 0, 622, 0, 0, 4_950, 47_988],
+    low: [2_700, 0, 900, 206_054, 0, 1_192, 0, 0, 518, 14_726],
+    mid: [2_963, 0, 1_037, 225_667, 0, 1_407, 0, 0, 519, 28_519],
+    high: [91_134, 0, 1_141, 300_372, 0, 1_549, 0, 0, 571, 31_371],
 };
 
 /// 22 recordings, off by 13.8% (median), 93.4% (nine of ten), bounds 113% apart.
@@ -123,9 +125,9 @@ pub(crate) static GROK: Line = Line {
     high: [200_751, 14_300, 803, 177_876, 19_527, 2_427, 55_001, 2_705, 0, 68_750],
 };
 
-/// 1028 recordings, off by 26.2% (median), 90.0% (nine of ten), bounds 55906% apart.
+/// 1012 recordings, off by 24.3% (median), 88.6% (nine of ten), bounds 3265% apart.
 pub(crate) static GENERAL: Line = Line {
-    low: [0, 3_526, 18, 0, 0, 333, 0, 0, 0, 3_693],
-    mid: [2_043, 3_996, 996, 9_814, 0, 838, 0, 0, 0, 6_298],
-    high: [31_853_251, 4_396, 1_096, 10_796, 0, 922, 0, 0, 0, 6_928],
+    low: [0, 720, 720, 984, 0, 301, 0, 0, 0, 0],
+    mid: [2_179, 3_750, 1_036, 10_327, 0, 830, 0, 0, 0, 6_118],
+    high: [1_045_000, 426_800, 3_301, 11_360, 0, 2_423, 0, 0, 0, 6_730],
 };

@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn hostile_sizes_are_only_numbers() {
-        for rule in [ImageRule::TILES, ImageRule::patches(246), ImageRule::Area, ImageRule::Gemini, ImageRule::Unknown] {
+        for rule in [ImageRule::TILES, ImageRule::patches(246), ImageRule::Area, ImageRule::Gemini, ImageRule::Unknown]
+        {
             for (width, height) in [(0, 0), (u64::from(u32::MAX), 1), (u64::from(u32::MAX), u64::from(u32::MAX))] {
                 assert!(rule.of(width, height) < 100_000, "{rule:?}");
             }

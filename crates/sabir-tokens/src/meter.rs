@@ -32,9 +32,8 @@ impl Meter {
     /// A meter for what a model writes.
     pub fn new(model: &ModelId) -> Self {
         let rule = rule(model);
-        let is_exact = matches!(rule.vocabulary, Vocabulary::O200k | Vocabulary::Cl100k | Vocabulary::O200kUnframed);
-        let measure = if rule.vocabulary == Vocabulary::Cl100k { Measure::Cl100k } else { Measure::O200k };
-        Self { measure, line: (!is_exact).then_some(rule.line), counted: Count::default(), tail: String::new() }
+        let line = (rule.vocabulary == Vocabulary::Closed).then_some(rule.line);
+        Self { measure: rule.measure(), line, counted: Count::default(), tail: String::new() }
     }
 
     /// The next piece.

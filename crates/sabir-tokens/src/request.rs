@@ -2,7 +2,7 @@ use sabir_core::chat::ChatRequest;
 
 use crate::shape::Shape;
 use crate::table::{Rule, Vocabulary, rule};
-use crate::text::{Direct, Measure, Texts};
+use crate::text::{Direct, Texts};
 use crate::{Count, ModelId, Precision};
 
 /// How many tokens of input a request is to a model, as its provider will count it: messages, tools, images and files,
@@ -31,7 +31,7 @@ pub(crate) fn with(request: &ChatRequest, model: &ModelId, texts: &dyn Texts) ->
 /// The tokens of a text by itself, in no message.
 pub fn count_text(text: &str, model: &ModelId) -> Count {
     let rule = rule(model);
-    let count = measure(&rule).count(text);
+    let count = rule.measure().count(text);
     match rule.vocabulary {
         Vocabulary::Closed => rule.line.text(count),
         _ => count,
@@ -40,11 +40,7 @@ pub fn count_text(text: &str, model: &ModelId) -> Count {
 
 fn shape(request: &ChatRequest, model: &ModelId, texts: &dyn Texts) -> (Shape, Rule) {
     let rule = rule(model);
-    (Shape::of(request, measure(&rule), rule.image, texts), rule)
-}
-
-fn measure(rule: &Rule) -> Measure {
-    if rule.vocabulary == Vocabulary::Cl100k { Measure::Cl100k } else { Measure::O200k }
+    (Shape::of(request, rule.measure(), rule.image, texts), rule)
 }
 
 /// A request in the numbers that the lines are fitted to, and whether media or a provider's own tools are in it; for

@@ -56,7 +56,9 @@ impl Shape {
             (shape.tool_text.low, shape.tool_text.precision) = (0, crate::Precision::Estimate);
         }
         shape.reasons = request.reasoning.as_ref().is_some_and(|asked| {
-            asked.enabled == Some(true) || asked.budget.is_some() || asked.effort.as_ref().is_some_and(|e| e.as_str() != "none")
+            asked.enabled == Some(true)
+                || asked.budget.is_some()
+                || asked.effort.as_ref().is_some_and(|e| e.as_str() != "none")
         });
         shape
     }
@@ -87,8 +89,16 @@ impl Shape {
         }
         let one = |n: u64| Count::exact(n);
         Row([
-            one(1), one(self.messages), text, one(self.tools.min(1)), one(self.tools), self.tool_text,
-            one(self.has_schema.into()), self.schema_text, one(self.reasons.into()), one(self.exchanges),
+            one(1),
+            one(self.messages),
+            text,
+            one(self.tools.min(1)),
+            one(self.tools),
+            self.tool_text,
+            one(self.has_schema.into()),
+            self.schema_text,
+            one(self.reasons.into()),
+            one(self.exchanges),
         ])
     }
 }

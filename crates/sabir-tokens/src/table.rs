@@ -3,6 +3,7 @@
 use crate::ModelId;
 use crate::calibrated::{self, Line};
 use crate::image::ImageRule;
+use crate::text::Measure;
 
 /// How a model's tokens are counted.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,8 @@ pub(crate) enum Vocabulary {
     Cl100k,
     /// `o200k_base`; the conversation is framed in a way that is not published.
     O200kUnframed,
+    /// `cl100k_base`, the same.
+    Cl100kUnframed,
     /// Not public.
     Closed,
 }
@@ -52,16 +55,31 @@ const ROWS: &[Row] = &[
     Row(&["gemini", "gemma"], Vocabulary::Closed, &calibrated::GEMINI, ImageRule::Gemini),
     Row(&["nova", "titan"], Vocabulary::Closed, &calibrated::NOVA, ImageRule::Unknown),
     Row(&["command", "aya", "c4ai"], Vocabulary::Closed, &calibrated::COMMAND, ImageRule::Unknown),
-    Row(&["mistral", "ministral", "magistral", "mixtral", "codestral", "devstral", "pixtral"],
-        Vocabulary::Closed, &calibrated::MISTRAL, ImageRule::Unknown),
+    Row(
+        &["mistral", "ministral", "magistral", "mixtral", "codestral", "devstral", "pixtral"],
+        Vocabulary::Closed,
+        &calibrated::MISTRAL,
+        ImageRule::Unknown,
+    ),
     Row(&["llama"], Vocabulary::Closed, &calibrated::LLAMA, ImageRule::Unknown),
     Row(&["qwen"], Vocabulary::Closed, &calibrated::QWEN, ImageRule::Unknown),
     Row(&["deepseek"], Vocabulary::Closed, &calibrated::DEEPSEEK, ImageRule::Unknown),
     Row(&["grok"], Vocabulary::Closed, &calibrated::GROK, ImageRule::Unknown),
 ];
 
-/// Who serves OpenAI's models with OpenAI's framing.
-const OPENAI: &[&str] = &["openai", "azure", "chatgpt", "copilot", "github-models"];
+/// Who serves OpenAI's models with OpenAI's framing, under OpenAI's names. Azure does not: there a name is a
+/// deployment's, and one that is called `gpt-4` was recorded to count as another model does.
+const OPENAI: &[&str] = &["openai", "chatgpt", "copilot", "github-models"];
+
+impl Rule {
+    /// What texts are measured with.
+    pub(crate) fn measure(&self) -> Measure {
+        match self.vocabulary {
+            Vocabulary::Cl100k | Vocabulary::Cl100kUnframed => Measure::Cl100k,
+            _ => Measure::O200k,
+        }
+    }
+}
 
 /// How a model is counted; by the general line where nothing is known of it.
 pub(crate) fn rule(model: &ModelId) -> Rule {
@@ -73,7 +91,8 @@ pub(crate) fn rule(model: &ModelId) -> Rule {
     // Elsewhere the vocabulary is the same, but not the framing; and Responses frames some models otherwise.
     let is_at_home = OPENAI.contains(&model.provider.as_str()) && !model.responses;
     let vocabulary = match vocabulary {
-        Vocabulary::O200k | Vocabulary::Cl100k if !is_at_home => Vocabulary::O200kUnframed,
+        Vocabulary::O200k if !is_at_home => Vocabulary::O200kUnframed,
+        Vocabulary::Cl100k if !is_at_home => Vocabulary::Cl100kUnframed,
         other => other,
     };
     Rule { vocabulary, line, image }
@@ -92,7 +111,7 @@ mod tests {
     fn names_find_their_rows() {
         let of = |provider: &str, model: &str| rule(&ModelId::new(provider, model));
         assert_eq!(of("openai", "gpt-4o-mini-2024-07-18").vocabulary, Vocabulary::O200k);
-        assert_eq!(of("azure", "gpt-35-turbo").vocabulary, Vocabulary::Cl100k);
+        assert_eq!(of("azure", "gpt-35-turbo").vocabulary, Vocabulary::Cl100kUnframed);
         assert_eq!(of("openai", "gpt-4-0613").vocabulary, Vocabulary::Cl100k);
         assert_eq!(of("openrouter", "openai/gpt-4o").vocabulary, Vocabulary::O200kUnframed);
         assert_eq!(rule(&ModelId::new("openai", "gpt-4o").responses()).vocabulary, Vocabulary::O200kUnframed);

@@ -33,9 +33,15 @@ const DIALECTS: &[(&str, &str)] = &[
 /// Recordings whose count is not of what was asked: the provider added pages, documents or a prompt of its own, kept the
 /// conversation itself, or dropped what it was sent.
 const APART: &[&str] = &[
-    "langchain-cohere-81710ff4afc409aa", "langchaingo-7b648a8b1dbb2b48", "pydantic-ai-85af7043e95c9cd7",
-    "pydantic-ai-8b715400687a2035", "pydantic-ai-8b7e5b47eb25d6ba", "pydantic-ai-a51cdf3665de2978",
-    "pydantic-ai-d77770e8263568e3", "rig-906dbf7fe6401838", "rig-ec099adf394a2a49",
+    "langchain-cohere-81710ff4afc409aa",
+    "langchaingo-7b648a8b1dbb2b48",
+    "pydantic-ai-85af7043e95c9cd7",
+    "pydantic-ai-8b715400687a2035",
+    "pydantic-ai-8b7e5b47eb25d6ba",
+    "pydantic-ai-a51cdf3665de2978",
+    "pydantic-ai-d77770e8263568e3",
+    "rig-906dbf7fe6401838",
+    "rig-ec099adf394a2a49",
 ];
 
 /// Every whole request that was answered and counted.
