@@ -117,13 +117,7 @@ impl Walk<'_> {
             self.shape.names += 1;
             self.text(name);
         }
-        // One message is one text, however many parts it is in.
-        let mut texts = message.parts.iter().filter_map(Part::as_text);
-        match (texts.next(), texts.next()) {
-            (Some(one), None) => self.text(one),
-            (Some(_), Some(_)) => message.parts.iter().filter_map(Part::as_text).for_each(|text| self.text(text)),
-            _ => {}
-        }
+        message.parts.iter().filter_map(Part::as_text).for_each(|text| self.text(text));
         for part in &message.parts {
             self.part(part);
         }
@@ -131,8 +125,8 @@ impl Walk<'_> {
 
     fn part(&mut self, part: &Part) {
         match &part.content {
-            // Counted with its message.
-            Content::Text { .. } => {}
+            // A text is counted with its message; a citation is not sent.
+            Content::Text { .. } | Content::Citation(_) => {}
             Content::Refusal { text } => self.text(text),
             Content::Image(media) => {
                 // Where the two dialects of OpenAI keep it.
@@ -166,8 +160,7 @@ impl Walk<'_> {
                 self.shape.own += 1;
                 self.shape.text += Count::estimate(count.tokens, 0, count.high);
             }
-            // Not sent, or known to the provider alone.
-            Content::Citation(_) => {}
+            // How the provider shows these to the model it alone knows.
             Content::ServerToolUse(used) => {
                 self.shape.own += 1;
                 self.text(&used.input);
