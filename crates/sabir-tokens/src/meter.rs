@@ -9,7 +9,7 @@ use crate::{Count, ModelId, Precision};
 /// A text is counted up to where one word ends and the next begins (a space between, and an ASCII letter after it): there
 /// the encodings divide it anyway, so that the sum is the count of the whole, however it was cut. What comes after the last
 /// such place is kept, up to 4096 bytes; only where a text has none for so long it is divided all the same, and the count
-/// is a `Bound`.
+/// is a `Bound`. An estimate by features adds up its roundings, and so is wider than that of the whole.
 ///
 /// ```
 /// # use sabir_tokens::{Meter, ModelId, count_text};
@@ -18,6 +18,7 @@ use crate::{Count, ModelId, Precision};
 /// for piece in ["The s", "ea is sa", "lt", "y."] {
 ///     meter.push(piece);
 /// }
+/// # #[cfg(feature = "openai")]
 /// assert_eq!(meter.count(), count_text("The sea is salty.", &model));
 /// ```
 #[derive(Debug)]
@@ -91,6 +92,7 @@ mod tests {
     use super::*;
     use crate::count_text;
 
+    #[cfg(feature = "openai")]
     #[test]
     fn however_it_is_cut_it_is_the_same() {
         let text = "It's 12 345 o'clock;  the\n\n sea \t is \u{a0}salty — naïve 世界 x\u{b} y, 'Tis so. ".repeat(3);

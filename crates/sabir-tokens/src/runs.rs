@@ -8,6 +8,7 @@
 /// word without a space in the corpus 300.
 pub(crate) const MAX_RUN: usize = 4096;
 
+#[cfg(any(test, feature = "openai"))]
 /// The parts of a text, whole where no run in it is longer than [`MAX_RUN`]. Cuts stand between characters.
 pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
@@ -21,6 +22,7 @@ pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+#[cfg(any(test, feature = "openai"))]
 /// Where the first run that is too long is cut; the end of the text where none is.
 fn first_cut(text: &str) -> usize {
     // Only a text that is longer than a run can have one that is too long.
@@ -44,6 +46,7 @@ fn first_cut(text: &str) -> usize {
     text.len()
 }
 
+#[cfg(any(test, feature = "openai"))]
 /// Which runs a character may be part of.
 #[derive(Clone, Copy)]
 struct Kind {
@@ -52,6 +55,7 @@ struct Kind {
     space: bool,
 }
 
+#[cfg(any(test, feature = "openai"))]
 /// In doubt a character is part of more runs than the patterns say, never of fewer.
 fn kind(c: char) -> Kind {
     let is = |word, sign, space| Kind { word, sign, space };
