@@ -24,7 +24,9 @@ impl Measure {
             Self::Cl100k => crate::Encoding::Cl100k.count(text),
         };
         #[cfg(not(feature = "openai"))]
-        let count = Features::of(text).count();
+        let count = match self {
+            Self::O200k | Self::Cl100k => Features::of(text).count(),
+        };
         count
     }
 }
