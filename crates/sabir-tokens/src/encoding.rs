@@ -3,7 +3,7 @@ use crate::{Count, Precision};
 
 /// How much a cut through a run may change its count, in tokens: on either side of it the merges may fall otherwise,
 /// and they fall into step again after a few tokens. Measured on hostile runs of every kind of character
-/// (`tests/hostile.rs`); the most was 2.
+/// (`tests/hostile.rs`).
 const PER_CUT: u64 = 8;
 
 /// A vocabulary whose merges are public.
@@ -20,7 +20,7 @@ impl Encoding {
     /// Counts the tokens of a text, in time proportional to its length. Names of special tokens (`<|endoftext|>`) count
     /// as the text that they are.
     ///
-    /// The first call of an encoding builds its tables, once in a process: about 0.2 s and 60 MB.
+    /// The first call of an encoding builds its tables, once in a process, which takes some tenths of a second.
     pub fn count(self, text: &str) -> Count {
         let bpe = match self {
             Self::O200k => tiktoken_rs::o200k_base_singleton(),

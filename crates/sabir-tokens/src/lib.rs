@@ -31,7 +31,7 @@
 //! Without the feature `openai` texts are counted by their features, with half and twice as bounds, and nothing is exact.
 //!
 //! [`Counter`] remembers texts that come again. [`Meter`] counts what a model writes while it passes by. Every input costs
-//! time in proportion to its length: less than half a microsecond a byte on hostile text, a tenth of that on prose.
+//! time in proportion to its length: less than half a microsecond a byte on hostile text, a sixth of that on prose.
 
 mod calibrated;
 mod count;

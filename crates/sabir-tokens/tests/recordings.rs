@@ -67,7 +67,7 @@ fn told_by(line: &Value, room: &str) -> Option<Told> {
     // What the provider keeps itself is nothing that can be counted here.
     let stored = ["previous_response_id", "prompt", "conversation", "cachedContent", "background"];
     let is_whole = body.is_object() && asked.get("elided").is_none() && stored.iter().all(|name| body[name].is_null());
-    // Venice puts a prompt of its own before every conversation, as it says.
+    // Venice puts a prompt of its own before every conversation.
     let is_apart = line["provider"] == "venice" || line["id"].as_str().is_some_and(|id| APART.contains(&id));
     if !is_whole || is_apart || tokens == 0 {
         return None;
