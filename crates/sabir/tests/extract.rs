@@ -1,11 +1,14 @@
 //! Values of Rust types, taken out of the answers of a simulated model.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use sabir::chat::{ChatRequest, FinishReason};
 use sabir::extract::{Way, schema_of};
-use sabir::{Client, ErrorKind};
-use sabir_sim::{Answer, Script, Simulator, Turn};
+use sabir::transport::{Body, BoxFuture};
+use sabir::{Client, Env, ErrorKind, Transport};
+use sabir_sim::{Answer, Loopback, Script, Simulator, Turn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -171,9 +174,127 @@ where
         assert_eq!(extracted.expect("a value").value, value, "{schema}");
     }
     let name = T::schema_name().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect::<String>();
-    let client = client([Turn::answer(Answer::default().tool_call(name, given))]);
+    let client = client([Turn::answer(Answer::default().tool_call(name, given.clone()))]);
     let extracted = client.extraction::<T>(ChatRequest::default().user("x")).way(Way::Tool).send().await;
     assert_eq!(extracted.expect("a value").value, value, "{schema}");
+    for published in PUBLISHED {
+        natively(published, &value, &given.to_string(), &schema).await;
+    }
+}
+
+/// What a provider's own page says of the schemas that it takes for an answer, and where its requests have them.
+struct Published {
+    provider: &'static str,
+    place: &'static str,
+    /// Every object says that it has no other properties.
+    closed: bool,
+    /// Every property is required.
+    all_required: bool,
+    recursion: bool,
+    refused: &'static [&'static str],
+}
+
+const PUBLISHED: &[Published] = &[
+    // OpenAI, "Structured model outputs": supported schemas.
+    Published {
+        provider: "openai",
+        place: "/response_format/json_schema/schema",
+        closed: true,
+        all_required: true,
+        recursion: true,
+        refused: &["allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"],
+    },
+    Published {
+        provider: "openai:responses",
+        place: "/text/format/schema",
+        closed: true,
+        all_required: true,
+        recursion: true,
+        refused: &["allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"],
+    },
+    // Anthropic, "Structured outputs": JSON Schema limitations.
+    Published {
+        provider: "anthropic",
+        place: "/output_config/format/schema",
+        closed: true,
+        all_required: false,
+        recursion: false,
+        refused: &["minimum", "maximum", "multipleOf", "minLength", "maxLength", "not", "if", "uniqueItems"],
+    },
+    // Google, "Structured output": JSON Schema support.
+    Published {
+        provider: "gemini",
+        place: "/generationConfig/responseJsonSchema",
+        closed: false,
+        all_required: false,
+        recursion: true,
+        refused: &["not", "if", "then", "else", "dependentRequired"],
+    },
+];
+
+/// Keeps the last request's body.
+#[derive(Debug)]
+struct Kept(Loopback, Arc<Mutex<Value>>);
+
+impl Transport for Kept {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, sabir::Result<http::Response<Body>>> {
+        *self.1.lock().expect("not poisoned") = serde_json::from_slice(request.body()).expect("JSON");
+        self.0.send(request)
+    }
+}
+
+/// In a provider's own way, over its own dialect: where the type has such a schema at all, what is sent keeps to what
+/// the provider publishes, and the value comes out as it was.
+async fn natively<T>(published: &Published, value: &T, given: &str, schema: &Value)
+where
+    T: Serialize + for<'de> Deserialize<'de> + JsonSchema + PartialEq + std::fmt::Debug,
+{
+    let Published { provider, place, .. } = published;
+    let sent = Arc::new(Mutex::new(Value::Null));
+    let simulator = Simulator::scripted(Script::new().strict().turn(Turn::text(given)));
+    let builder = Client::builder().env(Env::none()).provider(*provider).model("model").key("key");
+    let client = builder.transport(Kept(Loopback::new(simulator), sent.clone())).build().expect("a client");
+    match client.extraction::<T>("x").way(Way::Schema).send().await {
+        Ok(extracted) => assert_eq!(extracted.value, *value, "{provider}: {schema}"),
+        // An open set of properties, or a schema that leads back to itself.
+        Err(error) if error.kind() == ErrorKind::Unsupported && published.closed => return,
+        Err(error) => panic!("{provider}: {error}: {schema}"),
+    }
+    let sent = sent.lock().expect("not poisoned");
+    let schema = sent.pointer(place).unwrap_or_else(|| panic!("{provider}: no schema at {place}: {sent}"));
+    keeps_to(published, schema);
+    let leads_back = schema["$defs"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .any(|(name, definition)| definition.to_string().contains(&format!("\"#/$defs/{name}\"")));
+    assert!(published.recursion || !leads_back, "{provider}: {schema}");
+}
+
+fn keeps_to(published: &Published, schema: &Value) {
+    let Value::Object(fields) = schema else { return };
+    let provider = published.provider;
+    for word in published.refused {
+        assert!(!fields.contains_key(*word), "{provider} takes no {word}: {schema}");
+    }
+    if let Some(properties) = fields.get("properties").and_then(Value::as_object) {
+        assert!(
+            !published.closed || fields.get("additionalProperties") == Some(&Value::Bool(false)),
+            "{provider}: {schema}"
+        );
+        let required = fields.get("required").and_then(Value::as_array).map_or(0, Vec::len);
+        assert!(!published.all_required || required == properties.len(), "{provider}: {schema}");
+        properties.values().for_each(|inner| keeps_to(published, inner));
+    }
+    for inner in ["items", "additionalProperties"] {
+        fields.get(inner).into_iter().for_each(|inner| keeps_to(published, inner));
+    }
+    for list in ["anyOf", "oneOf", "allOf", "prefixItems"] {
+        let all = fields.get(list).and_then(Value::as_array).into_iter().flatten();
+        all.for_each(|inner| keeps_to(published, inner));
+    }
+    let definitions = fields.get("$defs").and_then(Value::as_object).into_iter().flatten();
+    definitions.for_each(|(_, inner)| keeps_to(published, inner));
 }
 
 #[tokio::test]

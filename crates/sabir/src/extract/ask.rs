@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use sabir_core::chat::{
     ChatRequest, ChatResponse, Content, FunctionTool, Message, Part, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
 };
-use sabir_core::{Abilities, Feature};
+use sabir_core::{Abilities, Error, ErrorKind, Feature, Result};
 use serde_json::Value;
 
 use super::shape::Shape;
@@ -19,8 +19,17 @@ pub(super) struct Asked {
     tool: String,
 }
 
+/// The caller insists on a way that cannot take this schema.
+fn refused(name: &str) -> Error {
+    let message = format!(
+        "the schema of {name} leads back to itself or leaves its properties open, which this model's own way does not \
+         take; leave the way open, or take Way::Tool"
+    );
+    Error::new(ErrorKind::Unsupported, message)
+}
+
 impl Asked {
-    pub(super) fn new(request: &ChatRequest, shape: &Shape, abilities: &Abilities, way: Option<Way>) -> Self {
+    pub(super) fn new(request: &ChatRequest, shape: &Shape, abilities: &Abilities, way: Option<Way>) -> Result<Self> {
         let fitted = abilities.schema.fit(&shape.schema);
         let has = |feature| abilities.features.has(&feature);
         let way = way.unwrap_or(match &fitted {
@@ -31,8 +40,7 @@ impl Asked {
         let mut asked = Self { request: request.clone(), way, tool: shape.name.clone() };
         match way {
             Way::Schema => {
-                // Where the caller insists on a way that cannot take this schema, the provider says so.
-                let schema = fitted.map_or_else(|| shape.schema.clone(), |fitted| fitted.schema);
+                let schema = fitted.ok_or_else(|| refused(&shape.name))?.schema;
                 let (name, strict) = (shape.name.clone(), Some(true));
                 asked.request.response_format =
                     Some(ResponseFormat::JsonSchema { name, schema, description: None, strict });
@@ -40,7 +48,7 @@ impl Asked {
             Way::Tool => asked.by_tool(&shape.schema),
             Way::Words => asked.by_words(&shape.schema, has(Feature::JsonOutput)),
         }
-        asked
+        Ok(asked)
     }
 
     fn by_tool(&mut self, schema: &Value) {

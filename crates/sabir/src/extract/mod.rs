@@ -148,7 +148,7 @@ impl<T: DeserializeOwned + JsonSchema> Extraction<T> {
     fn asked(&self) -> Result<Asked> {
         let model = &self.request.model;
         let abilities = self.client.abilities(model)?;
-        Ok(Asked::new(&self.request, &self.shape, &abilities, self.way))
+        Asked::new(&self.request, &self.shape, &abilities, self.way)
     }
 
     /// The value that an answer holds, or what is wrong with it.
