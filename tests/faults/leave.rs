@@ -1,14 +1,18 @@
-//! Whoever leaves a call, at any stage of it, leaves nothing behind: no call below, no alarm, no probe.
+//! Whoever leaves a call, at any stage of it, leaves nothing behind: no call below, no alarm, no probe, no permit, no connection.
 
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
 use sabir::chat::Event;
-use sabir::{Call, ChatRequest, Error, ErrorKind, Layer, Request, Result, Service};
-use sabir_layers::breaker::State;
-use sabir_layers::{Breaker, Retry, Timeout};
+use sabir::layers::breaker::State;
+use sabir::layers::{Breaker, Limit, Limits, Retry, Stack, Timeout};
+use sabir::{Call, ChatRequest, Client, Env, Error, ErrorKind, Layer, Request, Result, Service};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,4 +75,59 @@ fn together_they_are_a_layer_too() {
         Retry::default().clock(clock.clone()).apply(Breaker::default().clock(clock.clone()).apply(timed))
     })
     .assert_ok();
+}
+
+/// A provider on a real socket that takes calls and never ends one: it tells when it has a call, and when the caller's
+/// connection is gone.
+async fn endless(begins: bool) -> (String, mpsc::Receiver<&'static str>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let (tell, told) = mpsc::channel(8);
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let mut read = [0; 4096];
+                let _ = socket.read(&mut read).await;
+                if begins {
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+                    let event = "data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"One\"}}]}\n\n";
+                    socket.write_all([head, event].concat().as_bytes()).await.expect("written");
+                }
+                tell.send("called").await.expect("a listener");
+                while socket.read(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
+                tell.send("closed").await.expect("a listener");
+            });
+        }
+    });
+    (url, told)
+}
+
+#[tokio::test]
+async fn no_connection_and_no_permit_is_left_of_a_call_under_the_whole_stack() {
+    for begins in [false, true] {
+        let (url, mut told) = endless(begins).await;
+        let limits = Limits::default().limit(Limit::concurrent(1));
+        let builder = Client::builder().env(Env::none()).provider("openai").model("m").key("key").base_url(url);
+        let client = builder.stack(Stack::standard().limits(limits)).build().expect("a client");
+        // The second call passes only where the first has given its place back.
+        for call in ["first", "second"] {
+            if begins {
+                let mut stream = client.stream("x").await.expect("a stream");
+                stream.next().await.expect("an event").expect("no error");
+                assert_eq!(told.recv().await, Some("called"), "{call}");
+                drop(stream);
+            } else {
+                tokio::select! {
+                    answer = client.chat("x") => panic!("{call}: {answer:?}"),
+                    event = told.recv() => assert_eq!(event, Some("called"), "{call}"),
+                }
+            }
+            let closed = timeout(10 * SECOND, told.recv()).await;
+            assert_eq!(closed.expect("the connection is closed"), Some("closed"), "{call}");
+            assert_eq!(client.usage().in_flight, 0, "{call}");
+        }
+        assert_eq!(client.usage().errors.get("cancelled"), Some(&2));
+    }
 }

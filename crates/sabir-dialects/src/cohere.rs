@@ -3,12 +3,20 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use sabir_core::chat::{ChatRequest, Finish, FinishReason, Meta, ResponseFormat, Usage};
-use sabir_core::{Endpoint, Error, ErrorKind, Result};
+use sabir_core::schema::{BOUNDS, SchemaRules};
+use sabir_core::{Abilities, Endpoint, Error, ErrorKind, Result};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::json::{Fields, Object, Wrong};
 use crate::shared::{Complaint, Losses, of_kind, schema_format, status_of};
+
+/// What an answer's schema may say, by Cohere's page on structured outputs: no bounds of numbers, lists and strings, and
+/// of the ways to combine schemas `anyOf` alone.
+pub(crate) fn abilities() -> Abilities {
+    let schema = SchemaRules { only_any_of: true, unknown: BOUNDS, ..SchemaRules::default() };
+    Abilities { schema, ..Abilities::default() }
+}
 
 /// Where requests go. A base URL may name a version of the API, whichever it is.
 pub(crate) fn uri(endpoint: &Endpoint, path: &str) -> Result<Uri> {

@@ -70,7 +70,7 @@ impl Dialect for CohereV1 {
     }
 
     fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities { features: Features::OF_REQUESTS.without(LOST), free_arguments: false, ..Abilities::default() }
+        Abilities { features: Features::OF_REQUESTS.without(LOST), free_arguments: false, ..crate::cohere::abilities() }
     }
 
     fn paths(&self) -> &'static [&'static str] {

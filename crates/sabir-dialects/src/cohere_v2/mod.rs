@@ -60,7 +60,7 @@ impl Dialect for CohereV2 {
     }
 
     fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities { features: Features::OF_REQUESTS.without(LOST), ..Abilities::default() }
+        Abilities { features: Features::OF_REQUESTS.without(LOST), ..crate::cohere::abilities() }
     }
 
     fn paths(&self) -> &'static [&'static str] {
