@@ -28,6 +28,8 @@ mod stack;
 mod timeout;
 mod timer;
 mod trace;
+#[cfg(test)]
+mod trial;
 mod watch;
 mod window;
 

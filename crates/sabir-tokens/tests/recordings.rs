@@ -86,7 +86,7 @@ fn told_by(line: &Value, room: &str) -> Option<Told> {
 
 /// `scripts/calibrate-tokens` reads this.
 #[test]
-#[ignore = "prints what the lines are fitted to"]
+#[ignore = "prints what the lines are fitted to: run by scripts/calibrate-tokens"]
 fn rows_for_calibration() {
     for told in told() {
         let (row, is_apart) = calibration(&told.request, &told.model);

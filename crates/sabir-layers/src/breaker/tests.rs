@@ -1,29 +1,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use sabir_core::Key;
-use sabir_core::chat::{ChatRequest, ChatResponse, Event, Part};
+use sabir_core::chat::Event;
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on, collect, events_of};
 
 use super::*;
 use crate::random::Random;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-fn ask(stream: bool) -> Request {
-    let mut chat = ChatRequest::new("m").user("Hi");
-    chat.stream = stream;
-    Request::Chat(chat)
-}
-
-fn answer() -> ChatResponse {
-    let mut response = ChatResponse::default();
-    response.parts = vec![Part::text("Hello.")];
-    response
-}
-
-fn text(words: &str) -> Step {
-    Step::Item(Ok(Event::Text(words.into())))
-}
+use crate::trial::{SECOND, answer, ask, text};
 
 fn good() -> Outcome {
     Outcome::whole(answer())

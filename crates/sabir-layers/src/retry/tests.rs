@@ -1,25 +1,12 @@
 use std::sync::{Mutex, PoisonError};
 
-use sabir_core::chat::{ChatRequest, ChatResponse, Event, Part};
+use sabir_core::chat::{ChatResponse, Event};
 use sabir_testkit::{
     ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_events, check_layer_on, collect, events_of,
 };
 
 use super::*;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-fn ask(stream: bool) -> Request {
-    let mut chat = ChatRequest::new("m").user("Hi");
-    chat.stream = stream;
-    Request::Chat(chat)
-}
-
-fn answer() -> ChatResponse {
-    let mut response = ChatResponse::default();
-    response.parts = vec![Part::text("Hello.")];
-    response
-}
+use crate::trial::{SECOND, answer, ask};
 
 fn retry(clock: &ManualClock) -> Retry {
     Retry::default().clock(clock.clone()).seed(1)

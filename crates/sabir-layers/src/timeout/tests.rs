@@ -1,29 +1,12 @@
 use sabir_core::ErrorKind;
-use sabir_core::chat::{ChatRequest, ChatResponse, Part};
+use sabir_core::chat::ChatResponse;
 use sabir_core::embed::EmbedRequest;
 use sabir_testkit::{
     ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_events, check_layer_on, collect, events_of,
 };
 
 use super::*;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-fn ask(stream: bool) -> Request {
-    let mut chat = ChatRequest::new("m").user("Hi");
-    chat.stream = stream;
-    Request::Chat(chat)
-}
-
-fn answer() -> ChatResponse {
-    let mut response = ChatResponse::default();
-    response.parts = vec![Part::text("Hello.")];
-    response
-}
-
-fn text(words: &str) -> Step {
-    Step::Item(Ok(Event::Text(words.into())))
-}
+use crate::trial::{SECOND, answer, ask, text};
 
 /// How a call with these time limits of its own ends, and when.
 fn run(

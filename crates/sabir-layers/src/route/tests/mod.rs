@@ -77,20 +77,21 @@ fn three() -> Route {
     Route::named("fast", ["a/one", "b/two", "c/three"])
 }
 
+const POLICIES: [Policy; 7] = [
+    Policy::Ordered,
+    Policy::Weighted,
+    Policy::RoundRobin,
+    Policy::LeastBusy,
+    Policy::Latency,
+    Policy::Cheapest,
+    Policy::Sticky(Sticky::User),
+];
+
 #[test]
 fn it_keeps_the_contract() {
     let clock = ManualClock::new();
-    let policies = [
-        Policy::Ordered,
-        Policy::Weighted,
-        Policy::RoundRobin,
-        Policy::LeastBusy,
-        Policy::Latency,
-        Policy::Cheapest,
-        Policy::Sticky(Sticky::User),
-    ];
     let modes = [MidStream::Fail, MidStream::Restart, MidStream::Continue, MidStream::ContinueOrRestart];
-    for policy in policies {
+    for policy in POLICIES {
         // With one target: what fails there has nowhere to go.
         let route = Route::named("testkit/test-model", ["a/one"]).policy(policy.clone());
         check_layer_on(&clock, |inner| Routes::new([route.clone()]).clock(clock.clone()).apply(inner)).assert_ok();

@@ -219,16 +219,7 @@ fn callers_are_told_apart_by_user_tag_or_tenant() {
 fn whatever_fails_no_target_is_tried_twice_in_a_call() {
     use ErrorKind as K;
     let kinds = [K::Overloaded, K::Quota, K::NotFound, K::Network, K::InvalidRequest, K::ContextTooLong];
-    let policies = [
-        Policy::Ordered,
-        Policy::Weighted,
-        Policy::RoundRobin,
-        Policy::LeastBusy,
-        Policy::Latency,
-        Policy::Cheapest,
-        Policy::Sticky(Sticky::User),
-    ];
-    for policy in policies {
+    for policy in POLICIES {
         let chance = Random::seeded(11);
         let route = route(policy.clone(), &[3, 1, 0, 2, 5]).rest(2, 3 * SECOND);
         let bench = Bench::new(route, move |id| match chance.index(kinds.len() + 1) {
