@@ -55,6 +55,7 @@ pub mod openai_completions;
 mod openai_error;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
+mod paths;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod percent;
 #[cfg(any(
@@ -81,6 +82,7 @@ mod telling;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod texts;
 
+pub use self::paths::{paths, spoken};
 use sabir_core::Dialect;
 use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};
 
