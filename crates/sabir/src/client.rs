@@ -13,7 +13,7 @@ use sabir_layers::metrics::Counted;
 
 use crate::directory::Directory;
 use crate::stream::ChatStream;
-use crate::{ClientBuilder, Registry};
+use crate::{ClientBuilder, Env, Registry};
 
 /// Calls models of any provider through one vocabulary. Cloning is cheap and shares everything.
 ///
@@ -95,6 +95,11 @@ impl Client {
     /// Who can be called. Providers registered here can be called from then on.
     pub fn registry(&self) -> &Registry {
         &self.0.directory.registry
+    }
+
+    /// Where settings and keys come from that nobody gave it.
+    pub fn env(&self) -> &Env {
+        &self.0.directory.env
     }
 
     /// Asks, and waits for the whole answer.
