@@ -27,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(30);
     sim/NAME is the built-in simulator. With SABIR_SERVE_KEY set, clients must show that key; /metrics then wants \
     SABIR_ADMIN_KEY.")]
 pub(crate) struct Args {
-    /// Where to listen; other addresses than this machine's own want SABIR_SERVE_KEY
+    /// Where to listen; other addresses than this machine's own want a key
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     host: std::net::IpAddr,
     /// The port; 0 takes a free one
