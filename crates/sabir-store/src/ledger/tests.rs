@@ -39,7 +39,8 @@ const NAMES: [&str; 4] = ["", "acme", "it's \"odd\"", "größe"];
 pub(crate) fn attempt(random: &mut Random, call: usize) -> Opened {
     let mut attempt = Opened { call: format!("call {call}"), ..Opened::default() };
     attempt.attempt = u32::try_from(random.below(3)).expect("small");
-    attempt.time = Duration::new(NOON + random.next() % (40 * 86_400), u32::try_from(random.below(1_000)).expect("small"));
+    attempt.time =
+        Duration::new(NOON + random.next() % (40 * 86_400), u32::try_from(random.below(1_000)).expect("small"));
     random.one(&NAMES).clone_into(&mut attempt.tenant);
     random.one(&["", "main", "spare"]).clone_into(&mut attempt.key);
     random.one(&["openai", "anthropic"]).clone_into(&mut attempt.provider);
@@ -61,7 +62,8 @@ pub(crate) fn ended(random: &mut Random) -> Ended {
     let mut ended = Ended::new(outcome, Duration::from_nanos(random.next() >> 20));
     let usage = &mut ended.usage;
     (usage.input, usage.output, usage.cache_read) = (random.some(1 << 20), random.some(1 << 20), random.some(100));
-    (usage.cache_write_1h, usage.reasoning, usage.image_output) = (random.some(9), random.some(1 << 10), random.some(2));
+    (usage.cache_write_1h, usage.reasoning, usage.image_output) =
+        (random.some(9), random.some(1 << 10), random.some(2));
     usage.estimated = random.below(2) == 0;
     if random.below(4) == 0 {
         (usage.input_stated, usage.output_stated) = (random.some(1 << 20), random.some(1 << 20));

@@ -191,33 +191,21 @@ fn put_usage(bytes: &mut Vec<u8>, usage: &Usage, with_tools: bool) {
     }
 }
 
-/// The counters of a usage, in the order of [`super::schema`]'s columns.
+/// The counters of a usage, in the order of [`super::schema::BUCKETS`].
 pub(super) fn buckets(usage: &Usage) -> [Option<u64>; 12] {
-    let Usage { input, cache_read, cache_write, cache_write_1h, audio_input, image_input, .. } = *usage;
-    let Usage { output, reasoning, audio_output, image_output, input_stated, output_stated, .. } = *usage;
-    let of_input = [input, cache_read, cache_write, cache_write_1h, audio_input, image_input];
-    let of_output = [output, reasoning, audio_output, image_output, input_stated, output_stated];
-    let [a, b, c, d, e, f] = of_input;
-    let [g, h, i, j, k, l] = of_output;
-    [a, b, c, d, e, f, g, h, i, j, k, l]
+    [
+        usage.input, usage.cache_read, usage.cache_write, usage.cache_write_1h, usage.audio_input, usage.image_input,
+        usage.output, usage.reasoning, usage.audio_output, usage.image_output, usage.input_stated, usage.output_stated,
+    ]
 }
 
 /// The usage with these counters.
 pub(super) fn usage_of(buckets: [Option<u64>; 12]) -> Usage {
     let mut usage = Usage::default();
     let places = [
-        &mut usage.input,
-        &mut usage.cache_read,
-        &mut usage.cache_write,
-        &mut usage.cache_write_1h,
-        &mut usage.audio_input,
-        &mut usage.image_input,
-        &mut usage.output,
-        &mut usage.reasoning,
-        &mut usage.audio_output,
-        &mut usage.image_output,
-        &mut usage.input_stated,
-        &mut usage.output_stated,
+        &mut usage.input, &mut usage.cache_read, &mut usage.cache_write, &mut usage.cache_write_1h,
+        &mut usage.audio_input, &mut usage.image_input, &mut usage.output, &mut usage.reasoning,
+        &mut usage.audio_output, &mut usage.image_output, &mut usage.input_stated, &mut usage.output_stated,
     ];
     places.into_iter().zip(buckets).for_each(|(place, number)| *place = number);
     usage
@@ -240,12 +228,11 @@ fn put_receipt(bytes: &mut Vec<u8>, receipt: &Receipt) {
     put_cost(bytes, receipt.reported);
     put(bytes, receipt.lines.len() as u64);
     for line in &receipt.lines {
-        match ITEMS.iter().position(|item| *item == line.what) {
-            Some(at) => put(bytes, at as u64),
-            None => {
-                put(bytes, ITEMS.len() as u64);
-                put_text(bytes, &serde_json::to_string(&line.what).unwrap_or_default());
-            }
+        if let Some(at) = ITEMS.iter().position(|item| *item == line.what) {
+            put(bytes, at as u64);
+        } else {
+            put(bytes, ITEMS.len() as u64);
+            put_text(bytes, &serde_json::to_string(&line.what).unwrap_or_default());
         }
         bytes.push(line.estimated.into());
         put_known(bytes, line.attempt.map(|attempt| attempt as u64));
@@ -300,6 +287,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What may be unknown: `None` inside where it is.
+    #[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
     fn known(&mut self) -> Option<Option<u64>> {
         if self.flag()? { self.number().map(Some) } else { Some(None) }
     }
@@ -369,6 +357,7 @@ impl<'a> Reader<'a> {
         Some(usage)
     }
 
+    #[expect(clippy::option_option, reason = "as above")]
     fn cost(&mut self) -> Option<Option<Cost>> {
         let basis = match self.byte()? {
             0 => return Some(None),
