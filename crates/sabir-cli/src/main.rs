@@ -6,6 +6,7 @@ mod input;
 mod local;
 mod output;
 mod sim;
+mod usage;
 mod wire;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     Chat(chat::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
+    /// What was spent, by day, model, provider, key or label.
+    Usage(usage::Args),
     /// Look into the wire: decode, encode, accept and translate the dialects.
     #[command(subcommand)]
     Wire(wire::Command),
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Chat(args) => chat::run(args).await,
             Command::Sim(args) => sim::run(args).await,
+            Command::Usage(args) => usage::run(&args),
             Command::Wire(command) => wire::run(command).await,
         }
     });
