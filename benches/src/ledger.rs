@@ -50,7 +50,8 @@ fn rate(file: &Path, count: u32, threads: u32) -> Result<()> {
     let ledger = Sqlite::open(file)?;
     let begun = Instant::now();
     std::thread::scope(|scope| {
-        let spending: Vec<_> = (0..threads).map(|thread| scope.spawn(|| spend(&ledger, thread, count / threads))).collect();
+        let spending: Vec<_> =
+            (0..threads).map(|thread| scope.spawn(|| spend(&ledger, thread, count / threads))).collect();
         spending.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
     })?;
     let called = begun.elapsed();

@@ -68,7 +68,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Failure::usage("there is no home folder to look for a ledger in; name the file with --ledger FILE")
     })?;
     if !path.exists() {
-        return Err(Failure::usage(format!("there is no ledger {} yet; name another with --ledger FILE", path.display())));
+        return Err(Failure::usage(format!(
+            "there is no ledger {} yet; name another with --ledger FILE",
+            path.display()
+        )));
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let of = args.filter(now)?;

@@ -74,6 +74,6 @@ CREATE VIEW spending AS SELECT
     strftime('%Y-%m-%d %H:%M:%S', time / 1000000000, 'unixepoch') AS utc,
     provider, model, tenant, key, tags, outcome, error,
     input, cache_read, output, reasoning,
-    printf('%d.%09d', cost / 1000000000, cost % 1000000000) AS usd, basis,
+    iif(cost IS NULL, NULL, printf('%d.%09d', cost / 1000000000, cost % 1000000000)) AS usd, basis,
     latency / 1000000 AS milliseconds, call, attempt
 FROM attempts;

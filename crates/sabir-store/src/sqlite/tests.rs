@@ -231,6 +231,25 @@ fn what_cannot_be_opened_says_why() {
     assert_eq!(std::fs::read_dir(&place.0).expect("readable").count(), 2, "and nothing is put beside it");
 }
 
+#[test]
+fn people_read_dollars_and_days() {
+    let place = Place::new("view");
+    let ledger = place.open();
+    let attempt = Opened { time: Duration::from_secs(1_798_718_400), ..named("a", None) };
+    let mut ended = answered();
+    ledger.close(&attempt, &ended).expect("written");
+    ended.cost = Some(sabir_core::chat::Cost { nano_usd: 2_000_000_017, basis: sabir_core::chat::CostBasis::Reported });
+    ledger.close(&Opened { attempt: 1, ..attempt }, &ended).expect("written");
+    ledger.flush().expect("written");
+    let reader = ledger.reader.lock().expect("free");
+    let mut said = reader.prepare("SELECT utc, usd, basis FROM spending ORDER BY attempt").expect("the view");
+    let said = said.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
+    let said: Vec<(String, Option<String>, Option<String>)> = said.map(|row| row.expect("a row")).collect();
+    let noon = || "2026-12-31 12:00:00".to_owned();
+    let priced = (noon(), Some("2.000000017".to_owned()), Some("reported".to_owned()));
+    assert_eq!(said, [(noon(), None, None), priced]);
+}
+
 /// Each query that is asked often goes by an index, and not through the whole table.
 #[test]
 fn sums_go_by_indices() {
