@@ -59,6 +59,8 @@ struct State {
     keep: Option<Duration>,
     /// Rows from before then are to be deleted.
     prune: Option<Duration>,
+    /// Who asked for that last: all that was written before is to be looked at.
+    prune_asked: u64,
     pruned: u64,
     health: Health,
 }
@@ -79,6 +81,7 @@ impl Shared {
             failed: None,
             keep: None,
             prune: None,
+            prune_asked: 0,
             pruned: 0,
             health,
         };
@@ -171,6 +174,11 @@ impl Shared {
         self.work.notify_one();
     }
 
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn fill_disk(&self) {
+        self.state().journal.fill_disk();
+    }
+
     fn wake(&self, state: &mut State) {
         if std::mem::take(&mut state.idle) {
             self.work.notify_one();
@@ -237,7 +245,7 @@ impl<'s> Committer<'s> {
         let _gone = Gone(self.shared);
         loop {
             let (asked, stop) = self.wait();
-            let done = self.round();
+            let done = self.round(asked);
             let mut state = self.shared.state();
             state.answered = asked;
             if let Err(failure) = &done {
@@ -283,7 +291,7 @@ impl<'s> Committer<'s> {
     }
 
     /// Brings everything that is written by now into the database, and deletes some of what is old.
-    fn round(&mut self) -> Result<(), Failure> {
+    fn round(&mut self, asked: u64) -> Result<(), Failure> {
         let (end, kept) = {
             let mut state = self.shared.state();
             let kept = state.write_kept();
@@ -291,7 +299,7 @@ impl<'s> Committer<'s> {
         };
         self.catch_up(end)?;
         kept?;
-        self.prune()
+        self.prune(asked)
     }
 
     fn catch_up(&mut self, end: Place) -> Result<(), Failure> {
@@ -322,8 +330,8 @@ impl<'s> Committer<'s> {
         Ok(())
     }
 
-    /// Deletes a bounded number of rows that are older than what is kept, or than was asked for.
-    fn prune(&mut self) -> Result<(), Failure> {
+    /// Deletes a bounded number of rows that are older than what is kept, or than was asked for before this round.
+    fn prune(&mut self, asked: u64) -> Result<(), Failure> {
         let before = {
             let mut state = self.shared.state();
             let now = SystemTime::now();
@@ -333,13 +341,13 @@ impl<'s> Committer<'s> {
                 state.prune = state.prune.max(since.checked_sub(keep));
                 (self.swept, self.kept) = (Some(now), Some(keep));
             }
-            state.prune
+            state.prune.filter(|_| state.prune_asked <= asked)
         };
         if let Some(before) = before {
             let deleted = apply::prune(&mut self.connection, before, PRUNED)?;
             let mut state = self.shared.state();
             state.pruned += deleted as u64;
-            if deleted < PRUNED && state.prune == Some(before) {
+            if deleted < PRUNED && state.prune == Some(before) && state.prune_asked <= asked {
                 state.prune = None;
             }
         }

@@ -57,6 +57,12 @@ impl Journal {
         Ok(())
     }
 
+    /// From now on the disk is full, until a new segment is begun.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn fill_disk(&mut self) {
+        self.file = File::options().append(true).open("/dev/full").expect("Linux has it");
+    }
+
     /// Where it ends.
     pub(super) fn end(&self) -> Place {
         Place { segment: self.segment, offset: self.length }

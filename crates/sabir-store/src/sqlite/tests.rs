@@ -50,7 +50,7 @@ fn answered() -> Ended {
 
 fn count(ledger: &Sqlite, sql: &str) -> i64 {
     ledger.flush().expect("written");
-    ledger.reader.lock().expect("free").query_row(sql, [], |row| row.get(0)).expect("a number")
+    count_now(ledger, sql)
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn what_a_killed_process_left_is_brought_in_once() {
     drop((ledger, second));
 
     // Cut anywhere, it is as if the process had died there.
-    for cut in (0..bytes.len()).step_by(501) {
+    for cut in (0..bytes.len()).step_by(1_501) {
         let place = Place::new("cut");
         let folder = Folder::beside(&place.database()).expect("a folder");
         std::fs::write(folder.log("dead", 0), &bytes[..cut]).expect("written");
@@ -229,6 +229,100 @@ fn what_cannot_be_opened_says_why() {
     assert!(error.message().contains("of something else"), "{error}");
     assert_eq!(std::fs::read(&other).expect("readable"), bytes, "what is somebody else's stays as it is");
     assert_eq!(std::fs::read_dir(&place.0).expect("readable").count(), 2, "and nothing is put beside it");
+}
+
+/// A disk that is full for one write each time.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_full_disk_did_not_take_is_said_or_kept() {
+    let place = Place::new("full");
+    let ledger = place.open();
+    ledger.open(&named("a", Some(5))).expect("written");
+    ledger.shared.fill_disk();
+    let error = ledger.open(&named("b", Some(7))).expect_err("no room");
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::Configuration, Stage::NotSent));
+    assert!(error.message().contains("spend.db cannot be written: No space left"), "{error}");
+    assert!(error.message().contains("make room on the disk"), "{error}");
+    assert_eq!(ledger.health().refused, 1);
+    assert_eq!(ledger.spent(&Filter::default()).expect("read").reserved, 5, "what was refused is not there");
+
+    ledger.shared.fill_disk();
+    let error = ledger.close(&named("a", Some(5)), &answered()).expect_err("no room");
+    assert!(error.message().contains("kept in memory and tried again"), "{error}");
+    ledger.flush().expect("there is room again");
+    assert_eq!(
+        (count(&ledger, "SELECT count(*) FROM attempts WHERE outcome = 'answered'"), ledger.health().kept),
+        (1, 0)
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_kept_for_a_full_disk_has_a_bound() {
+    let place = Place::new("kept");
+    let folder = Folder::beside(&place.database()).expect("a folder");
+    let shared = Shared::new(Journal::create(folder, "me".into()).expect("written"), adopt::Found::default());
+    // Nor can a new segment be begun.
+    std::fs::remove_dir_all(place.0.join("spend.db.journals")).expect("removed");
+    shared.fill_disk();
+    let mut long = named("long", None);
+    long.model = "m".repeat(16_000);
+    let record = record::closed(&long, &answered()).expect("fits");
+    let closed = (0..400).map(|_| shared.close(record.clone()).expect_err("no room").to_string());
+    let given_up = closed.filter(|error| error.contains("it will count as lost")).count() as u64;
+    let health = shared.health();
+    assert_eq!((health.given_up, health.kept), (given_up, 400 - given_up));
+    assert!(given_up > 0 && health.kept * record.len() as u64 <= 4 << 20, "{health:?}");
+}
+
+/// No file of a child process may grow beyond 256 KB: journal, database and write-ahead log alike.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_without_room_says_of_each_attempt_whether_it_is_there() {
+    use std::io::Write as _;
+    let name = "sqlite::tests::a_process_without_room_says_of_each_attempt_whether_it_is_there";
+    if let Some(path) = std::env::var_os("SABIR_STORE_WITHOUT_ROOM") {
+        let ledger = Sqlite::open(path).expect("there is room for a beginning");
+        let mut out = std::io::stdout().lock();
+        for at in 0..5_000 {
+            let attempt = Opened { model: "m".repeat(500), ..named(&at.to_string(), Some(9)) };
+            let opened = ledger.open(&attempt).is_ok();
+            let closed = opened && at % 3 > 0 && ledger.close(&attempt, &answered()).is_ok();
+            writeln!(out, "said {at} {opened} {closed}").expect("the parent reads");
+        }
+        writeln!(out, "said health {} {}", ledger.health().refused, ledger.health().failures)
+            .expect("the parent reads");
+        // As if it were killed: nothing is brought to its end.
+        std::process::abort();
+    }
+    let place = Place::new("limit");
+    let me = std::env::current_exe().expect("known");
+    let script = format!("trap '' XFSZ; ulimit -c 0; ulimit -f 512; exec \"$0\" --exact {name} --nocapture");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script]).arg(me).env("SABIR_STORE_WITHOUT_ROOM", place.database());
+    let output = command.stderr(std::process::Stdio::null()).output().expect("it runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let said: Vec<Vec<&str>> =
+        said.lines().filter(|line| line.starts_with("said")).map(|line| line.split(' ').skip(1).collect()).collect();
+    assert_eq!(said.len(), 5_001, "{}", output.status);
+
+    let ledger = place.open();
+    let (mut refused, mut there) = (0, 0);
+    for row in &said[..5_000] {
+        let [call, opened, closed] = row[..] else { panic!("{row:?}") };
+        let sql = |outcome: &str| format!("SELECT count(*) FROM attempts WHERE call = '{call}' AND outcome {outcome}");
+        let is = |outcome: &str| count_now(&ledger, &sql(outcome));
+        assert_eq!(is("NOTNULL"), i64::from(opened == "true"), "{row:?}");
+        assert!(closed == "false" || is("= 'answered'") == 1, "{row:?}");
+        (refused, there) = (refused + i64::from(opened == "false"), there + i64::from(opened == "true"));
+    }
+    assert!(refused > 0 && there > 100, "{refused} refused, {there} there");
+    assert_eq!(said[5_000][1], refused.to_string(), "and it knew");
+    assert_eq!(count(&ledger, "SELECT count(*) FROM attempts"), there);
+}
+
+fn count_now(ledger: &Sqlite, sql: &str) -> i64 {
+    ledger.reader.lock().expect("free").query_row(sql, [], |row| row.get(0)).expect("a number")
 }
 
 #[test]
