@@ -230,7 +230,14 @@ struct Gone<'s>(&'s Shared);
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        self.0.state().gone = true;
+        let mut state = self.0.state();
+        state.gone = true;
+        if !state.stop {
+            // It panicked. Journals are written on until they are too long.
+            state.health.failures += 1;
+            state.health.last_failure = Some("its thread is gone".to_owned());
+        }
+        drop(state);
         self.0.done.notify_all();
     }
 }
@@ -352,5 +359,53 @@ impl<'s> Committer<'s> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::tests::Place as Temporary;
+    use crate::sqlite::{connect, record, schema};
+    use crate::{Ended, Opened, Outcome};
+
+    /// What nobody can read is put aside, what can be is kept, and what comes after goes its way.
+    #[test]
+    fn a_journal_that_is_damaged_under_it() {
+        let temporary = Temporary::new("damaged");
+        let mut connection = connect(&temporary.database()).expect("opened");
+        schema::migrate(&mut connection).expect("made");
+        let folder = Folder::beside(&temporary.database()).expect("a folder");
+        let journal = Journal::create(folder.clone(), "me".into()).expect("written");
+        let shared = Shared::new(journal, adopt::Found::default());
+        let close = |call: &str| {
+            let attempt = Opened { call: call.into(), ..Opened::default() };
+            let ended = Ended::new(Outcome::Answered, Duration::ZERO);
+            shared.close(record::closed(&attempt, &ended).expect("fits")).expect("written");
+        };
+        let mut committer = Committer::new(&shared, connection, folder.clone(), "me".into());
+        let rows = |committer: &Committer<'_>| -> i64 {
+            committer.connection.query_row("SELECT count(*) FROM attempts", [], |row| row.get(0)).expect("a count")
+        };
+        ["first", "second", "third"].into_iter().for_each(close);
+        let path = folder.log("me", 0);
+        let mut bytes = std::fs::read(&path).expect("readable");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        let failure = committer.round(0).expect_err("damaged").to_string();
+        assert!(failure.contains("damaged while it was written"), "{failure}");
+        close("fourth");
+        committer.round(0).expect("goes on");
+        assert_eq!((rows(&committer), shared.health().torn, shared.health().behind), (2, 1, 0));
+        assert!(folder.torn("me", 0).exists() && !path.exists());
+
+        // Nor does it hang, or say that all is well, where its file is deleted.
+        close("fifth");
+        std::fs::remove_file(folder.log("me", 1)).expect("removed");
+        committer.round(0).expect_err("gone");
+        close("sixth");
+        committer.round(0).expect("goes on");
+        assert_eq!((rows(&committer), shared.health().behind), (3, 0));
     }
 }

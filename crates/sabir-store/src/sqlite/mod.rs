@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use sabir_core::{Error, ErrorKind, Result, Stage};
 
 use self::committer::{Committer, Shared};
@@ -33,8 +33,8 @@ use crate::{Dimension, Ended, Filter, Group, Ledger, Opened, Spent};
 /// Who makes a call never waits for SQLite. [`open`](Ledger::open) and [`close`](Ledger::close) add one record to this
 /// process's own journal, a file beside the database, by one write: from then on it survives the process, however that
 /// ends (`kill -9` included). A thread reads the journal and writes the database, in transactions of what gathered in
-/// 20 milliseconds, each of which waits for the disk: so a power cut takes what was written in the last 20 milliseconds,
-/// and what time the disk took for one transaction. [`Sqlite::flush`] waits for that.
+/// 20 milliseconds, each of which waits for the disk: so a power cut takes what was written in the last 20 milliseconds
+/// and the time that the disk takes for two transactions. [`Sqlite::flush`] waits for that.
 ///
 /// Opening it brings in the journals of processes that are gone, and closes what they had left open, as
 /// [`Outcome::Lost`](crate::Outcome::Lost) with all that was reserved. Sums are up to date with what this process wrote;
@@ -97,8 +97,11 @@ impl Sqlite {
     /// # Errors
     /// `Configuration` where the file cannot be used: no such folder, no room, not a ledger, of a newer version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref().to_owned();
-        Self::try_open(&path).map_err(|why| error(&path, "cannot be opened", &why))
+        let path = path.as_ref();
+        let cannot = |why: &Failure| error(path, "cannot be opened", why);
+        // Files are opened later, too, when the process may stand elsewhere.
+        let whole = std::path::absolute(path).map_err(|why| cannot(&why.into()))?;
+        Self::try_open(&whole).map_err(|why| cannot(&why))
     }
 
     fn try_open(path: &Path) -> Result<Self, Failure> {
@@ -173,7 +176,9 @@ fn error(path: &Path, what: &str, why: &Failure) -> Error {
 fn connect(path: &Path) -> Result<Connection, Failure> {
     // Made here where it is missing, so that it is nobody else's to read.
     folder::private().append(true).create(true).open(path)?;
-    let connection = Connection::open(path)?;
+    // A path is a path: not the URI that it may look like.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     Ok(connection)
 }
