@@ -24,3 +24,7 @@ docs:
 # Licences, bans and advisories; needs cargo-deny.
 deny:
     cargo deny check
+
+# Kills a process that keeps a ledger, 100 times; `scripts/test` does it 20 times.
+kills:
+    SABIR_KILLS=100 cargo test -p sabir-tests --test ledger -- --nocapture

@@ -7,6 +7,7 @@ mod local;
 mod output;
 mod serve;
 mod sim;
+mod usage;
 mod wire;
 
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Command {
     Serve(serve::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
+    /// What was spent, by day, model, provider, key or label.
+    Usage(usage::Args),
     /// Look into the wire: decode, encode, accept and translate the dialects.
     #[command(subcommand)]
     Wire(wire::Command),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
             Command::Chat(args) => chat::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Sim(args) => sim::run(args).await,
+            Command::Usage(args) => usage::run(&args),
             Command::Wire(command) => wire::run(command).await,
         }
     });

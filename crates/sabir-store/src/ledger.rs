@@ -1,10 +1,17 @@
 //! What was spent, attempt by attempt, for good.
 
+mod days;
+mod memory;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::fmt::Debug;
 use std::time::Duration;
 
 use sabir_core::chat::{Cost, Receipt, Usage};
 use sabir_core::{ErrorKind, Result};
+
+pub use memory::MemoryLedger;
 
 /// Keeps one row for each attempt that may have cost something. Rows are only ever added.
 ///

@@ -27,6 +27,8 @@ mod key;
 mod ledger;
 mod memory;
 mod rate;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -35,9 +37,11 @@ use sabir_core::Result;
 use sabir_core::transport::BoxFuture;
 
 pub use key::Key;
-pub use ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, Spent};
+pub use ledger::{Dimension, Ended, Filter, Group, Ledger, MemoryLedger, Opened, Outcome, Spent};
 pub use memory::Memory;
 pub use rate::Rate;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Health, Sqlite};
 
 /// Keeps cells.
 pub trait Store: Debug + Send + Sync + 'static {

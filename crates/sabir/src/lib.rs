@@ -23,6 +23,7 @@
 //!   [`layers::Stack`] puts them in order, [`ClientBuilder::stack`] around a client.
 //! * [`prices`] is what models cost; with [`layers::Receipts`] in the stack every answer has a
 //!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
+//! * [`ledger`] keeps what was spent, a row for each attempt: in memory, or with the feature `ledger` in an SQLite file.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -38,6 +39,7 @@ mod directory;
 mod env;
 #[cfg(feature = "schema")]
 pub mod extract;
+pub mod ledger;
 mod provider;
 mod registry;
 mod stream;

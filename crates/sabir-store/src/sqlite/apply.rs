@@ -1,0 +1,223 @@
+//! What stands in journals, as rows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params, params_from_iter};
+use sabir_core::chat::CostBasis;
+
+use super::failure::Failure;
+use super::journal::{Chunk, Place};
+use super::record::{self, Record};
+use super::schema::BUCKETS;
+use crate::{Ended, Opened, Outcome};
+
+/// The most that a counter is written as, so that no sum over the parts of a row overflows: 2⁵⁶.
+const MOST_COUNTED: u64 = 1 << 56;
+
+/// An amount as SQLite has it. What is beyond 2⁶³ is written as that.
+pub(super) fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A time as SQLite has it, to the year 2262.
+pub(super) fn time(time: Duration) -> i64 {
+    whole(record::nanos(time))
+}
+
+/// How far a journal is in the tables; at its beginning, where it is not.
+pub(super) fn place(connection: &Connection, journal: &str) -> Result<Place, Failure> {
+    let mut statement = connection.prepare("SELECT segment, position FROM journals WHERE id = ?1")?;
+    let mut rows = statement.query([journal])?;
+    Ok(match rows.next()? {
+        Some(row) => Place { segment: row.get(0)?, offset: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default() },
+        None => Place::default(),
+    })
+}
+
+/// Writes a chunk of a journal and how far that is, as one transaction.
+pub(super) fn apply(connection: &mut Connection, journal: &str, chunk: &Chunk) -> Result<(), Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    rows(&transaction, journal, &chunk.records)?;
+    move_to(&transaction, journal, chunk.next)?;
+    Ok(transaction.commit()?)
+}
+
+fn move_to(transaction: &Transaction<'_>, journal: &str, place: Place) -> Result<(), Failure> {
+    let sql = "INSERT INTO journals VALUES (?1, ?2, ?3)
+        ON CONFLICT DO UPDATE SET segment = excluded.segment, position = excluded.position";
+    transaction.execute(sql, params![journal, place.segment, whole(place.offset)])?;
+    Ok(())
+}
+
+fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Result<(), Failure> {
+    let mut insert = Insert::new(transaction)?;
+    let mut forget = transaction.prepare("DELETE FROM open_attempts WHERE call = ?1 AND attempt = ?2")?;
+    // Most attempts end soon: what is opened and closed in one chunk is written once.
+    let mut open = HashMap::new();
+    for record in records {
+        let attempt = &record.attempt;
+        let id = (attempt.call.as_str(), attempt.attempt);
+        match &record.ended {
+            None => {
+                open.entry(id).or_insert(attempt);
+            }
+            Some(ended) => {
+                open.remove(&id);
+                forget.execute(params![attempt.call, attempt.attempt])?;
+                insert.row(attempt, ended)?;
+            }
+        }
+    }
+    let mut reserve = transaction.prepare(
+        "INSERT OR IGNORE INTO open_attempts SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE call = ?1 AND attempt = ?2)",
+    )?;
+    for attempt in open.into_values() {
+        let Opened { call, attempt: number, tenant, key, provider, model, .. } = attempt;
+        let (begun, tags, reserved) = (time(attempt.time), tags(attempt), attempt.reserved.map(whole));
+        reserve.execute(params![call, number, journal, begun, tenant, key, provider, model, tags, reserved])?;
+    }
+    Ok(())
+}
+
+/// Closes what a process left open, and says that its journal is at its end.
+pub(super) fn lose(connection: &mut Connection, journal: &str, end: Place) -> Result<(), Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO attempts (call, attempt, time, tenant, key, provider, model, tags, reserved, outcome,
+             estimated, cost, basis, latency)
+         SELECT call, attempt, time, tenant, key, provider, model, tags, reserved, 'lost',
+             0, reserved, iif(reserved IS NULL, NULL, 'estimate'), 0
+         FROM open_attempts WHERE journal = ?1",
+        [journal],
+    )?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO labels SELECT tag.key, tag.value, a.time, a.id
+         FROM open_attempts AS o CROSS JOIN attempts AS a USING (call, attempt) CROSS JOIN json_each(o.tags) AS tag
+         WHERE o.journal = ?1",
+        [journal],
+    )?;
+    transaction.execute("DELETE FROM open_attempts WHERE journal = ?1", [journal])?;
+    move_to(&transaction, journal, end)?;
+    Ok(transaction.commit()?)
+}
+
+/// Forgets a journal whose files are gone.
+pub(super) fn forget(connection: &Connection, journal: &str) -> Result<(), Failure> {
+    connection.execute("DELETE FROM journals WHERE id = ?1", [journal])?;
+    Ok(())
+}
+
+/// Deletes at most so many rows that began before then; how many were.
+pub(super) fn prune(connection: &mut Connection, before: Duration, most: usize) -> Result<usize, Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let old = "SELECT id FROM attempts WHERE time < ?1 ORDER BY time, id LIMIT ?2";
+    let bounds = params![time(before), whole(most as u64)];
+    transaction.execute(
+        &format!(
+            "DELETE FROM labels WHERE (name, value, time, id) IN
+                 (SELECT tag.key, tag.value, a.time, a.id FROM attempts AS a CROSS JOIN json_each(a.tags) AS tag
+                  WHERE a.id IN ({old}))"
+        ),
+        bounds,
+    )?;
+    let deleted = transaction.execute(&format!("DELETE FROM attempts WHERE id IN ({old})"), bounds)?;
+    transaction.commit()?;
+    Ok(deleted)
+}
+
+/// Adds rows of closed attempts.
+struct Insert<'t> {
+    transaction: &'t Transaction<'t>,
+    row: Statement<'t>,
+    label: Statement<'t>,
+}
+
+impl<'t> Insert<'t> {
+    fn new(transaction: &'t Transaction<'t>) -> Result<Self, Failure> {
+        let columns = BUCKETS.join(", ");
+        let row = transaction.prepare(&format!(
+            "INSERT OR IGNORE INTO attempts (call, attempt, time, tenant, key, provider, model, tags, reserved, outcome,
+                 error, tools, estimated, cost, basis, receipt, first_event, latency, {columns})
+             VALUES (?{})",
+            ", ?".repeat(17 + BUCKETS.len())
+        ))?;
+        let label = transaction.prepare("INSERT OR IGNORE INTO labels VALUES (?1, ?2, ?3, ?4)")?;
+        Ok(Self { transaction, row, label })
+    }
+
+    fn row(&mut self, attempt: &Opened, ended: &Ended) -> Result<(), Failure> {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let known = |number: Option<u64>| number.map_or(Value::Null, |number| Value::Integer(whole(number)));
+        let json = |json: Option<String>| json.map_or(Value::Null, Value::Text);
+        let counted = |number: Option<u64>| known(number.map(|number| number.min(MOST_COUNTED)));
+        let (outcome, error) = words(ended.outcome);
+        let tools = (!ended.usage.tools.is_empty()).then(|| {
+            object(ended.usage.tools.iter().map(|(tool, uses)| (tool.as_str(), (*uses).min(MOST_COUNTED).to_string())))
+        });
+        let receipt = ended.receipt.as_ref().and_then(|receipt| serde_json::to_string(receipt).ok());
+        let values = [
+            text(&attempt.call),
+            Value::Integer(attempt.attempt.into()),
+            Value::Integer(time(attempt.time)),
+            text(&attempt.tenant),
+            text(&attempt.key),
+            text(&attempt.provider),
+            text(&attempt.model),
+            json(tags(attempt)),
+            known(attempt.reserved),
+            text(outcome),
+            error.map_or(Value::Null, text),
+            json(tools),
+            Value::Integer(ended.usage.estimated.into()),
+            known(ended.cost.map(|cost| cost.nano_usd)),
+            ended.cost.map_or(Value::Null, |cost| text(basis(cost.basis))),
+            json(receipt),
+            ended.first_event.map_or(Value::Null, |first| Value::Integer(time(first))),
+            Value::Integer(time(ended.latency)),
+        ];
+        let buckets = record::buckets(&ended.usage).map(counted);
+        if self.row.execute(params_from_iter(values.into_iter().chain(buckets)))? > 0 {
+            let id = self.transaction.last_insert_rowid();
+            for (name, value) in &attempt.tags {
+                self.label.execute(params![name, value, time(attempt.time), id])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn words(outcome: Outcome) -> (&'static str, Option<&'static str>) {
+    match outcome {
+        Outcome::Answered => ("answered", None),
+        Outcome::Failed(kind) => ("failed", Some(kind.as_str())),
+        Outcome::Cut => ("cut", None),
+        Outcome::Dropped => ("dropped", None),
+        Outcome::Lost => ("lost", None),
+    }
+}
+
+fn basis(basis: CostBasis) -> &'static str {
+    match basis {
+        CostBasis::Reported => "reported",
+        CostBasis::ListPrice => "list_price",
+        _ => "estimate",
+    }
+}
+
+/// Labels as a JSON object in their order; of a name that is there twice both values.
+fn tags(attempt: &Opened) -> Option<String> {
+    let pairs = attempt.tags.iter().map(|(name, value)| (name.as_str(), quoted(value)));
+    (!attempt.tags.is_empty()).then(|| object(pairs))
+}
+
+fn object<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> String {
+    let pairs: Vec<_> = pairs.map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

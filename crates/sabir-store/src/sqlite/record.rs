@@ -1,0 +1,461 @@
+//! One line of a journal: an attempt that was opened, or one that was closed.
+//!
+//! A record is the length of what follows its head, a checksum over that length and what follows, and the payload. Heads
+//! are two `u32` and the checksum is the CRC-32 of IEEE 802.3, little-endian. In the payload numbers are LEB128, texts
+//! have their length before them, and what is unknown is left out and marked so in the byte before. A closed attempt is
+//! written with all that was written when it was opened: so either record can be understood without the other.
+
+use std::time::Duration;
+
+use sabir_core::chat::{Cost, CostBasis, Item, Line, Receipt, Usage};
+use sabir_core::{Error, ErrorKind, Result, Stage};
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as WordError;
+
+use crate::{Ended, Opened, Outcome};
+
+/// What stands before a payload.
+pub(super) const HEAD: usize = 8;
+/// The longest payload; a length beyond it is damage.
+pub(super) const MOST: usize = 64 * 1024;
+/// The most that the names and labels of an attempt may come to, so that its end always has room beside them.
+const MOST_OPENED: usize = 16 * 1024;
+
+const OPENED: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// What a payload says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub attempt: Opened,
+    /// How it ended; `None` where it was opened.
+    pub ended: Option<Ended>,
+}
+
+/// The record of an attempt that is opened.
+pub(super) fn opened(attempt: &Opened) -> Result<Vec<u8>> {
+    let mut bytes = begin(OPENED, attempt)?;
+    finish(&mut bytes);
+    Ok(bytes)
+}
+
+/// The record of an attempt that is closed. Where a receipt or a provider's list of its own tools is beyond all measure,
+/// it is left out: the cost is not.
+pub(super) fn closed(attempt: &Opened, ended: &Ended) -> Result<Vec<u8>> {
+    let mut bytes = begin(CLOSED, attempt)?;
+    let start = bytes.len();
+    for (receipt, tools) in [(true, true), (false, true), (false, false)] {
+        put_ended(&mut bytes, ended, receipt, tools);
+        if bytes.len() <= HEAD + MOST {
+            break;
+        }
+        bytes.truncate(start);
+    }
+    finish(&mut bytes);
+    Ok(bytes)
+}
+
+/// What stands at the front of these bytes of a journal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<'a> {
+    /// A payload.
+    Whole(&'a [u8]),
+    /// The beginning of a record, or nothing.
+    Short,
+    /// No record.
+    Damaged,
+}
+
+pub(super) fn next(bytes: &[u8]) -> Next<'_> {
+    let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return Next::Short };
+    let [a, b, c, d, sum @ ..] = *head;
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    if length > MOST {
+        return Next::Damaged;
+    }
+    match rest.get(..length) {
+        None => Next::Short,
+        Some(payload) if checksum(&head[..4], payload) == u32::from_le_bytes(sum) => Next::Whole(payload),
+        Some(_) => Next::Damaged,
+    }
+}
+
+/// What a payload says; `None` where it was not written by this version.
+pub(super) fn read(payload: &[u8]) -> Option<Record> {
+    let mut from = Reader(payload);
+    let kind = from.byte()?;
+    let attempt = from.opened()?;
+    let ended = match kind {
+        OPENED => None,
+        CLOSED => Some(from.ended()?),
+        _ => return None,
+    };
+    from.0.is_empty().then_some(Record { attempt, ended })
+}
+
+/// Nanoseconds, as far as they go: to the year 2554.
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn checksum(length: &[u8], payload: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(length);
+    sum.update(payload);
+    sum.finalize()
+}
+
+fn begin(kind: u8, attempt: &Opened) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(384);
+    bytes.extend_from_slice(&[0; HEAD]);
+    bytes.push(kind);
+    put_text(&mut bytes, &attempt.call);
+    put(&mut bytes, attempt.attempt.into());
+    put(&mut bytes, nanos(attempt.time));
+    for text in [&attempt.tenant, &attempt.key, &attempt.provider, &attempt.model] {
+        put_text(&mut bytes, text);
+    }
+    put(&mut bytes, attempt.tags.len() as u64);
+    for (name, value) in &attempt.tags {
+        put_text(&mut bytes, name);
+        put_text(&mut bytes, value);
+    }
+    put_known(&mut bytes, attempt.reserved);
+    if bytes.len() <= HEAD + MOST_OPENED {
+        return Ok(bytes);
+    }
+    let message = "the names and labels of a call are too long for the ledger: 16 KB are the most";
+    Err(Error::new(ErrorKind::InvalidRequest, message).with_stage(Stage::NotSent))
+}
+
+fn finish(bytes: &mut [u8]) {
+    let length = u32::try_from(bytes.len() - HEAD).expect("a payload has at most 64 KB").to_le_bytes();
+    let sum = checksum(&length, &bytes[HEAD..]).to_le_bytes();
+    bytes[..4].copy_from_slice(&length);
+    bytes[4..HEAD].copy_from_slice(&sum);
+}
+
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number.to_le_bytes()[0]);
+}
+
+fn put_known(bytes: &mut Vec<u8>, number: Option<u64>) {
+    bytes.push(number.is_some().into());
+    if let Some(number) = number {
+        put(bytes, number);
+    }
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn put_ended(bytes: &mut Vec<u8>, ended: &Ended, with_receipt: bool, with_tools: bool) {
+    match ended.outcome {
+        Outcome::Answered => bytes.push(0),
+        Outcome::Failed(kind) => {
+            bytes.push(1);
+            put_text(bytes, kind.as_str());
+        }
+        Outcome::Cut => bytes.push(2),
+        Outcome::Dropped => bytes.push(3),
+        Outcome::Lost => bytes.push(4),
+    }
+    put_usage(bytes, &ended.usage, with_tools);
+    put_cost(bytes, ended.cost);
+    let receipt = ended.receipt.as_ref().filter(|_| with_receipt);
+    bytes.push(receipt.is_some().into());
+    if let Some(receipt) = receipt {
+        put_receipt(bytes, receipt);
+    }
+    put_known(bytes, ended.first_event.map(nanos));
+    put(bytes, nanos(ended.latency));
+}
+
+fn put_usage(bytes: &mut Vec<u8>, usage: &Usage, with_tools: bool) {
+    let known = buckets(usage);
+    let bits = known.iter().enumerate().fold(0, |bits, (at, n)| bits | u64::from(n.is_some()) << at);
+    put(bytes, bits << 1 | u64::from(usage.estimated));
+    known.into_iter().flatten().for_each(|number| put(bytes, number));
+    let tools = if with_tools { usage.tools.len() } else { 0 };
+    put(bytes, tools as u64);
+    for (tool, uses) in usage.tools.iter().take(tools) {
+        put_text(bytes, tool);
+        put(bytes, *uses);
+    }
+}
+
+/// The counters of a usage, in the order of [`super::schema::BUCKETS`].
+pub(super) fn buckets(usage: &Usage) -> [Option<u64>; 12] {
+    [
+        usage.input, usage.cache_read, usage.cache_write, usage.cache_write_1h, usage.audio_input, usage.image_input,
+        usage.output, usage.reasoning, usage.audio_output, usage.image_output, usage.input_stated, usage.output_stated,
+    ]
+}
+
+/// The usage with these counters.
+pub(super) fn usage_of(buckets: [Option<u64>; 12]) -> Usage {
+    let mut usage = Usage::default();
+    let places = [
+        &mut usage.input, &mut usage.cache_read, &mut usage.cache_write, &mut usage.cache_write_1h,
+        &mut usage.audio_input, &mut usage.image_input, &mut usage.output, &mut usage.reasoning,
+        &mut usage.audio_output, &mut usage.image_output, &mut usage.input_stated, &mut usage.output_stated,
+    ];
+    places.into_iter().zip(buckets).for_each(|(place, number)| *place = number);
+    usage
+}
+
+fn put_cost(bytes: &mut Vec<u8>, cost: Option<Cost>) {
+    let Some(cost) = cost else { return bytes.push(0) };
+    bytes.push(match cost.basis {
+        CostBasis::Reported => 1,
+        CostBasis::ListPrice => 2,
+        // What is not known here is trusted least.
+        _ => 3,
+    });
+    put(bytes, cost.nano_usd);
+}
+
+/// Total and basis follow from what is written.
+fn put_receipt(bytes: &mut Vec<u8>, receipt: &Receipt) {
+    put_text(bytes, &receipt.prices);
+    put_cost(bytes, receipt.reported);
+    put(bytes, receipt.lines.len() as u64);
+    for line in &receipt.lines {
+        if let Some(at) = ITEMS.iter().position(|item| *item == line.what) {
+            put(bytes, at as u64);
+        } else {
+            put(bytes, ITEMS.len() as u64);
+            put_text(bytes, &serde_json::to_string(&line.what).unwrap_or_default());
+        }
+        bytes.push(line.estimated.into());
+        put_known(bytes, line.attempt.map(|attempt| attempt as u64));
+        put_known(bytes, line.quantity);
+        put_known(bytes, line.unit_price);
+        put_known(bytes, line.nano_usd);
+    }
+}
+
+/// Items that are written as their place here; others as JSON. Only ever added to.
+const ITEMS: [Item; 11] = [
+    Item::Input,
+    Item::CacheRead,
+    Item::CacheWrite,
+    Item::CacheWrite1h,
+    Item::AudioInput,
+    Item::ImageInput,
+    Item::Output,
+    Item::Reasoning,
+    Item::AudioOutput,
+    Item::ImageOutput,
+    Item::Attempt,
+];
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7F).checked_shl(shift)?;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    /// What may be unknown: `None` inside where it is.
+    #[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
+    fn known(&mut self) -> Option<Option<u64>> {
+        if self.flag()? { self.number().map(Some) } else { Some(None) }
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        std::str::from_utf8(text).ok()
+    }
+
+    fn owned(&mut self) -> Option<String> {
+        self.text().map(str::to_owned)
+    }
+
+    fn opened(&mut self) -> Option<Opened> {
+        let mut attempt = Opened {
+            call: self.owned()?,
+            attempt: u32::try_from(self.number()?).ok()?,
+            time: Duration::from_nanos(self.number()?),
+            tenant: self.owned()?,
+            key: self.owned()?,
+            provider: self.owned()?,
+            model: self.owned()?,
+            ..Opened::default()
+        };
+        for _ in 0..self.number()? {
+            attempt.tags.push((self.owned()?, self.owned()?));
+        }
+        attempt.reserved = self.known()?;
+        Some(attempt)
+    }
+
+    fn ended(&mut self) -> Option<Ended> {
+        let outcome = match self.byte()? {
+            0 => Outcome::Answered,
+            1 => Outcome::Failed(kind(self.text()?)?),
+            2 => Outcome::Cut,
+            3 => Outcome::Dropped,
+            4 => Outcome::Lost,
+            _ => return None,
+        };
+        let mut ended = Ended::new(outcome, Duration::ZERO);
+        ended.usage = self.usage()?;
+        ended.cost = self.cost()?;
+        if self.flag()? {
+            ended.receipt = Some(self.receipt()?);
+        }
+        ended.first_event = self.known()?.map(Duration::from_nanos);
+        ended.latency = Duration::from_nanos(self.number()?);
+        Some(ended)
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        let bits = self.number()?;
+        let mut known = [None; 12];
+        for (at, bucket) in known.iter_mut().enumerate() {
+            if bits >> (at + 1) & 1 == 1 {
+                *bucket = Some(self.number()?);
+            }
+        }
+        let mut usage = usage_of(known);
+        usage.estimated = bits & 1 == 1;
+        for _ in 0..self.number()? {
+            usage.tools.insert(self.owned()?, self.number()?);
+        }
+        Some(usage)
+    }
+
+    #[expect(clippy::option_option, reason = "as above")]
+    fn cost(&mut self) -> Option<Option<Cost>> {
+        let basis = match self.byte()? {
+            0 => return Some(None),
+            1 => CostBasis::Reported,
+            2 => CostBasis::ListPrice,
+            3 => CostBasis::Estimate,
+            _ => return None,
+        };
+        Some(Some(Cost { nano_usd: self.number()?, basis }))
+    }
+
+    fn receipt(&mut self) -> Option<Receipt> {
+        let (prices, reported) = (self.owned()?, self.cost()?);
+        let mut lines = Vec::new();
+        for _ in 0..self.number()? {
+            let what = match ITEMS.get(usize::try_from(self.number()?).ok()?) {
+                Some(item) => item.clone(),
+                None => serde_json::from_str(self.text()?).ok()?,
+            };
+            let estimated = self.flag()?;
+            let attempt = self.known()?.map(usize::try_from).transpose().ok()?;
+            let (quantity, unit_price, nano_usd) = (self.known()?, self.known()?, self.known()?);
+            lines.push(Line { what, attempt, quantity, unit_price, nano_usd, estimated });
+        }
+        Some(Receipt::new(lines, prices, reported))
+    }
+}
+
+fn kind(word: &str) -> Option<ErrorKind> {
+    let word: serde::de::value::StrDeserializer<'_, WordError> = word.into_deserializer();
+    ErrorKind::deserialize(word).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::tests::{Random, attempt, ended};
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut random = Random(7);
+        for at in 0..2_000 {
+            let (attempt, ended) = (attempt(&mut random, at), ended(&mut random));
+            for (bytes, ended) in
+                [(opened(&attempt).expect("fits"), None), (closed(&attempt, &ended).expect("fits"), Some(ended))]
+            {
+                let Next::Whole(payload) = next(&bytes) else { panic!("{bytes:?}") };
+                assert_eq!(payload.len() + HEAD, bytes.len());
+                assert_eq!(read(payload), Some(Record { attempt: attempt.clone(), ended }));
+                for end in 0..payload.len() {
+                    assert_eq!(read(&payload[..end]), None, "cut at {end}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let mut random = Random(8);
+        let bytes = closed(&attempt(&mut random, 1), &ended(&mut random)).expect("fits");
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(!matches!(next(&flipped), Next::Whole(_)), "bit {bit}");
+        }
+        assert_eq!(next(&[0; 100]), Next::Damaged, "a block that was never written");
+    }
+
+    #[test]
+    fn hostile_payloads_are_no_records() {
+        let mut random = Random(9);
+        let bytes = closed(&attempt(&mut random, 1), &ended(&mut random)).expect("fits");
+        for _ in 0..20_000 {
+            let mut payload = bytes[HEAD..].to_vec();
+            for _ in 0..3 {
+                let at = random.below(payload.len());
+                payload[at] = random.next().to_le_bytes()[0];
+            }
+            // Whatever comes of it: no panic, and no memory beyond its length.
+            if let Some(record) = read(&payload) {
+                assert!(record.attempt.call.len() <= payload.len());
+            }
+        }
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[2, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]), None);
+    }
+
+    #[test]
+    fn what_is_beyond_all_measure_is_left_out_or_refused() {
+        let mut attempt = attempt(&mut Random(1), 1);
+        let mut ended = Ended::new(Outcome::Answered, Duration::ZERO);
+        ended.cost = Some(Cost { nano_usd: 5, basis: CostBasis::Reported });
+        ended.usage.tools = (0..9_000).map(|at| (format!("tool {at}"), 1)).collect();
+        let bytes = closed(&attempt, &ended).expect("fits without its tools");
+        let Next::Whole(payload) = next(&bytes) else { panic!() };
+        let read = read(payload).and_then(|record| record.ended).expect("a record");
+        assert_eq!((read.cost, read.usage.tools.len()), (ended.cost, 0));
+        attempt.tags.push(("long".into(), "x".repeat(MOST_OPENED)));
+        assert_eq!(opened(&attempt).expect_err("too long").kind(), ErrorKind::InvalidRequest);
+    }
+}
