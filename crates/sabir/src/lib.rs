@@ -49,7 +49,7 @@ pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]
 pub use sabir_core::{
     Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Layer, Loss, Quirks, Reply, Request, Result,
-    Secret, Service, Shared, Signer, Stage, Transport, chat, count, dialect, drive, embed, error, exchange, frame,
+    Secret, Service, Shared, Signer, Stage, Trail, Transport, chat, count, dialect, drive, embed, error, exchange, frame,
     models, rerank, secret, service, transport,
 };
 pub use sabir_dialects as dialects;

@@ -523,23 +523,6 @@ fn dates_are_read_where_it_is_known_what_day_it_is() {
     assert_eq!(clock.now(), 20 * SECOND);
 }
 
-/// A store that is elsewhere: its answers take a while.
-#[derive(Debug)]
-struct Far(Memory, ManualClock);
-
-impl Store for Far {
-    fn take<'a>(&'a self, cells: &'a mut [Cell], now: Duration) -> Answer<'a, Taken> {
-        Answer::Later(Box::pin(async move {
-            self.1.sleep(Duration::from_millis(5)).await;
-            self.0.take(cells, now).get().await
-        }))
-    }
-
-    fn settle(&self, cell: &Cell, used: u64, now: Duration) {
-        self.0.settle(cell, used, now);
-    }
-}
-
 #[test]
 fn a_store_may_be_elsewhere_and_shared() {
     let clock = ManualClock::new();
