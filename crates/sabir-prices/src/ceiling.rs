@@ -60,9 +60,8 @@ impl Listed {
         for options in [asked, standard] {
             let chosen = Chosen::new(&self.prices, input, &options);
             let price = |item: &Item| chosen.price(item).map(|found| found.price);
-            let dearest = |main: &Item, others: &[Item]| {
-                Some(others.iter().filter_map(price).fold(price(main)?, Ord::max))
-            };
+            let dearest =
+                |main: &Item, others: &[Item]| Some(others.iter().filter_map(price).fold(price(main)?, Ord::max));
             step.input = step.input.max(dearest(&Item::Input, &INPUT)?);
             step.kept = step.kept.max(price(&Item::CacheWrite1h).unwrap_or_default());
             // What gives vectors has no price for output, and no output.
@@ -217,7 +216,10 @@ mod tests {
         let usage = usage(&mut Random(3), 9_000);
         let listed = prices.listed("anthropic", "claude-sonnet-4-5").expect("listed");
         let options = Options::default();
-        assert_eq!(listed.receipt(&usage, &options), prices.receipt("anthropic", "claude-sonnet-4-5", &usage, &options));
+        assert_eq!(
+            listed.receipt(&usage, &options),
+            prices.receipt("anthropic", "claude-sonnet-4-5", &usage, &options)
+        );
         assert!(prices.is_same(&prices.clone()) && !prices.is_same(&Prices::default()));
     }
 }

@@ -55,7 +55,10 @@ impl std::str::FromStr for Usd {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
-            Error::new(ErrorKind::InvalidRequest, format!("{text:?} is no amount: write dollars, as \"1.50\" or \"20\""))
+            Error::new(
+                ErrorKind::InvalidRequest,
+                format!("{text:?} is no amount: write dollars, as \"1.50\" or \"20\""),
+            )
         };
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let are_digits = |text: &str, most: usize| {
@@ -96,7 +99,8 @@ mod tests {
             let amount: Usd = text.parse().expect(text);
             assert_eq!((amount.0, amount.to_string().as_str()), (nano, shown));
         }
-        for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "$1", "1.0000000001", "18446744073.709551616", "٣"] {
+        for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "$1", "1.0000000001", "18446744073.709551616", "٣"]
+        {
             assert!(text.parse::<Usd>().is_err(), "{text:?}");
         }
         assert_eq!((Usd::dollars(1) - Usd::cents(150), Usd(u64::MAX) + Usd(1)), (Usd(0), Usd(u64::MAX)));

@@ -302,8 +302,7 @@ mod tests {
     #[test]
     fn what_is_used_can_be_seen() {
         let store = Memory::default();
-        let mut cells =
-            [rate("a", 60, 10), Cell::total("b", 100, MINUTE, 20), Cell::rolling("c", 100, MINUTE, 30)];
+        let mut cells = [rate("a", 60, 10), Cell::total("b", 100, MINUTE, 20), Cell::rolling("c", 100, MINUTE, 30)];
         let used = |cells: &[Cell], now| {
             cells.iter().map(|cell| store.used(cell, now).now().expect("here").expect("a number")).collect::<Vec<_>>()
         };

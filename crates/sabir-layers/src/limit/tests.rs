@@ -6,11 +6,12 @@ use sabir_core::chat::{ChatRequest, ChatResponse, Event, EventStream, RateLimit,
 use sabir_core::embed::EmbedRequest;
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Error, ErrorKind, Key, Secret, Stage};
-use sabir_store::{Answer, Cell, Taken};
+use sabir_store::{Cell, Taken};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on};
 
 use super::gate::Kind;
 use super::*;
+use crate::trial::Far;
 
 const SECOND: Duration = Duration::from_secs(1);
 
