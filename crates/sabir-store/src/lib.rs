@@ -94,8 +94,8 @@ pub enum Rule {
         /// When the window is over and the cell is forgotten.
         until: Duration,
     },
-    /// What was taken is forgotten once it is older than the window, at the earliest: in no span of that length more than
-    /// `most` is taken.
+    /// What is taken counts until it is settled, what was used then until it is older than the window: in no span of that
+    /// length more than `most` is used. A take of it must be settled, also where all of it was used.
     Rolling {
         /// The most that may be taken in any window.
         most: u64,

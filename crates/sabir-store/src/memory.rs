@@ -214,7 +214,7 @@ impl Held {
         match (cell.rule, self) {
             (Rule::Rate(rate), Self::Full(full)) => *full = rate.settle(*full, cell.amount, 0, cell.mark, 0),
             (_, Self::Total { used, .. }) => *used = used.saturating_sub(cell.amount),
-            (Rule::Rolling { window, .. }, Self::Rolling(rolling)) => rolling.settle(cell, window, 0, 0),
+            (_, Self::Rolling(rolling)) => rolling.undo(cell),
             _ => {}
         }
     }

@@ -8,11 +8,14 @@ const PIECES: u64 = 60;
 
 /// What was taken of a rolling window, by pieces of it.
 ///
-/// What is taken within a piece counts until the window after the piece's end is over. So any span as long as the window
-/// has all that was taken in it counted at its end, and no more than 62 pieces are ever held.
+/// A take counts until it is settled, and what was used of it from then on until the window after the piece's end is over.
+/// So any span as long as the window has all that was used in it counted at its end, whenever between take and settlement
+/// that was; and no more than 62 pieces are ever held.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rolling {
-    /// The number of a piece from the clock's start, and what was taken in it; the oldest first.
+    /// Taken and not settled.
+    open: u64,
+    /// The number of a piece from the clock's start, and what was used in it; the oldest first.
     pieces: Vec<(u64, u64)>,
     /// When all of it is forgotten.
     until: u64,
@@ -30,10 +33,6 @@ impl Span {
         Self { window, piece: window.div_ceil(PIECES) }
     }
 
-    fn number(self, now: u64) -> u64 {
-        now / self.piece
-    }
-
     /// When what was taken in a piece counts no more.
     fn end(self, number: u64) -> u64 {
         number.saturating_add(1).saturating_mul(self.piece).saturating_add(self.window)
@@ -41,60 +40,53 @@ impl Span {
 }
 
 impl Rolling {
-    /// Takes, and marks the cell with the piece; else how long to wait.
-    pub(crate) fn take(&mut self, cell: &mut Cell, most: u64, window: Duration, now: u64) -> Result<(), u64> {
+    /// Takes; else how long to wait, as far as that does not depend on who settles.
+    pub(crate) fn take(&mut self, cell: &Cell, most: u64, window: Duration, now: u64) -> Result<(), u64> {
         let span = Span::of(window);
         self.pieces.retain(|(number, _)| span.end(*number) > now);
-        let mut missing = self.sum().saturating_add(cell.amount).saturating_sub(most);
+        let sum = self.pieces.iter().fold(self.open, |sum, (_, used)| sum.saturating_add(*used));
+        let mut missing = sum.saturating_add(cell.amount).saturating_sub(most);
         if missing > 0 {
-            let frees = self.pieces.iter().find(|(_, taken)| {
-                missing = missing.saturating_sub(*taken);
+            let frees = self.pieces.iter().find(|(_, used)| {
+                missing = missing.saturating_sub(*used);
                 missing == 0
             });
-            // More than the window ever holds: it waits for ever.
             return Err(frees.map_or(u64::MAX, |(number, _)| span.end(*number).saturating_sub(now)).max(1));
         }
-        cell.mark = span.number(now);
-        self.add(span, cell.mark, cell.amount);
+        self.open = self.open.saturating_add(cell.amount);
         Ok(())
     }
 
-    /// Corrects the piece that was taken from. What was used beyond it is taken now.
+    /// Gives back what was taken just now.
+    pub(crate) fn undo(&mut self, cell: &Cell) {
+        self.open = self.open.saturating_sub(cell.amount);
+    }
+
+    /// What was taken is used, as of now.
     pub(crate) fn settle(&mut self, cell: &Cell, window: Duration, used: u64, now: u64) {
+        self.undo(cell);
         let span = Span::of(window);
-        if let Ok(at) = self.find(cell.mark) {
-            self.pieces[at].1 = self.pieces[at].1.saturating_sub(cell.amount.saturating_sub(used));
+        self.pieces.retain(|(number, _)| span.end(*number) > now);
+        if used == 0 {
+            return;
         }
-        if used > cell.amount {
-            self.add(span, span.number(now), used - cell.amount);
+        let number = now / span.piece;
+        match self.pieces.binary_search_by_key(&number, |(number, _)| *number) {
+            Ok(at) => self.pieces[at].1 = self.pieces[at].1.saturating_add(used),
+            Err(at) => self.pieces.insert(at, (number, used)),
         }
+        self.until = self.until.max(span.end(number));
     }
 
     /// What counts now.
     pub(crate) fn used(&self, window: Duration, now: u64) -> u64 {
         let span = Span::of(window);
         let counts = self.pieces.iter().filter(|(number, _)| span.end(*number) > now);
-        counts.fold(0, |sum, (_, taken)| sum.saturating_add(*taken))
+        counts.fold(self.open, |sum, (_, used)| sum.saturating_add(*used))
     }
 
     pub(crate) fn is_idle(&self, now: u64) -> bool {
-        self.until <= now
-    }
-
-    fn sum(&self) -> u64 {
-        self.pieces.iter().fold(0, |sum, (_, taken)| sum.saturating_add(*taken))
-    }
-
-    fn find(&self, number: u64) -> Result<usize, usize> {
-        self.pieces.binary_search_by_key(&number, |(number, _)| *number)
-    }
-
-    fn add(&mut self, span: Span, number: u64, amount: u64) {
-        match self.find(number) {
-            Ok(at) => self.pieces[at].1 = self.pieces[at].1.saturating_add(amount),
-            Err(at) => self.pieces.insert(at, (number, amount)),
-        }
-        self.until = self.until.max(span.end(number));
+        self.open == 0 && self.until <= now
     }
 }
 
@@ -110,24 +102,27 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_counts_for_its_window_and_a_piece() {
+    fn what_was_used_counts_for_its_window_and_a_piece() {
         let mut rolling = Rolling::default();
-        let mut first = cell(60);
-        assert_eq!(rolling.take(&mut first, 100, MINUTE, SECOND / 2), Ok(()));
-        assert_eq!(rolling.take(&mut cell(40), 100, MINUTE, 30 * SECOND), Ok(()));
-        assert_eq!(rolling.take(&mut cell(1), 100, MINUTE, 60 * SECOND), Err(SECOND));
-        assert_eq!(rolling.take(&mut cell(61), 100, MINUTE, 60 * SECOND), Err(31 * SECOND));
-        assert_eq!(rolling.take(&mut cell(101), 100, MINUTE, 60 * SECOND), Err(u64::MAX), "never");
-        assert_eq!(rolling.take(&mut cell(60), 100, MINUTE, 61 * SECOND), Ok(()));
-        // The first piece is over: nothing comes back, and what was used beyond is used now.
-        rolling.settle(&first, MINUTE, 50, 61 * SECOND);
-        assert_eq!(rolling.used(MINUTE, 61 * SECOND), 100);
-        rolling.settle(&first, MINUTE, 65, 61 * SECOND);
-        assert_eq!(rolling.used(MINUTE, 61 * SECOND), 105);
-        assert!(!rolling.is_idle(121 * SECOND) && rolling.is_idle(122 * SECOND));
+        let take = |rolling: &mut Rolling, amount, now| rolling.take(&cell(amount), 100, MINUTE, now);
+        assert_eq!(take(&mut rolling, 80, 0), Ok(()));
+        // As long as nobody settles, nobody knows.
+        assert_eq!(take(&mut rolling, 21, 900 * SECOND), Err(u64::MAX));
+        rolling.settle(&cell(80), MINUTE, 60, 900 * SECOND + SECOND / 2);
+        assert_eq!(take(&mut rolling, 40, 930 * SECOND), Ok(()));
+        rolling.settle(&cell(40), MINUTE, 40, 930 * SECOND);
+        assert_eq!(take(&mut rolling, 1, 960 * SECOND), Err(SECOND));
+        assert_eq!(take(&mut rolling, 61, 960 * SECOND), Err(31 * SECOND));
+        assert_eq!(take(&mut rolling, 101, 960 * SECOND), Err(u64::MAX), "never");
+        assert_eq!(take(&mut rolling, 60, 961 * SECOND), Ok(()));
+        assert_eq!(rolling.used(MINUTE, 961 * SECOND), 100);
+        rolling.settle(&cell(60), MINUTE, 65, 961 * SECOND);
+        assert_eq!(rolling.used(MINUTE, 961 * SECOND), 105, "more than was taken");
+        assert!(!rolling.is_idle(1_021 * SECOND) && rolling.is_idle(1_022 * SECOND));
     }
 
-    /// Any takes and settlements, also with a clock that goes back: no span as long as the window has more than the most.
+    /// Any takes and settlements, also with a clock that goes back: no span as long as the window has more than the most,
+    /// whether what was used is told by when it was taken or by when it was settled.
     #[test]
     fn no_window_has_more_than_the_most() {
         let mut seed = 7_u64;
@@ -135,20 +130,33 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % end
         };
-        for _ in 0..30 {
-            let (mut rolling, mut now, mut taken) = (Rolling::default(), 0_u64, Vec::<(u64, u64)>::new());
-            for _ in 0..600 {
-                now = (now + below(5 * SECOND)).saturating_sub(below(2) * below(SECOND));
-                let mut cell = cell(below(40));
-                if rolling.take(&mut cell, 100, MINUTE, now).is_ok() {
-                    let used = below(cell.amount + 1);
-                    rolling.settle(&cell, MINUTE, used, now);
-                    taken.push((now, used));
+        for back in [0, SECOND] {
+            for _ in 0..20 {
+                let (mut rolling, mut now) = (Rolling::default(), 0_u64);
+                let (mut open, mut over) = (Vec::new(), Vec::<(u64, u64, u64)>::new());
+                for _ in 0..600 {
+                    now = (now + below(5 * SECOND)).saturating_sub(below(2) * below(back + 1));
+                    let cell = cell(below(40));
+                    if rolling.take(&cell, 100, MINUTE, now).is_ok() {
+                        open.push((now, cell));
+                    }
+                    if below(2) == 0 && !open.is_empty() {
+                        let at = usize::try_from(below(open.len() as u64)).expect("small");
+                        let (begun, cell) = open.swap_remove(at);
+                        let used = below(cell.amount + 1);
+                        rolling.settle(&cell, MINUTE, used, now);
+                        over.push((begun, now, used));
+                    }
+                    assert!(rolling.pieces.len() <= 64, "{}", rolling.pieces.len());
                 }
-                assert!(rolling.pieces.len() <= 64, "{}", rolling.pieces.len());
-                for (from, _) in &taken {
-                    let within = taken.iter().filter(|(at, _)| (*from..from + 60 * SECOND).contains(at));
-                    assert!(within.map(|(_, used)| used).sum::<u64>() <= 100, "from {from}");
+                for (begun, ended, _) in &over {
+                    let sum = |of: fn(&(u64, u64, u64)) -> u64, from: u64| {
+                        let within = over.iter().filter(|one| (from..from + 60 * SECOND).contains(&of(one)));
+                        within.map(|(_, _, used)| used).sum::<u64>()
+                    };
+                    // A clock that goes back makes the order of takes another one than that of their times.
+                    assert!(back > 0 || sum(|one| one.0, *begun) <= 100, "begun at {begun}");
+                    assert!(sum(|one| one.1, *ended) <= 100 || back > 0, "ended at {ended}");
                 }
             }
         }

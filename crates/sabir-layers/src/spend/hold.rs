@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sabir_core::Result;
-use sabir_store::{Cell, Store, Taken};
+use sabir_store::{Cell, Rule, Store, Taken};
 
 use super::purse::Purse;
 
-/// What a call holds, from before it is sent to its end. It is settled once; one that is dropped unsettled counts whole.
+/// What a call holds, from before it is sent to its end. It is settled once; one that is dropped unsettled counts whole,
+/// as of when it was taken.
 #[derive(Debug)]
 pub(super) struct Hold {
     store: Arc<dyn Store>,
@@ -17,6 +18,8 @@ pub(super) struct Hold {
     cells: Vec<Cell>,
     /// Which purse each cell is of.
     of: Vec<usize>,
+    /// When it was taken.
+    taken: Duration,
 }
 
 /// What was not there.
@@ -31,7 +34,7 @@ pub(super) struct Short {
 impl Hold {
     /// Of nothing yet.
     pub(super) fn new(store: Arc<dyn Store>, purses: Vec<Arc<Purse>>) -> Self {
-        Self { store, purses, cells: Vec::new(), of: Vec::new() }
+        Self { store, purses, cells: Vec::new(), of: Vec::new(), taken: Duration::ZERO }
     }
 
     /// Takes these amounts from the purses, all or none.
@@ -44,6 +47,7 @@ impl Hold {
         match self.store.take(&mut cells, now).get().await? {
             Taken::All => {
                 taking.done();
+                self.taken = now;
                 self.add(cells);
                 Ok(Ok(()))
             }
@@ -97,7 +101,8 @@ impl Hold {
             let is_last = !self.of[at + 1..].contains(&of);
             let used = if is_last { rest[of] } else { rest[of].min(cell.amount) };
             rest[of] -= used;
-            if used != cell.amount {
+            // What slides counts from its settlement on.
+            if used != cell.amount || matches!(cell.rule, Rule::Rolling { .. }) {
                 self.store.settle(cell, used, now);
             }
         }
@@ -114,7 +119,10 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.forget();
+        let of =
+            |purse| self.cells.iter().zip(&self.of).filter(move |(_, of)| **of == purse).map(|(cell, _)| cell.amount);
+        let all: Vec<u64> = (0..self.purses.len()).map(|purse| of(purse).fold(0, u64::saturating_add)).collect();
+        self.settle(|purse| all[purse], self.taken);
     }
 }
 

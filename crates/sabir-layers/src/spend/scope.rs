@@ -139,7 +139,7 @@ mod tests {
             (any().for_model("p/a/b"), "", " for provider \"p\" and model \"a/b\""),
             (any().for_tag("team", "blue").each_client(), "client \"acme\"", " for team \"blue\""),
             (any().each_tag("team"), "team \"red\"", ""),
-            (any().each_tag("user").each_model(), "user \"\", model \"a/b\"", ""),
+            (any().each_tag("user").each_model(), "user \"\", provider \"p\", model \"a/b\"", ""),
         ] {
             assert_eq!(of(budget), Some((purse.into(), said.into())));
         }

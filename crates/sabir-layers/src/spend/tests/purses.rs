@@ -131,7 +131,8 @@ fn second_process(budget: Budget) -> (House, Arc<Rows>) {
         rows.last_mut().expect("a row").0.time = NOON - back * HOUR;
     }
     let (clock, rows) = (ManualClock::new(), house.rows.clone());
-    let spend = spend(&clock).ledger(rows.clone()).budget(budget);
+    let mut spend = spend(&clock).ledger(rows.clone()).budget(budget);
+    spend.loads = true;
     let inner = Scripted::answering(&clock, |_, _| Outcome::whole(used(1, 0)));
     (House { outer: spend.apply(inner.shared()), clock, spend, rows: rows.clone(), inner }, rows)
 }

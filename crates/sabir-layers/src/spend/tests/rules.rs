@@ -30,7 +30,8 @@ fn a_call_is_reserved_settled_and_written_down() {
     assert_eq!(answer.cost.map(|cost| (cost.nano_usd, cost.basis)), Some((cost, CostBasis::ListPrice)));
     assert_eq!(answer.receipt.expect("a receipt").total, Some(cost));
     assert_eq!(house.stands(), (cost, 0, 10_000_000 - cost));
-    let [(opened, Some(ended))] = house.rows.all().try_into().expect("one row") else { panic!("it is closed") };
+    let rows = house.rows.all();
+    let [(opened, Some(ended))] = rows.as_slice() else { panic!("one closed row and not {rows:?}") };
     assert_eq!((opened.attempt, opened.call.len(), opened.time), (0, 32, NOON));
     assert_eq!((opened.provider.as_str(), opened.model.as_str()), ("p", "m"));
     assert!(opened.reserved.expect("a price") >= cost);

@@ -39,7 +39,8 @@ fn one_that_would_pass_its_budget_is_cut_with_what_had_arrived() {
     assert!(error.message().starts_with("the answer was cut after about 400 tokens"), "{error}");
     let arrived = error.partial().expect("what had arrived").text();
     assert_eq!(arrived.len(), (items.len() - 1) * "the salt of the land and the sea ".len());
-    assert!(items.len() > 15, "{}", items.len());
+    // Of a model whose vocabulary nobody knows a token may be a byte.
+    assert!(items.len() > 10, "{}", items.len());
     assert_eq!((house.inner.dropped(), house.inner.in_flight()), (1, 0), "the provider is told");
     let (spent, reserved, _) = house.stands();
     assert_eq!((house.rows.last(), reserved), ((How::Cut, spent), 0));
@@ -48,7 +49,7 @@ fn one_that_would_pass_its_budget_is_cut_with_what_had_arrived() {
 
 #[test]
 fn small_steps_let_more_streams_in_and_are_topped_up() {
-    let build = |spend: Spend| spend.budget(daily(20_000_000)).steps(100);
+    let build = |spend: Spend| spend.budget(daily(30_000_000)).steps(100);
     let long = Request::Chat(ChatRequest { stream: true, max_tokens: Some(9_000), ..chat() });
     let house = House::new(build, [pieces(300, (50, 2_400)), pieces(1, (1, 1))]);
     let events = house.call(&Call::to("p"), &long).expect("a stream").stream().expect("a stream");
@@ -56,7 +57,7 @@ fn small_steps_let_more_streams_in_and_are_topped_up() {
     assert!(first < 1_400 * INPUT + 100 * OUTPUT, "not for 9,000: {first}");
     let items = block_on_with(&house.clock, collect(events));
     assert!(matches!(items.last(), Some(Ok(Event::Done(_)))), "{:?}", items.last());
-    assert_eq!(house.stands(), (50 * INPUT + 2_400 * OUTPUT, 0, 20_000_000 - 50 * INPUT - 2_400 * OUTPUT));
+    assert_eq!(house.stands(), (50 * INPUT + 2_400 * OUTPUT, 0, 30_000_000 - 50 * INPUT - 2_400 * OUTPUT));
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn a_store_that_is_elsewhere_may_take_its_time() {
     let ring = rung.clone();
     let spend = spend(&clock)
         .ledger(rows.clone())
-        .budget(daily(20_000_000).alerts([1]))
+        .budget(daily(30_000_000).alerts([1]))
         .steps(100)
         .store(store, "x:")
         .on_alert(move |alert| ring.lock().expect("a lock").push(alert.percent));
