@@ -58,6 +58,8 @@ mod demand;
 mod gauge;
 mod hold;
 mod load;
+#[cfg(all(test, sabir_model))]
+mod model;
 mod purse;
 mod scope;
 mod serve;

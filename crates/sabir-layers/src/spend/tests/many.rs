@@ -65,15 +65,15 @@ fn ten_thousand_calls_do_not_pass_what_some_of_them_may_spend() {
     }
     assert!(admitted > 100 && admitted < 10_000, "{admitted} of 10,000");
     assert!(rows.all().iter().all(|(_, ended)| ended.is_some()));
-    // What is left admits what fits into it.
-    let left = standing[0].left.0;
-    assert!(left > 0, "{standing:?}");
-    let small = |most: u64| Request::Chat(chat().max_tokens(most));
-    let fits =
-        (1..=100).rev().find(|most| block_on_with(&clock, spend.would_admit(&Call::to("p"), &small(*most))).is_ok());
-    let quiet = Budget::per_request(Usd(left));
-    let alone = block_on_with(&clock, self::spend(&clock).budget(quiet).would_admit(&Call::to("p"), &small(1)));
-    assert_eq!(fits.is_some(), alone.is_ok(), "{left} left");
+    // Refusals were for what was held and not spent: there is room again, and a call that fits is let through.
+    let left = standing[0].left;
+    assert!(left > Usd(10_000_000), "{standing:?}");
+    let (call, request) = (Call::to("p"), Request::Chat(chat()));
+    block_on_with(&clock, outer.call(&call, &Request::Chat(chat().max_tokens(left.0 / OUTPUT)))).expect_err("too much");
+    let fits = Budget::per_request(left);
+    block_on_with(&clock, self::spend(&clock).budget(fits).would_admit(&call, &request)).expect("it fits");
+    let reply = block_on_with(&clock, outer.call(&call, &request));
+    assert!(!matches!(reply, Err(error) if error.kind() == ErrorKind::BudgetExceeded), "what fits is let through");
 }
 
 /// Polls once, and leaves where there is no answer yet.
