@@ -97,10 +97,10 @@ impl Attempt {
     }
 
     /// It was answered with something that is no conversation.
-    pub(super) fn gave(&mut self, model: &str, usage: &Usage, cost: &mut Option<Cost>) {
+    pub(super) fn gave(&mut self, model: &str, usage: &Usage, cost: &mut Option<Cost>, input: impl FnOnce() -> u64) {
         let mut usage = usage.clone();
         if usage.input_total().is_none() {
-            (usage.input, usage.estimated) = (Some(self.admitted.demand.input), true);
+            (usage.input, usage.estimated) = (Some(input()), true);
         }
         usage.output = usage.output.or(Some(0));
         let (receipt, priced) = self.price("", model, &usage, None, *cost);

@@ -11,6 +11,8 @@ use serde_json::Value;
 pub(super) struct Asked {
     /// No more tokens than this come in, whatever the vocabulary; `None` where only a count can say.
     pub(super) input: Option<u64>,
+    /// About how many tokens come in, of what is no conversation.
+    pub(super) likely: u64,
     /// The longest answer that the request allows, in tokens; `None` where it does not say.
     pub(super) output: Option<u64>,
     /// How many answers it asks for.
@@ -32,11 +34,13 @@ const TOOL: u64 = 100;
 const USES: u64 = 10;
 /// Documents that Cohere counts as one search (its page on pricing), each of at most 500 tokens.
 const SEARCH: u64 = 100;
+/// About right for English; see `Limits`.
+const BYTES_PER_TOKEN: u64 = 4;
 
 impl Asked {
     pub(super) fn of(request: &Request) -> Self {
         let mut bound = Bound { tokens: AROUND, knows: true, kept: false };
-        let mut asked = Self { input: None, output: Some(0), answers: 1, uses: 0, kept: false };
+        let mut asked = Self { input: None, likely: 0, output: Some(0), answers: 1, uses: 0, kept: false };
         match request {
             Request::Chat(chat) => {
                 bound.chat(chat);
@@ -45,8 +49,14 @@ impl Asked {
                 asked.uses = USES * chat.tools.iter().filter(|tool| !matches!(tool, Tool::Function(_))).count() as u64;
             }
             Request::Embed(embed) => embed.inputs.iter().for_each(|input| match input {
-                EmbedInput::Text(text) => bound.text(text),
-                EmbedInput::Tokens(tokens) => bound.tokens += tokens.len() as u64,
+                EmbedInput::Text(text) => {
+                    bound.text(text);
+                    asked.likely += text.len() as u64 / BYTES_PER_TOKEN;
+                }
+                EmbedInput::Tokens(tokens) => {
+                    bound.tokens += tokens.len() as u64;
+                    asked.likely += tokens.len() as u64;
+                }
                 // No vocabulary: as much as the largest images have at any vendor.
                 _ => bound.tokens += 20_000,
             }),
@@ -55,6 +65,7 @@ impl Asked {
                 rerank.documents.iter().for_each(|document| bound.text(document));
                 let pieces = documents + bound.tokens / 500;
                 bound.tokens += documents.saturating_mul(rerank.query.len() as u64);
+                asked.likely = bound.tokens.saturating_sub(AROUND) / BYTES_PER_TOKEN;
                 asked.uses = pieces.div_ceil(SEARCH).max(1);
             }
             _ => {}

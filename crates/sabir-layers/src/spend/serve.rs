@@ -6,6 +6,7 @@ use sabir_store::Outcome;
 
 use super::Spend;
 use super::attempt::Attempt;
+use super::demand::Asked;
 use super::stream::Metered;
 
 #[derive(Debug)]
@@ -30,8 +31,8 @@ impl Service for Spending {
         let input = || input_of(&self.spend, &call.provider, request);
         match &mut reply {
             Ok(Reply::Whole(response)) => attempt.answered(response, input),
-            Ok(Reply::Embed(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost),
-            Ok(Reply::Rerank(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost),
+            Ok(Reply::Embed(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost, input),
+            Ok(Reply::Rerank(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost, input),
             Ok(Reply::Stream(_)) => {
                 let (Ok(Reply::Stream(events)), Request::Chat(chat)) = (reply, request) else {
                     unreachable!("it is a stream, and only conversations stream")
@@ -57,7 +58,7 @@ fn capped(request: &Request, cap: u64) -> Request {
 fn input_of(spend: &Spend, provider: &str, request: &Request) -> u64 {
     match request {
         Request::Chat(chat) => spend.input_of(Some(chat), provider),
-        _ => super::demand::Asked::of(request).input.unwrap_or(0),
+        _ => Asked::of(request).likely,
     }
 }
 
