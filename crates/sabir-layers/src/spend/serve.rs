@@ -34,10 +34,11 @@ impl Service for Spending {
             Ok(Reply::Embed(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost, input),
             Ok(Reply::Rerank(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost, input),
             Ok(Reply::Stream(_)) => {
-                let (Ok(Reply::Stream(events)), Request::Chat(chat)) = (reply, request) else {
-                    unreachable!("it is a stream, and only conversations stream")
-                };
-                return Ok(Reply::Stream(Box::pin(Metered::new(events, attempt, Box::new(chat.clone())))));
+                let asked = if let Request::Chat(chat) = request { Some(Box::new(chat.clone())) } else { None };
+                return reply.map(|reply| match reply {
+                    Reply::Stream(events) => Reply::Stream(Box::pin(Metered::new(events, attempt, asked))),
+                    other => other,
+                });
             }
             Ok(_) => attempt.free(Outcome::Answered),
             Err(error) => attempt.failed(error, input),

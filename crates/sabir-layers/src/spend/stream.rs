@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use sabir_core::chat::{ChatRequest, Event, EventStream, Fold};
+use sabir_core::chat::{ChatRequest, Event, EventStream, Fold, Usage};
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Error, ErrorKind, Result, Stage};
 use sabir_prices::Usd;
@@ -36,12 +36,11 @@ type Topping = BoxFuture<'static, Option<Hold>>;
 const STEP: u64 = 1_024;
 
 impl Metered {
-    pub(super) fn new(inner: EventStream, attempt: Attempt, asked: Box<ChatRequest>) -> Self {
+    pub(super) fn new(inner: EventStream, attempt: Attempt, asked: Option<Box<ChatRequest>>) -> Self {
         let admitted = &attempt.admitted;
         let gauge = || Gauge::new(attempt.model().clone(), admitted.demand.output, admitted.is_bound);
         let gauge = admitted.is_hard().then(gauge);
-        let (fold, asked) = (Fold::default(), Some(asked));
-        Self { inner: Some(inner), attempt, fold, asked, gauge, waiting: None, is_cut: false }
+        Self { inner: Some(inner), attempt, fold: Fold::default(), asked, gauge, waiting: None, is_cut: false }
     }
 
     fn step(&self) -> u64 {
@@ -83,17 +82,19 @@ impl Metered {
         }
     }
 
-    fn over(&mut self, outcome: Outcome) {
+    /// It did not come to its end. What it used.
+    fn over(&mut self, outcome: Outcome) -> Usage {
         let (asked, spend) = (self.asked.take(), self.attempt.spend.clone());
         let provider = self.attempt.model().provider.clone();
         let arrived = self.fold.response().clone();
-        self.attempt.broke_off(outcome, &arrived, || spend.input_of(asked.as_deref(), &provider));
+        self.attempt.broke_off(outcome, &arrived, || spend.input_of(asked.as_deref(), &provider))
     }
 
     fn cut(&mut self) -> Error {
         self.inner = None;
-        self.over(Outcome::Cut);
+        let usage = self.over(Outcome::Cut);
         let mut partial = std::mem::take(&mut self.fold).into_response();
+        partial.usage = usage;
         partial.provider.clone_from(&self.attempt.model().provider);
         let admitted = &self.attempt.admitted;
         let hard = admitted.claims.iter().map(|claim| &claim.fund.budget).find(|budget| budget.is_hard());
@@ -136,6 +137,9 @@ impl Stream for Metered {
             Some(Ok(event)) => {
                 this.attempt.came();
                 this.fold.apply(event);
+                if matches!(event, Event::Usage(usage) if usage.input_total().is_some()) {
+                    this.asked = None;
+                }
                 if this.gauge.as_mut().is_some_and(|gauge| gauge.pass(event, &this.fold)) {
                     let mut topping = this.top_up();
                     match topping.as_mut().poll(cx) {
