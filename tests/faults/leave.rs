@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sabir::chat::Event;
 use sabir::layers::breaker::State;
-use sabir::layers::{Breaker, Limit, Limits, Retry, Stack, Timeout};
+use sabir::layers::{Breaker, Budget, Limit, Limits, Retry, Spend, Stack, Timeout, WhenUnpriced, Window};
+use sabir::prices::{Price, Usd};
 use sabir::{Call, ChatRequest, Client, Env, Error, ErrorKind, Layer, Request, Result, Service};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,7 +44,10 @@ fn nothing_is_left_of_a_call_that_is_dropped_at_any_stage() {
         let inner = Scripted::new(&clock, [busy(), slow()]);
         let breaker = Breaker::default().clock(clock.clone()).opens_at(1, 2.0, SECOND);
         let timed = Timeout::default().clock(clock.clone()).apply(inner.shared());
-        let outer = Retry::default().clock(clock.clone()).apply(breaker.apply(timed));
+        let assumed = WhenUnpriced::Assume { input: Price(1_000_000_000), output: Price(1_000_000_000) };
+        let budget = Budget::per(Window::month(), Usd::dollars(1)).when_unpriced(assumed).assume_output(1_000);
+        let spend = Spend::default().clock(clock.clone()).budget(budget);
+        let outer = Retry::default().clock(clock.clone()).apply(breaker.apply(spend.apply(timed)));
         let mut chat = ChatRequest::new("m").user("x");
         chat.stream = true;
         let (call, request) = (Call::to("p"), Request::Chat(chat));
@@ -60,9 +64,14 @@ fn nothing_is_left_of_a_call_that_is_dropped_at_any_stage() {
             assert!(poll().is_pending(), "{stage}");
         }
         assert_eq!((inner.in_flight(), clock.sleepers(), inner.calls()), *under_way, "{stage}");
+        let money = || sabir_testkit::block_on(spend.standing()).expect("a store").remove(0);
+        assert_eq!(money().reserved > Usd(0), inner.in_flight() > 0, "{stage}");
         drop(task);
         assert_eq!((inner.in_flight(), clock.sleepers()), (0, 0), "{stage}");
         assert_eq!(inner.dropped(), under_way.0, "{stage}");
+        // Who was in the backoff had been refused, which is free; who waited for an answer pays for the question.
+        let money = money();
+        assert_eq!((money.reserved, money.spent > Usd(0)), (Usd(0), under_way.0 > 0), "{stage}");
         assert_eq!(breaker.states()[0].1, State::Closed, "{stage}");
     }
 }

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod service;
 mod signer;
 mod sink;
+mod trail;
 pub mod transport;
 
 pub use abilities::{Abilities, Features};
@@ -44,4 +45,5 @@ pub use secret::Secret;
 pub use service::{Call, Key, Layer, Reply, Request, Service, Shared};
 pub use signer::Signer;
 pub use sink::{MAX_TOOL_CALLS, Sink};
+pub use trail::Trail;
 pub use transport::Transport;

@@ -9,7 +9,7 @@ use crate::count::{CountRequest, CountResponse};
 use crate::embed::{EmbedRequest, EmbedResponse};
 use crate::rerank::{RerankRequest, RerankResponse};
 use crate::transport::{BoxFuture, Timeouts};
-use crate::{Error, ErrorKind, Result, Secret};
+use crate::{Error, ErrorKind, Result, Secret, Trail};
 
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,6 +177,9 @@ pub struct Call {
     pub keep_raw: bool,
     /// The caller's labels, for metering and budgets.
     pub tags: Vec<(String, String)>,
+    /// The call's id and the number of its attempts so far, shared by all clones: who keeps a call as a pattern for
+    /// others gives each its own.
+    pub trail: Trail,
 }
 
 impl Call {

@@ -70,6 +70,16 @@ impl Receipts {
         *self.prices.write().unwrap_or_else(PoisonError::into_inner) = prices;
     }
 
+    /// The time of day; 0 where it is unknown.
+    pub(crate) fn now(&self) -> Duration {
+        (self.time)().unwrap_or_default()
+    }
+
+    /// Looks at the prices that hold now.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Prices) -> T) -> T {
+        look(&self.prices.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes the time of day, since 1970 in UTC, from elsewhere; `None` where it is unknown.
     #[must_use]
     pub fn time(mut self, time: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Self {
@@ -146,13 +156,22 @@ impl Watch for Pricing {
 
 impl Pricing {
     fn price(&self, response: &mut ChatResponse, attempts: &[Attempt]) {
-        if response.receipt.is_some() || response.cached.is_some() {
+        if response.cached.is_some() {
             return;
         }
         let mut options = Options::default();
         options.time = self.time;
         options.service_tier = service_tier(&response.meta).or(self.tier.as_deref());
         let attempts = self.prices.attempts(attempts, &options);
+        if let Some(receipt) = &mut response.receipt {
+            // Priced where it was answered: what was abandoned on the way is all that is missing.
+            if !attempts.is_empty() && receipt.lines.iter().all(|line| line.attempt.is_none()) {
+                let own = receipt.cost();
+                receipt.add(attempts);
+                response.cost = if response.cost == own { receipt.cost() } else { response.cost };
+            }
+            return;
+        }
         options.reported = response.cost;
         let provider = if response.provider.is_empty() { &self.provider } else { &response.provider };
         let is_listed = |model: &str| self.prices.find(provider, model).is_some();

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use sabir_core::{Layer, Shared};
+use sabir_core::{Layer, Shared, TraitsOf};
 
 use crate::breaker::State;
 use crate::{
-    Breaker, Cache, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry, Routes, Timeout, Trace,
+    Breaker, Budget, Cache, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry, Routes, Spend,
+    Timeout, Trace,
 };
 
 /// Layers in the one order in which they belong around providers, however they are added:
@@ -25,6 +26,7 @@ use crate::{
 /// | [`Keys`] | a try after a limit takes another key |
 /// | [`Breaker`] | an open one refuses before a limit is spent |
 /// | [`Limits`] | what waits here is not late: its time runs from when it is sent |
+/// | [`Spend`] | what waits for a limit holds no money, and each attempt reserves anew |
 /// | [`Timeout`] | next to the provider: it limits one attempt |
 ///
 /// Nothing goes around them to a socket. A stack is a layer itself: `client.with_layer(stack)`.
@@ -46,9 +48,11 @@ pub struct Stack {
     metrics: Metrics,
     /// The breaker, whose state is among the figures.
     breaker: Option<Breaker>,
+    /// What budgets there are, to add to.
+    spend: Option<Spend>,
 }
 
-const FLOORS: usize = 13;
+const FLOORS: usize = 14;
 
 impl Stack {
     /// No layers.
@@ -147,10 +151,45 @@ impl Stack {
         self.floor(11, limits)
     }
 
+    /// Keeps budgets and writes the ledger.
+    #[must_use]
+    pub fn spend(mut self, spend: Spend) -> Self {
+        self.spend = Some(spend.clone());
+        self.floor(12, spend)
+    }
+
+    /// Adds a budget to those of the stack.
+    ///
+    /// ```
+    /// use sabir_layers::{Budget, Stack, Window};
+    /// let stack = Stack::standard().budget(Budget::per(Window::day(), "5".parse()?));
+    /// # drop(stack);
+    /// # Ok::<(), sabir_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        let spend = self.spend.take().unwrap_or_default();
+        self.spend(spend.budget(budget))
+    }
+
+    /// What there is of budgets, to ask how they stand; `None` where there are none.
+    pub fn budgets(&self) -> Option<Spend> {
+        self.spend.clone()
+    }
+
+    /// Where it is looked up how much models write at most, unless the stack's [`Spend`] was told.
+    #[must_use]
+    pub fn traits(mut self, traits: TraitsOf) -> Self {
+        match self.spend.take() {
+            Some(spend) if !spend.has_traits() => self.spend(spend.traits(traits)),
+            spend => Self { spend, ..self },
+        }
+    }
+
     /// Bounds the time of each attempt.
     #[must_use]
     pub fn timeout(self, timeout: Timeout) -> Self {
-        self.floor(12, timeout)
+        self.floor(13, timeout)
     }
 }
 

@@ -34,6 +34,7 @@
 //! | the price goes by the hour and the time is unknown | an estimate at the dearer one |
 //! | the provider says what it cost | its figure stands beside the lines and is what [`Receipt::cost`] gives |
 
+mod ceiling;
 mod choose;
 mod model;
 mod names;
@@ -44,6 +45,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tiers;
+mod usd;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -51,10 +53,12 @@ use std::time::Duration;
 use sabir_core::chat::{Attempt, Cost, Item, Line, Receipt, Usage};
 use sabir_core::{Error, ErrorKind, Stage};
 
+pub use ceiling::{Ceiling, Demand, Listed};
 pub use model::{ModelPrices, OffPeak, Rates, Tier, Window};
 pub use overlay::Overlay;
 pub use price::Price;
 pub use tiers::service_tier;
+pub use usd::Usd;
 
 use table::Table;
 

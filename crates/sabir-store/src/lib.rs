@@ -1,9 +1,10 @@
 //! Where what several calls share is kept: what of a limit is used up, what of a budget is spent.
 //!
-//! A [`Store`] holds [`Cell`]s by key. A cell is a rate that refills ([`Rate`], for limits) or a total that only grows
-//! until it is over ([`Rule::Total`], for budgets of a window). A call takes from all of its cells or from none, and
+//! A [`Store`] holds [`Cell`]s by key. A cell is a rate that refills ([`Rate`], for limits), a total that only grows until
+//! it is over ([`Rule::Total`], for budgets of a day) or one that slides ([`Rule::Rolling`], for budgets of any 24 hours). A
+//! call takes from all of its cells or from none, and
 //! settles later what it really used. [`Memory`] keeps them in this process and is the default; a store that several
-//! processes share implements the same two methods.
+//! processes share implements the same methods.
 //!
 //! A [`Ledger`] keeps what was spent, a row for each attempt.
 //!
@@ -27,6 +28,7 @@ mod key;
 mod ledger;
 mod memory;
 mod rate;
+mod rolling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -61,6 +63,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// It is called where a call is dropped, and so it must not wait: a store that is elsewhere sends it on its way, and
     /// what becomes of it is the store's own affair.
     fn settle(&self, cell: &Cell, used: u64, now: Duration);
+
+    /// How much of a cell is taken now, whatever amount it says itself.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    fn used<'a>(&'a self, cell: &'a Cell, now: Duration) -> Answer<'a, u64>;
 }
 
 /// One thing that is limited, and how much of it one call takes.
@@ -72,8 +80,8 @@ pub struct Cell {
     pub rule: Rule,
     /// How much is taken.
     pub amount: u64,
-    /// Written by the store when it takes: when what was taken has flowed off, in nanoseconds of the clock. What has
-    /// flowed off cannot be given back.
+    /// Written by the store when it takes, for it to know the take by when it is settled. Of a rate: when what was taken
+    /// has flowed off, in nanoseconds of the clock; what has flowed off cannot be given back.
     pub mark: u64,
 }
 
@@ -89,6 +97,14 @@ pub enum Rule {
         most: u64,
         /// When the window is over and the cell is forgotten.
         until: Duration,
+    },
+    /// What is taken counts until it is settled, what was used then until it is older than the window: in no span of that
+    /// length more than `most` is used. A take of it must be settled, also where all of it was used.
+    Rolling {
+        /// The most that may be taken in any window.
+        most: u64,
+        /// How long the window is.
+        window: Duration,
     },
 }
 
@@ -154,5 +170,10 @@ impl Cell {
     /// A cell of a window that is over at `until`.
     pub fn total(key: impl Into<Key>, most: u64, until: Duration, amount: u64) -> Self {
         Self { key: key.into(), rule: Rule::Total { most, until }, amount, mark: 0 }
+    }
+
+    /// A cell of a window that slides.
+    pub fn rolling(key: impl Into<Key>, most: u64, window: Duration, amount: u64) -> Self {
+        Self { key: key.into(), rule: Rule::Rolling { most, window }, amount, mark: 0 }
     }
 }

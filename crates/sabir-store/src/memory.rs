@@ -1,14 +1,21 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasherDefault;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sabir_core::{Error, ErrorKind, Result, Stage};
 
 use crate::key::Hashed;
 use crate::rate::nanos;
+use crate::rolling::Rolling;
 use crate::{Answer, Cell, Key, Rule, Store, Taken};
+
+// The same lock, which `scripts/test model` walks through every order of threads.
+#[cfg(sabir_model)]
+use loom::sync::{Mutex, MutexGuard};
+#[cfg(not(sabir_model))]
+use std::sync::{Mutex, MutexGuard};
 
 /// Cells in this process. Clones are the same store.
 ///
@@ -27,7 +34,7 @@ struct State {
     sweep_after: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Held {
     /// When it is full.
     Full(u64),
@@ -35,6 +42,7 @@ enum Held {
         used: u64,
         until: u64,
     },
+    Rolling(Box<Rolling>),
 }
 
 const MOST: usize = 1_000_000;
@@ -77,6 +85,10 @@ impl Store for Memory {
     fn settle(&self, cell: &Cell, used: u64, now: Duration) {
         self.state().settle(cell, used, nanos(now));
     }
+
+    fn used<'a>(&'a self, cell: &'a Cell, now: Duration) -> Answer<'a, u64> {
+        Answer::Now(Ok(self.state().cells.get(&cell.key).map_or(0, |held| held.used(cell.rule, nanos(now)))))
+    }
 }
 
 impl State {
@@ -118,7 +130,7 @@ impl State {
     fn longest(&self, cells: &mut [Cell], first: usize, wait: u64, now: u64) -> Taken {
         let mut longest = (first, wait);
         for (at, cell) in cells.iter_mut().enumerate().skip(first + 1) {
-            let mut held = self.cells.get(&cell.key).copied().unwrap_or(Held::new(cell.rule));
+            let mut held = self.cells.get(&cell.key).cloned().unwrap_or(Held::new(cell.rule));
             if let Err(wait) = held.take(cell, now)
                 && wait > longest.1
             {
@@ -166,6 +178,7 @@ impl Held {
         match rule {
             Rule::Rate(_) => Self::Full(0),
             Rule::Total { until, .. } => Self::Total { used: 0, until: nanos(until) },
+            Rule::Rolling { .. } => Self::Rolling(Box::default()),
         }
     }
 
@@ -186,6 +199,7 @@ impl Held {
                 }
                 (*used, cell.mark) = (sum, *until);
             }
+            (Rule::Rolling { most, window }, Self::Rolling(rolling)) => return rolling.take(cell, most, window, now),
             // One key with rules of two kinds: as if it had just been made.
             (rule, held) => {
                 *held = Self::new(rule);
@@ -200,6 +214,7 @@ impl Held {
         match (cell.rule, self) {
             (Rule::Rate(rate), Self::Full(full)) => *full = rate.settle(*full, cell.amount, 0, cell.mark, 0),
             (_, Self::Total { used, .. }) => *used = used.saturating_sub(cell.amount),
+            (_, Self::Rolling(rolling)) => rolling.undo(cell),
             _ => {}
         }
     }
@@ -212,7 +227,17 @@ impl Held {
             (Rule::Total { .. }, Self::Total { used, .. }) => {
                 *used = used.saturating_sub(cell.amount).saturating_add(really);
             }
+            (Rule::Rolling { window, .. }, Self::Rolling(rolling)) => rolling.settle(cell, window, really, now),
             _ => {}
+        }
+    }
+
+    fn used(&self, rule: Rule, now: u64) -> u64 {
+        match (rule, self) {
+            (Rule::Rate(rate), Self::Full(full)) => rate.missing(*full, now),
+            (Rule::Total { .. }, Self::Total { used, until }) if *until > now => *used,
+            (Rule::Rolling { window, .. }, Self::Rolling(rolling)) => rolling.used(window, now),
+            _ => 0,
         }
     }
 
@@ -220,6 +245,7 @@ impl Held {
         match self {
             Self::Full(full) => *full <= now,
             Self::Total { until, .. } => *until <= now,
+            Self::Rolling(rolling) => rolling.is_idle(now),
         }
     }
 }
@@ -271,6 +297,25 @@ mod tests {
             Taken::Short { cell: 0, wait: Duration::from_secs(1) }
         );
         assert_eq!(take(&store, &mut [cell(1)], MINUTE), Taken::All, "a new window");
+    }
+
+    #[test]
+    fn what_is_used_can_be_seen() {
+        let store = Memory::default();
+        let mut cells = [rate("a", 60, 10), Cell::total("b", 100, MINUTE, 20), Cell::rolling("c", 100, MINUTE, 30)];
+        let used = |cells: &[Cell], now| {
+            cells.iter().map(|cell| store.used(cell, now).now().expect("here").expect("a number")).collect::<Vec<_>>()
+        };
+        assert_eq!(used(&cells, Duration::ZERO), [0, 0, 0]);
+        assert_eq!(take(&store, &mut cells, Duration::ZERO), Taken::All);
+        assert_eq!(used(&cells, Duration::ZERO), [10, 20, 30]);
+        let mut short = cells.clone();
+        short[2].amount = 71;
+        assert!(matches!(take(&store, &mut short, Duration::ZERO), Taken::Short { cell: 2, .. }));
+        assert_eq!(used(&cells, Duration::ZERO), [10, 20, 30], "all or none");
+        cells.iter().for_each(|cell| store.settle(cell, 5, Duration::ZERO));
+        assert_eq!(used(&cells, Duration::ZERO), [5, 5, 5]);
+        assert_eq!(used(&cells, 3 * MINUTE), [0, 0, 0]);
     }
 
     #[test]

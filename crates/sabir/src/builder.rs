@@ -2,7 +2,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, Transport};
+use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, TraitsOf, Transport};
 use sabir_layers::{Metrics, Stack};
 
 use crate::client::Client;
@@ -113,7 +113,8 @@ impl ClientBuilder {
     }
 
     /// Puts a stack of layers around all that is there so far; what its meter counts is
-    /// [`Client::metrics`](crate::Client::metrics).
+    /// [`Client::metrics`](crate::Client::metrics). Its budgets know how much models write at most by
+    /// [`traits`](crate::traits).
     ///
     /// ```
     /// use sabir::layers::{Limit, Limits, Stack};
@@ -127,7 +128,7 @@ impl ClientBuilder {
     #[must_use]
     pub fn stack(mut self, stack: Stack) -> Self {
         self.metrics = stack.metrics();
-        self.layer(stack)
+        self.layer(stack.traits(TraitsOf(sabir_dialects::catalog::traits)))
     }
 
     /// The client.

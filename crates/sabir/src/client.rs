@@ -7,7 +7,7 @@ use sabir_core::embed::{EmbedRequest, EmbedResponse};
 use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
 use sabir_core::service::{Reply, Request};
-use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared};
+use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared, Trail};
 use sabir_layers::Metrics;
 use sabir_layers::metrics::Counted;
 
@@ -232,7 +232,7 @@ impl Client {
         let (provider, model) = self.place(request.model(), about_chat)?;
         *request.model_mut() = model;
         *request.strict_mut() |= self.0.strict;
-        call.provider = provider;
+        (call.provider, call.trail) = (provider, Trail::default());
         Ok(())
     }
 

@@ -19,8 +19,10 @@
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
 //!   keys that are fetched or sign.
-//! * [`layers`] are policies around calls: retry, limits, time limits, breakers, routes, keys, caches, metrics, guards, receipts;
+//! * [`layers`] are policies around calls: retry, limits, time limits, breakers, routes, keys, caches, metrics, guards, receipts, budgets;
 //!   [`layers::Stack`] puts them in order, [`ClientBuilder::stack`] around a client.
+//! * [`layers::Spend`] keeps [`Budget`](layers::Budget)s that are not overshot, and writes every attempt into a
+//!   [`Ledger`](store::Ledger).
 //! * [`prices`] is what models cost; with [`layers::Receipts`] in the stack every answer has a
 //!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
 //! * [`ledger`] keeps what was spent, a row for each attempt: in memory, or with the feature `ledger` in an SQLite file.
@@ -51,8 +53,8 @@ pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]
 pub use sabir_core::{
     Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Layer, Loss, Quirks, Reply, Request, Result,
-    Secret, Service, Shared, Signer, Stage, Transport, chat, count, dialect, drive, embed, error, exchange, frame,
-    models, rerank, secret, service, transport,
+    Secret, Service, Shared, Signer, Stage, Trail, Transport, chat, count, dialect, drive, embed, error, exchange,
+    frame, models, rerank, secret, service, transport,
 };
 pub use sabir_dialects as dialects;
 #[doc(inline)]
@@ -60,6 +62,7 @@ pub use sabir_dialects::catalog::traits;
 pub use sabir_http as http;
 pub use sabir_layers as layers;
 pub use sabir_prices as prices;
+pub use sabir_store as store;
 
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Cost, Finish, FinishReason, Message, Meta, Part, Receipt, Role, ToolCall, Usage};
+use super::{Content, Cost, Finish, FinishReason, Message, Meta, Notice, Part, Receipt, Role, ToolCall, Usage};
 use crate::{Call, Error, ErrorKind, Loss, Stage};
 
 /// A whole answer, and all that is known of how it came.
@@ -33,6 +33,9 @@ pub struct ChatResponse {
     /// What could not be carried between the dialects.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Loss>,
+    /// What the caller should know besides: a budget that is passed, a ledger that could not be written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
     /// The attempts before this one, and why they failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,

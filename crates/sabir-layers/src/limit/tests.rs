@@ -6,11 +6,12 @@ use sabir_core::chat::{ChatRequest, ChatResponse, Event, EventStream, RateLimit,
 use sabir_core::embed::EmbedRequest;
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Error, ErrorKind, Key, Secret, Stage};
-use sabir_store::{Answer, Cell, Taken};
+use sabir_store::{Cell, Taken};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on};
 
 use super::gate::Kind;
 use super::*;
+use crate::trial::Far;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -521,23 +522,6 @@ fn dates_are_read_where_it_is_known_what_day_it_is() {
     let ask = || block_on_with(&clock, outer.call(&Call::to("p"), &chat("m")));
     assert!(ask().is_ok() && ask().is_ok());
     assert_eq!(clock.now(), 20 * SECOND);
-}
-
-/// A store that is elsewhere: its answers take a while.
-#[derive(Debug)]
-struct Far(Memory, ManualClock);
-
-impl Store for Far {
-    fn take<'a>(&'a self, cells: &'a mut [Cell], now: Duration) -> Answer<'a, Taken> {
-        Answer::Later(Box::pin(async move {
-            self.1.sleep(Duration::from_millis(5)).await;
-            self.0.take(cells, now).get().await
-        }))
-    }
-
-    fn settle(&self, cell: &Cell, used: u64, now: Duration) {
-        self.0.settle(cell, used, now);
-    }
 }
 
 #[test]

@@ -1,0 +1,223 @@
+//! From before an attempt is sent to its end: the one place where it is settled and written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sabir_core::chat::{ChatResponse, Cost, CostBasis, Notice, Receipt, Usage};
+use sabir_core::{Call, Error, ErrorKind, Request, Result, Stage};
+use sabir_prices::{Demand, Options, Usd};
+use sabir_store::{Ended, Opened, Outcome};
+use sabir_tokens::ModelId;
+
+use super::admit::Admitted;
+use super::alert::Alert;
+use super::bill::{estimate, is_billed};
+use super::{Spend, scope};
+
+/// An attempt under way. Settled and closed once; one that is dropped before it was sent costs nothing.
+pub(super) struct Attempt {
+    pub(super) spend: Arc<Spend>,
+    pub(super) admitted: Admitted,
+    row: Option<Opened>,
+    model: ModelId,
+    /// When it began, on the clock and since 1970.
+    began: (Duration, Duration),
+    first: Option<Duration>,
+    is_over: bool,
+}
+
+impl Attempt {
+    /// Writes down that an attempt is about to be sent.
+    pub(super) fn open(spend: &Arc<Spend>, admitted: Admitted, call: &Call, request: &Request) -> Result<Self> {
+        let began = (spend.clock.now(), spend.now());
+        let row = spend.ledger.as_ref().map(|_| {
+            let mut row = Opened::default();
+            call.trail.id_or(|| super::name(began.1)).clone_into(&mut row.call);
+            (row.attempt, row.time, row.reserved) = (call.trail.next_attempt(), began.1, admitted.reserved);
+            row.tenant.clone_from(&call.tenant);
+            scope::key(call).clone_into(&mut row.key);
+            row.provider.clone_from(&call.provider);
+            request.model().clone_into(&mut row.model);
+            row.tags.clone_from(&call.tags);
+            row
+        });
+        let model = ModelId::new(call.provider.as_str(), request.model());
+        let mut attempt = Self { spend: spend.clone(), admitted, row: None, model, began, first: None, is_over: false };
+        if let (Some(row), Some(ledger)) = (row, &spend.ledger) {
+            match ledger.open(&row) {
+                Ok(()) => attempt.row = Some(row),
+                Err(error) => attempt.unwritten(&error)?,
+            }
+        }
+        Ok(attempt)
+    }
+
+    /// The ledger could not be written before anything was sent.
+    fn unwritten(&mut self, error: &Error) -> Result<()> {
+        let strict = self.admitted.claims.iter().map(|claim| &claim.fund.budget);
+        if let Some(budget) = strict.clone().find(|budget| budget.refuses_without_ledger()) {
+            let message = format!(
+                "the ledger cannot be written, and the budget of {budget} lets nothing through that is not written \
+                 down: {}",
+                error.message()
+            );
+            return Err(Error::new(error.kind(), message).with_stage(Stage::NotSent).with_retryable(false));
+        }
+        self.notice_unwritten(error);
+        Ok(())
+    }
+
+    fn notice_unwritten(&mut self, error: &Error) {
+        tracing::warn!("the ledger cannot be written: {}", error.message());
+        self.admitted.notices.push(Notice::Unrecorded { reason: error.message().to_owned() });
+    }
+
+    pub(super) fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    /// Something of a stream came.
+    pub(super) fn came(&mut self) {
+        if self.first.is_none() {
+            self.first = Some(self.spend.clock.now());
+        }
+    }
+
+    /// It was answered. What the provider did not say it used is counted.
+    pub(super) fn answered(&mut self, response: &mut ChatResponse, input: impl FnOnce() -> u64) {
+        let usage = estimate(response, true, &self.model, input);
+        let tier = sabir_prices::service_tier(&response.meta).map(str::to_owned);
+        let (receipt, cost) = self.price(&response.provider, &response.model, &usage, tier, response.cost);
+        self.end(Outcome::Answered, usage, cost, receipt.as_ref());
+        response.cost = response.cost.or(cost);
+        if response.receipt.is_none() {
+            response.receipt = receipt.map(Box::new);
+        }
+        response.notices.append(&mut self.admitted.notices);
+    }
+
+    /// It was answered with something that is no conversation.
+    pub(super) fn gave(&mut self, model: &str, usage: &Usage, cost: &mut Option<Cost>, input: impl FnOnce() -> u64) {
+        let mut usage = usage.clone();
+        if usage.input_total().is_none() {
+            (usage.input, usage.estimated) = (Some(input()), true);
+        }
+        usage.output = usage.output.or(Some(0));
+        let (receipt, priced) = self.price("", model, &usage, None, *cost);
+        self.end(Outcome::Answered, usage, priced, receipt.as_ref());
+        *cost = cost.or(priced);
+    }
+
+    /// It failed.
+    pub(super) fn failed(&mut self, error: &mut Error, input: impl FnOnce() -> u64) {
+        let outcome = Outcome::Failed(error.kind());
+        if !is_billed(error) {
+            return self.free(outcome);
+        }
+        let mut arrived = error.take_partial();
+        let usage = self.broke_off(outcome, arrived.as_ref().unwrap_or(&ChatResponse::default()), input);
+        if let Some(mut partial) = arrived.take() {
+            partial.usage = usage;
+            *error = error.clone().with_partial(partial);
+        }
+    }
+
+    /// It was left, cut or lost in the middle: its input and what had arrived is charged. What that was.
+    pub(super) fn broke_off(&mut self, outcome: Outcome, arrived: &ChatResponse, input: impl FnOnce() -> u64) -> Usage {
+        let usage = estimate(arrived, false, &self.model, input);
+        let (receipt, cost) = self.price(&arrived.provider, &arrived.model, &usage, None, arrived.cost);
+        self.end(outcome, usage.clone(), cost, receipt.as_ref());
+        usage
+    }
+
+    /// It cost nothing.
+    pub(super) fn free(&mut self, outcome: Outcome) {
+        let nothing = Cost { nano_usd: 0, basis: CostBasis::ListPrice };
+        self.end(outcome, Usage::default(), Some(nothing), None);
+    }
+
+    fn price(
+        &self,
+        provider: &str,
+        model: &str,
+        usage: &Usage,
+        tier: Option<String>,
+        reported: Option<Cost>,
+    ) -> (Option<Receipt>, Option<Cost>) {
+        let mut options = Options::default();
+        let tier = tier.or_else(|| self.admitted.tier.clone());
+        (options.service_tier, options.time, options.reported) = (tier.as_deref(), Some(self.began.1), reported);
+        let Some(listed) = self.admitted.tariff.of_answer(provider, model) else { return (None, reported) };
+        let receipt = listed.receipt(usage, &options);
+        let cost = receipt.cost();
+        (Some(receipt), cost)
+    }
+
+    /// Settles, and closes the row.
+    fn end(&mut self, outcome: Outcome, usage: Usage, cost: Option<Cost>, receipt: Option<&Receipt>) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        // What was reserved by a price and cannot be priced now counts whole.
+        let at_most = |nano_usd| Cost { nano_usd, basis: CostBasis::Estimate };
+        let cost = cost.or(self.admitted.reserved.map(at_most));
+        let used = Demand::new(usage.input_total().unwrap_or(0), usage.output_total().unwrap_or(0));
+        let is_free = cost.is_some_and(|cost| cost.nano_usd == 0) && usage.is_unknown();
+        let claims = &self.admitted.claims;
+        let spent = |purse: usize| {
+            let claim = claims.iter().find(|claim| claim.purse == Some(purse));
+            match (claim, cost) {
+                (Some(claim), _) if claim.is_assumed && !is_free => claim.most(&used),
+                (_, Some(cost)) => cost.nano_usd,
+                (_, None) => 0,
+            }
+        };
+        let now = self.spend.now();
+        self.admitted.hold.settle(spent, now);
+        if let (Some(row), Some(ledger)) = (self.row.take(), self.spend.ledger.clone()) {
+            let latency = self.spend.clock.now().saturating_sub(self.began.0);
+            let mut ended = Ended::new(outcome, latency);
+            ended.first_event = self.first.map(|first| first.saturating_sub(self.began.0));
+            (ended.usage, ended.cost, ended.receipt) = (usage, cost, receipt.cloned());
+            if let Err(error) = ledger.close(&row, &ended) {
+                self.notice_unwritten(&error);
+            }
+        }
+        self.alert(now);
+    }
+
+    /// Tells who is to be told that so much is spent.
+    fn alert(&self, now: Duration) {
+        let hold = &self.admitted.hold;
+        for claim in self.admitted.claims.iter().filter(|claim| !claim.fund.budget.alerts.is_empty()) {
+            let Some(purse) = claim.purse.and_then(|at| hold.purses().get(at)) else { continue };
+            // One that is elsewhere is asked when the next call is admitted.
+            let Some(Ok(used)) = hold.store().used(&purse.cell(0), now).now() else { continue };
+            self.spend.ring(&claim.fund, purse, used);
+        }
+    }
+}
+
+impl Spend {
+    /// Tells of the thresholds that are now reached.
+    pub(super) fn ring(&self, fund: &super::purse::Fund, purse: &super::purse::Purse, used: u64) {
+        let (budget, spent) = (&fund.budget, used.saturating_sub(purse.reserved()));
+        for at in purse.reached(&budget.alerts, budget.most.0, spent) {
+            self.alarm.ring(&Alert {
+                budget: budget.to_string(),
+                purse: purse.name.clone(),
+                percent: budget.alerts[at],
+                most: budget.most,
+                spent: Usd(spent),
+                until: purse.until,
+            });
+        }
+    }
+}
+
+impl Drop for Attempt {
+    /// Dropped before it was sent, or in a panic.
+    fn drop(&mut self) {
+        self.free(Outcome::Failed(ErrorKind::Cancelled));
+    }
+}

@@ -1,0 +1,80 @@
+use std::sync::Arc;
+
+use sabir_core::chat::ChatResponse;
+use sabir_core::{Call, Reply, Request, Result, Service, Shared};
+use sabir_store::Outcome;
+
+use super::Spend;
+use super::attempt::Attempt;
+use super::demand::Asked;
+use super::stream::Metered;
+
+#[derive(Debug)]
+pub(super) struct Spending {
+    pub(super) spend: Arc<Spend>,
+    pub(super) inner: Shared,
+}
+
+impl Service for Spending {
+    async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
+        // To count costs nothing.
+        if matches!(request, Request::Count(_)) || (self.spend.funds.is_empty() && self.spend.ledger.is_none()) {
+            return self.inner.call(call, request).await;
+        }
+        let mut admitted = self.spend.admit(call, request).await?;
+        let capped = admitted.cap.take().map(|cap| capped(request, cap));
+        let attempt = Attempt::open(&self.spend, admitted, call, request)?;
+        let mut sent = Sent { attempt: Some(attempt), request };
+        let mut reply = self.inner.call(call, capped.as_ref().unwrap_or(request)).await;
+        // Looked at in place: a reply is large.
+        let Some(mut attempt) = sent.attempt.take() else { return reply };
+        let input = || input_of(&self.spend, &call.provider, request);
+        match &mut reply {
+            Ok(Reply::Whole(response)) => attempt.answered(response, input),
+            Ok(Reply::Embed(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost, input),
+            Ok(Reply::Rerank(response)) => attempt.gave(&response.model, &response.usage, &mut response.cost, input),
+            Ok(Reply::Stream(_)) => {
+                let asked = if let Request::Chat(chat) = request { Some(Box::new(chat.clone())) } else { None };
+                return reply.map(|reply| match reply {
+                    Reply::Stream(events) => Reply::Stream(Box::pin(Metered::new(events, attempt, asked))),
+                    other => other,
+                });
+            }
+            Ok(_) => attempt.free(Outcome::Answered),
+            Err(error) => attempt.failed(error, input),
+        }
+        reply
+    }
+}
+
+/// Where an assumption on the longest answer has to hold, it is asked for.
+fn capped(request: &Request, cap: u64) -> Request {
+    let mut request = request.clone();
+    if let Request::Chat(chat) = &mut request {
+        chat.max_tokens = Some(cap);
+    }
+    request
+}
+
+fn input_of(spend: &Spend, provider: &str, request: &Request) -> u64 {
+    match request {
+        Request::Chat(chat) => spend.input_of(Some(chat), provider),
+        _ => Asked::of(request).likely,
+    }
+}
+
+/// A call that is waited for. Dropped, it was left: perhaps it was sent.
+struct Sent<'a> {
+    attempt: Option<Attempt>,
+    request: &'a Request,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(attempt) = &mut self.attempt {
+            let (spend, provider) = (attempt.spend.clone(), attempt.model().provider.clone());
+            let nothing = ChatResponse::default();
+            attempt.broke_off(Outcome::Dropped, &nothing, || input_of(&spend, &provider, self.request));
+        }
+    }
+}
