@@ -1,6 +1,5 @@
 //! What can be seen of a text without a vocabulary: how many characters of which kind, and how many words.
 
-#[cfg(any(test, not(feature = "openai")))]
 use crate::Count;
 
 /// How many kinds there are.
@@ -8,7 +7,6 @@ const KINDS: usize = 14;
 
 /// Tokens of `o200k_base` for one of each kind, in thousandths: least squares of the relative error over the sentences and
 /// programs of `tests/corpus`, rounded; the last, of rare scripts and signs, by judgement.
-#[cfg(any(test, not(feature = "openai")))]
 const WEIGHTS: [u64; KINDS] = [550, 140, 930, 300, 1000, 50, 180, 350, 420, 450, 870, 810, 800, 1900];
 
 /// Characters of a text, by kind.
@@ -44,7 +42,6 @@ impl Features {
 
     /// An estimate of the tokens. Half and twice hold on the corpus's sentences and programs; a text of few words may be
     /// further off, and so some tokens are added.
-    #[cfg(any(test, not(feature = "openai")))]
     pub(crate) fn count(&self) -> Count {
         let sum: u64 = self.kinds.iter().zip(WEIGHTS).map(|(n, weight)| n.saturating_mul(weight)).sum();
         let tokens = sum.div_ceil(1000);

@@ -34,7 +34,6 @@
 //! time in proportion to its length: less than half a microsecond a byte on hostile text, a sixth of that on prose.
 
 mod calibrated;
-mod count;
 mod counter;
 mod dimensions;
 #[cfg(feature = "openai")]
@@ -49,11 +48,17 @@ mod runs;
 mod shape;
 mod table;
 mod text;
+mod vocabulary;
 
-pub use count::{Count, Precision};
 pub use counter::Counter;
 #[cfg(feature = "openai")]
 pub use encoding::Encoding;
 pub use meter::Meter;
 pub use model::ModelId;
-pub use request::{calibration, count, count_text};
+#[doc(hidden)]
+pub use request::{Fit, calibration};
+pub use request::{count, count_text};
+#[cfg(feature = "vocabularies")]
+pub use vocabulary::Vocabulary;
+
+pub use sabir_core::count::{Count, Precision};
