@@ -1,11 +1,16 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
 mod chat;
+mod cost;
 mod failure;
 mod input;
+mod known;
 mod local;
+mod models;
 mod output;
 mod sim;
+mod table;
+mod tokens;
 mod wire;
 
 use std::process::ExitCode;
@@ -25,6 +30,12 @@ struct Cli {
 enum Command {
     /// Ask a model; the answer streams to standard output.
     Chat(chat::Args),
+    /// Count the tokens of files and pipes; nothing is sent.
+    Tokens(tokens::Args),
+    /// List the models that are known, with prices, sizes and abilities.
+    Models(models::Args),
+    /// Say what a call would cost, before it is made.
+    Cost(cost::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// Look into the wire: decode, encode, accept and translate the dialects.
@@ -41,6 +52,9 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Chat(args) => chat::run(args).await,
+            Command::Tokens(args) => tokens::run(args).await,
+            Command::Models(args) => models::run(args).await,
+            Command::Cost(args) => cost::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Wire(command) => wire::run(command).await,
         }

@@ -40,13 +40,17 @@ impl Client {
     /// As [`chat`](Self::chat).
     pub async fn count_tokens(&self, request: impl Into<ChatRequest>) -> Result<CountResponse> {
         let chat = request.into();
-        let asked = self.asked_for_counts(&chat)?;
+        let (provider, _) = self.resolve(&chat.model)?;
+        let asked = self.asked_for_counts(&provider);
         if matches!(asked, Asked::Never) {
             return self.count_tokens_locally(chat);
         }
         match self.send(Request::Count(CountRequest { chat: chat.clone() })).await {
             Ok(reply) => {
                 let mut counted = reply.count()?;
+                if counted.provider.is_empty() {
+                    counted.provider = provider;
+                }
                 if matches!(asked, Asked::Counts { as_it_answers: false }) {
                     counted.input = counted.input.doubtful();
                 }
@@ -100,14 +104,12 @@ impl Client {
         Ok(id)
     }
 
-    fn asked_for_counts(&self, chat: &ChatRequest) -> Result<Asked> {
-        let (provider, _) = self.resolve(&chat.model)?;
-        let Ok(Registered::Provider(provider)) = self.0.directory.registry.find(&provider) else {
-            return Ok(Asked::Perhaps);
+    fn asked_for_counts(&self, provider: &str) -> Asked {
+        let Ok(Registered::Provider(provider)) = self.0.directory.registry.find(provider) else {
+            return Asked::Perhaps;
         };
-        let Some(counting) = provider.counts_in() else { return Ok(Asked::Never) };
+        let Some(counting) = provider.counts_in() else { return Asked::Never };
         let answers_in = provider.dialect().map(|dialect| dialect.name());
-        let as_it_answers = counting.of_dialect().is_none_or(|counts_in| Some(counts_in) == answers_in);
-        Ok(Asked::Counts { as_it_answers })
+        Asked::Counts { as_it_answers: counting.of_dialect().is_none_or(|counts_in| Some(counts_in) == answers_in) }
     }
 }
