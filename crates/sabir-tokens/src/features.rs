@@ -13,13 +13,11 @@ const WEIGHTS: [u64; KINDS] = [550, 140, 930, 300, 1000, 50, 180, 350, 420, 450,
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Features {
     kinds: [u64; KINDS],
-    bytes: u64,
-    foreign_bytes: u64,
 }
 
 impl Features {
     pub(crate) fn of(text: &str) -> Self {
-        let mut features = Self { bytes: text.len() as u64, ..Self::default() };
+        let mut features = Self::default();
         let mut in_word = false;
         for c in text.chars() {
             let kind = kind(c);
@@ -28,16 +26,8 @@ impl Features {
                 features.kinds[0] += 1;
             }
             in_word = kind == 1;
-            if !c.is_ascii() {
-                features.foreign_bytes += c.len_utf8() as u64;
-            }
         }
         features
-    }
-
-    /// The share of bytes that are not ASCII, in percent, rounded up.
-    pub(crate) fn foreign_percent(&self) -> u64 {
-        (self.foreign_bytes * 100).div_ceil(self.bytes.max(1))
     }
 
     /// An estimate of the tokens. Half and twice hold on the corpus's sentences and programs; a text of few words may be
@@ -96,9 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_bytes() {
-        assert_eq!(Features::of("abcé").foreign_percent(), 40);
-        assert_eq!((Features::of("").foreign_percent(), Features::of("海").foreign_percent()), (0, 100));
+    fn a_word_is_counted_where_it_begins() {
         assert_eq!(Features::of("two words").kinds[0], 2);
     }
 }

@@ -50,7 +50,8 @@ pub fn calibration(request: &ChatRequest, model: &ModelId) -> (Vec<u64>, Fit) {
     let shape = Shape::of(request, rule.measure(), rule.image, &Direct);
     let row = shape.row(false).0.iter().map(|count| count.tokens).collect();
     let fit = match () {
-        () if shape.has_own() || shape.media.high > 0 || is_agent(model) => Fit::Apart,
+        () if shape.has_own() || is_agent(model) => Fit::Apart,
+        () if shape.media.high > 0 => Fit::BoundsOnly,
         () if shape.has_tools_perhaps() => Fit::BoundsOnly,
         () => Fit::Whole,
     };
@@ -63,8 +64,8 @@ pub fn calibration(request: &ChatRequest, model: &ModelId) -> (Vec<u64>, Fit) {
 pub enum Fit {
     /// Lines are fitted to it.
     Whole,
-    /// The bounds hold on it, but it says nothing of a line: part of it may have been left out.
+    /// The bounds hold on it, but it says nothing of a line: media are in it, or part of it may have been left out.
     BoundsOnly,
-    /// Media or a provider's own tools are in it.
+    /// A provider's own tools or parts are in it.
     Apart,
 }

@@ -50,8 +50,17 @@ impl Texts for Direct {
 
 /// The tokens of a text that are not ASCII, as far as its bytes tell.
 pub(crate) fn foreign(tokens: u64, text: &str) -> u64 {
-    match Features::of(text).foreign_percent() {
-        0 => 0,
-        percent => (tokens.saturating_mul(percent)).div_ceil(100),
+    let foreign = text.bytes().filter(|byte| !byte.is_ascii()).count() as u64;
+    let percent = (foreign * 100).div_ceil((text.len() as u64).max(1));
+    tokens.saturating_mul(percent).div_ceil(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::foreign;
+
+    #[test]
+    fn shares_are_of_bytes() {
+        assert_eq!((foreign(100, "abcé"), foreign(100, ""), foreign(100, "海"), foreign(7, "abc")), (40, 0, 100, 0));
     }
 }
