@@ -49,11 +49,12 @@ pub fn calibration(request: &ChatRequest, model: &ModelId) -> (Vec<u64>, Fit) {
     let rule = rule(model);
     let shape = Shape::of(request, rule.measure(), rule.image, &Direct);
     let row = shape.row(false).0.iter().map(|count| count.tokens).collect();
-    let fit = match () {
-        () if shape.has_own() || is_agent(model) => Fit::Apart,
-        () if shape.media.high > 0 => Fit::BoundsOnly,
-        () if shape.has_tools_perhaps() => Fit::BoundsOnly,
-        () => Fit::Whole,
+    let fit = if shape.has_own() || is_agent(model) {
+        Fit::Apart
+    } else if shape.media.high > 0 || shape.has_tools_perhaps() {
+        Fit::BoundsOnly
+    } else {
+        Fit::Whole
     };
     (row, fit)
 }

@@ -100,9 +100,8 @@ impl Shape {
             text = Count::estimate(text.tokens, low, high);
         }
         let one = |n: u64| Count::exact(n);
-        let of_tools = |count: Count| match self.without_tools {
-            true => Count::estimate(count.tokens, 0, count.high),
-            false => count,
+        let of_tools = |count: Count| {
+            if self.without_tools { Count::estimate(count.tokens, 0, count.high) } else { count }
         };
         Row([
             one(1),

@@ -70,13 +70,12 @@ impl Vocabulary {
         let (mut tokens, mut wide, mut cuts) = (0_u64, 0_u64, 0_u64);
         for part in crate::runs::parts(text) {
             cuts += 1;
-            match self.0.encode_fast(part, false) {
-                Ok(encoding) => tokens += encoding.len() as u64,
-                // A pattern that gives up: a byte is at most a token, and where it is not, then a few.
-                Err(_) => {
-                    tokens += (part.len() as u64).div_ceil(4);
-                    wide += part.len() as u64;
-                }
+            if let Ok(encoding) = self.0.encode_fast(part, false) {
+                tokens += encoding.len() as u64;
+            } else {
+                // A pattern gave up: a token for four bytes, as far as is known none or one for each.
+                tokens += (part.len() as u64).div_ceil(4);
+                wide += part.len() as u64;
             }
         }
         wide += (cuts.saturating_sub(1)) * crate::runs::PER_CUT;
