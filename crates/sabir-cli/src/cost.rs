@@ -86,12 +86,11 @@ fn cost(client: &Client, prices: &Prices, model: String, parts: &[Part], args: &
         let hint = known::did_you_mean(prices, &id.provider, &id.model);
         return Err(Failure::usage(format!("no price is known of {model}; {hint}")));
     }
-    let input = match args.input_tokens {
-        Some(tokens) => Count::exact(tokens),
-        None => {
-            let request = ChatRequest::new(&*model).message(Message::new(Role::User, parts.to_vec()));
-            client.count_tokens_locally(request)?.input
-        }
+    let input = if let Some(tokens) = args.input_tokens {
+        Count::exact(tokens)
+    } else {
+        let request = ChatRequest::new(&*model).message(Message::new(Role::User, parts.to_vec()));
+        client.count_tokens_locally(request)?.input
     };
     let longest = traits(&id.provider, &id.model).max_output;
     let output = args.output_tokens.map_or((0, longest), |tokens| (tokens, Some(tokens)));

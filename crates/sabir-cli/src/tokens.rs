@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use sabir::chat::{ChatRequest, Message, Part, Role};
 use sabir::prices::Prices;
-use sabir::tokens::ModelId;
+use sabir::tokens::{Counter, ModelId};
 use sabir::{Client, Count, Precision};
 use serde_json::{Value, json};
 
@@ -33,6 +34,10 @@ pub(crate) struct Args {
     /// Ask the provider, where it counts: each file is sent to it as a message
     #[arg(long)]
     ask: bool,
+    /// Count by the `tokenizer.json` that the model is published with
+    #[cfg(feature = "vocabularies")]
+    #[arg(long, value_name = "FILE", conflicts_with = "ask")]
+    vocabulary: Option<PathBuf>,
     /// Write one JSON object
     #[arg(long)]
     json: bool,
@@ -49,12 +54,13 @@ struct Counted {
 pub(crate) async fn run(args: Args) -> Outcome {
     let (client, model) = local::client(Some(args.model.clone())).await?;
     let id = client.model_id(&model)?;
+    let here = counter(&client, &id, &args)?;
     remark(&id);
     let from_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() { from_input.as_slice() } else { &args.files };
     let mut counted = Vec::new();
     for file in files {
-        counted.push(count(&client, &model, &id, file, &args).await?);
+        counted.push(count(&client, &here, &model, &id, file, &args).await?);
     }
     let total: Count = counted.iter().map(|one| one.count).sum();
     if args.json {
@@ -71,21 +77,44 @@ pub(crate) async fn run(args: Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn count(client: &Client, model: &str, id: &ModelId, file: &Path, args: &Args) -> Result<Counted, Failure> {
-    let is_input = file == Path::new("-");
-    let (name, part) = if is_input {
+/// What counts where nobody is asked.
+#[cfg_attr(not(feature = "vocabularies"), expect(clippy::unnecessary_wraps, reason = "a vocabulary may be none"))]
+fn counter(client: &Client, id: &ModelId, args: &Args) -> Result<Arc<Counter>, Failure> {
+    #[cfg(feature = "vocabularies")]
+    if let Some(path) = &args.vocabulary {
+        let cannot = |error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+        let vocabulary = sabir::tokens::Vocabulary::read(&std::fs::read(path).map_err(cannot)?)?;
+        return Ok(Arc::new(Counter::default().with(&id.model, vocabulary)));
+    }
+    let _ = (id, args);
+    Ok(client.counter().clone())
+}
+
+async fn count(
+    client: &Client,
+    counter: &Counter,
+    model: &str,
+    id: &ModelId,
+    file: &Path,
+    args: &Args,
+) -> Result<Counted, Failure> {
+    let (name, part) = if file == Path::new("-") {
         let text = input::piped_text()?;
         let text = text.ok_or_else(|| Failure::usage("nothing to count: name files, or pipe text in"))?;
         ("-".to_owned(), Part::text(text))
     } else {
         (file.display().to_string(), input::bare(file)?)
     };
+    let here = |name, count| Ok(Counted { name, count, by: String::new() });
     if let (Some(text), false) = (part.as_text(), args.message || args.ask) {
-        return Ok(Counted { name, count: client.counter().count_text(text, id), by: String::new() });
+        return here(name, counter.count_text(text, id));
     }
     let request = ChatRequest::new(model).message(Message::new(Role::User, vec![part]));
-    let answer = if args.ask { client.count_tokens(request).await? } else { client.count_tokens_locally(request)? };
-    if args.ask && answer.provider.is_empty() {
+    if !args.ask {
+        return here(name, counter.count(&request, id));
+    }
+    let answer = client.count_tokens(request).await?;
+    if answer.provider.is_empty() {
         notice(&format!("note: {} does not count tokens; {name} is counted here", id.provider));
     }
     answer.losses.iter().for_each(|loss| notice(&format!("note: {name}: {loss}")));

@@ -177,7 +177,13 @@ impl ClientBuilder {
         let transport = Arc::new(self.transport.map_or_else(OnceLock::new, OnceLock::from));
         let directory = Directory { registry: self.registry, env: self.env, transport, origins: Arc::default() };
         Ok(Client::assemble(
-            directory, self.layers, self.metrics, self.counter, call, self.provider, self.model, self.strict,
+            directory,
+            self.layers,
+            self.metrics,
+            self.counter,
+            call,
+            (self.provider, self.model),
+            self.strict,
         ))
     }
 }

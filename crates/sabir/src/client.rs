@@ -68,8 +68,7 @@ impl Client {
         metrics: Metrics,
         counter: Arc<Counter>,
         call: Call,
-        provider: Option<String>,
-        model: Option<String>,
+        (provider, model): (Option<String>, Option<String>),
         strict: bool,
     ) -> Self {
         let base = Shared::new(directory.clone());

@@ -3,7 +3,7 @@
 use sabir_core::chat::ChatRequest;
 use sabir_core::count::{CountRequest, CountResponse};
 use sabir_core::service::Request;
-use sabir_core::{ErrorKind, Result, Stage};
+use sabir_core::{Dialect, ErrorKind, Result, Stage};
 use sabir_tokens::{Counter, ModelId};
 
 use super::Client;
@@ -109,7 +109,7 @@ impl Client {
             return Asked::Perhaps;
         };
         let Some(counting) = provider.counts_in() else { return Asked::Never };
-        let answers_in = provider.dialect().map(|dialect| dialect.name());
+        let answers_in = provider.dialect().map(Dialect::name);
         Asked::Counts { as_it_answers: counting.of_dialect().is_none_or(|counts_in| Some(counts_in) == answers_in) }
     }
 }
