@@ -285,6 +285,7 @@ async fn what_no_provider_counts_is_counted_here_and_nothing_is_sent() {
     let responses = client.model_id("openai:responses/gpt-4o").expect("a model");
     assert_eq!((responses.provider.as_str(), responses.responses), ("openai", true));
     assert!(!client.model_id("openai/gpt-4o").expect("a model").responses);
+    assert_eq!(client.model_id("claude/m").expect("a model").provider, "anthropic");
 }
 
 #[tokio::test]

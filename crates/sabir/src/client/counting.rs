@@ -4,6 +4,7 @@ use sabir_core::chat::ChatRequest;
 use sabir_core::count::{CountRequest, CountResponse};
 use sabir_core::service::Request;
 use sabir_core::{Dialect, ErrorKind, Result, Stage};
+use sabir_dialects::providers;
 use sabir_tokens::{Counter, ModelId};
 
 use super::Client;
@@ -99,7 +100,9 @@ impl Client {
         let (provider, model) = self.resolve(model)?;
         let registry = &self.0.directory.registry;
         let dialect = registry.get(&provider).ok().and_then(|provider| provider.dialect());
-        let mut id = ModelId::new(registry.base(&provider), model);
+        // Whatever it is called by: the tables know it by its id.
+        let base = registry.base(&provider);
+        let mut id = ModelId::new(providers::find(base).map_or(base, |row| row.id), model);
         id.responses = dialect.is_some_and(|dialect| dialect.name() == "openai-responses");
         Ok(id)
     }
