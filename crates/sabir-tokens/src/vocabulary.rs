@@ -21,6 +21,7 @@ impl Own {
 
     /// Without the feature there are none.
     #[cfg(not(feature = "vocabularies"))]
+    #[expect(clippy::unused_self, reason = "with the feature it counts by its vocabulary")]
     pub(crate) fn count(&self, text: &str) -> Count {
         crate::features::Features::of(text).count()
     }
