@@ -1,7 +1,7 @@
 //! The formats of counts against the descriptions of their services. There are no recordings of them: what is held
 //! against the descriptions are requests and answers of our own.
 
-use sabir::count::{CountRequest, CountResponse};
+use sabir::count::{Count, CountRequest, CountResponse};
 use sabir::{Endpoint, ErrorKind};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn counts_are_asked_for_and_answered_as_the_services_describe() {
         }
         assert!(refused.is_empty(), "{}: {refused:#?}", row.0);
         let mut answer = CountResponse::default();
-        answer.input_tokens = 42;
+        answer.input = Count::exact(42);
         let body = format.respond(&answer, &CountRequest::default()).body;
         assert_eq!(check(Body::Response, &body), Ok(()), "{}", row.0);
         assert!(

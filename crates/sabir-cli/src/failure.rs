@@ -20,6 +20,11 @@ impl Failure {
         Self { message: message.into(), status: 2 }
     }
 
+    /// There is nothing to show: exit status 1, as `grep` has it.
+    pub(crate) fn nothing(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 1 }
+    }
+
     /// Something that could not be read or written. A reader that went away is no failure worth a word.
     pub(crate) fn io(what: &str, error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {

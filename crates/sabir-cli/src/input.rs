@@ -26,8 +26,16 @@ pub(crate) fn piped_text() -> Result<Option<String>, Failure> {
 
 /// A file as a part: an image, sound or PDF by its ending, else text under its name.
 pub(crate) fn file(path: &Path) -> Result<Part, Failure> {
+    let part = bare(path)?;
+    Ok(match part.as_text() {
+        Some(text) => Part::text(format!("{}:\n```\n{}\n```\n", name(path), text.trim_end())),
+        None => part,
+    })
+}
+
+/// The same, with text as it stands.
+pub(crate) fn bare(path: &Path) -> Result<Part, Failure> {
     let bytes = std::fs::read(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
-    let name = path.file_name().map_or_else(|| "file".to_owned(), |n| n.to_string_lossy().into_owned());
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let content = match ending.as_str() {
         "png" => Content::Image(Media::bytes(bytes, "image/png")),
@@ -36,13 +44,17 @@ pub(crate) fn file(path: &Path) -> Result<Part, Failure> {
         "webp" => Content::Image(Media::bytes(bytes, "image/webp")),
         "wav" => Content::Audio(Media::bytes(bytes, "audio/wav")),
         "mp3" => Content::Audio(Media::bytes(bytes, "audio/mpeg")),
-        "pdf" => Content::Document(Document { media: Media::bytes(bytes, "application/pdf"), title: Some(name) }),
+        "pdf" => Content::Document(Document { media: Media::bytes(bytes, "application/pdf"), title: Some(name(path)) }),
         _ => {
             let text = String::from_utf8(bytes).map_err(|_| {
                 Failure::usage(format!("{} is neither text nor an image, sound or PDF that is known", path.display()))
             })?;
-            return Ok(Part::text(format!("{name}:\n```\n{}\n```\n", text.trim_end())));
+            return Ok(Part::text(text));
         }
     };
     Ok(content.into())
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| "file".to_owned(), |n| n.to_string_lossy().into_owned())
 }

@@ -1,12 +1,17 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
 mod chat;
+mod cost;
 mod failure;
 mod input;
+mod known;
 mod local;
+mod models;
 mod output;
 mod serve;
 mod sim;
+mod table;
+mod tokens;
 mod usage;
 mod wire;
 
@@ -29,6 +34,12 @@ enum Command {
     Chat(chat::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
+    /// Count the tokens of files and pipes; nothing is sent.
+    Tokens(tokens::Args),
+    /// List the models that are known, with prices, sizes and abilities.
+    Models(models::Args),
+    /// Say what a call would cost, before it is made.
+    Cost(cost::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// What was spent, by day, model, provider, key or label.
@@ -53,6 +64,9 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Chat(args) => chat::run(args).await,
             Command::Serve(args) => serve::run(args).await,
+            Command::Tokens(args) => tokens::run(args).await,
+            Command::Models(args) => models::run(args).await,
+            Command::Cost(args) => cost::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Usage(args) => usage::run(&args),
             Command::Wire(command) => wire::run(command).await,

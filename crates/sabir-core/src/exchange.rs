@@ -33,6 +33,12 @@ pub trait Exchange: std::fmt::Debug + Send + Sync + 'static {
         &[]
     }
 
+    /// The dialect of the conversations that this is about, where it is about those: the same request in another dialect
+    /// may come to another count.
+    fn of_dialect(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What is asked, as this format's HTTP request. The same request gives the same bytes.
     fn encode(&self, request: &Self::Request, endpoint: &Endpoint) -> Result<Encoded>;
 

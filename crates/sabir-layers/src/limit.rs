@@ -93,7 +93,7 @@ impl Default for Limits {
             learn: true,
             max_wait: Duration::from_secs(30),
             max_waiting: 1_000,
-            count: Given(Arc::new(rough)),
+            count: Given(Arc::new(|_, request| rough(request))),
             reserve: 1_000,
             since_1970: None,
             prefix: String::new(),
@@ -138,8 +138,9 @@ impl Limits {
         self
     }
 
-    /// Counts the tokens of a request's input.
-    pub fn count_with(mut self, count: impl Fn(&Request) -> u64 + Send + Sync + 'static) -> Self {
+    /// Counts the tokens of a request's input. It is called for every call that comes by, in the caller's task: the
+    /// default is rough, because it does not look into texts.
+    pub fn count_with(mut self, count: impl Fn(&Call, &Request) -> u64 + Send + Sync + 'static) -> Self {
         self.count = Given(Arc::new(count));
         self
     }
@@ -198,7 +199,7 @@ struct Limited {
 impl Service for Limited {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let lane = self.limits.lane(call, request);
-        let need = Need::of(request, &self.limits.count, self.limits.reserve);
+        let need = Need::of(call, request, &self.limits.count, self.limits.reserve);
         let mut permit = Permit::new(self.limits.clone(), lane, need);
         wait::admit(&mut permit).await?;
         // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.

@@ -136,6 +136,15 @@ impl Prices {
         &self.version
     }
 
+    /// Every provider and model that the list or what was laid over it names, in no order; a model may come twice.
+    pub fn models(&self) -> impl Iterator<Item = (&str, &str)> {
+        let listed = self.table.rows().flat_map(|(provider, lines)| {
+            lines.lines().filter_map(move |line| Some((provider, line.split_once('\t')?.0)))
+        });
+        let laid = self.overlays.iter().flat_map(|overlay| overlay.models.keys());
+        listed.chain(laid.filter_map(|name| name.split_once('/').filter(|(_, model)| *model != "*")))
+    }
+
     /// The prices of a provider's model, by its id or, where that is not listed, by its id without a date.
     pub fn find(&self, provider: &str, model: &str) -> Option<ModelPrices> {
         self.look_up(provider, model).map(|(prices, _)| prices)

@@ -334,3 +334,13 @@ fn every_model_adds_up_and_never_costs_less_for_more() {
     }
     assert!(compared > 1_000, "{compared} comparisons");
 }
+
+#[test]
+fn every_model_that_is_named_has_prices() {
+    let overlay = r#"{"models": {"mine/m/1": {"standard": {"input": 1}}, "mine/*": {"standard": {"input": 2}}}}"#;
+    let overlay: Overlay = serde_json::from_str(overlay).expect("an overlay");
+    let prices = Prices::default().with(overlay);
+    let named: Vec<_> = prices.models().collect();
+    assert!(named.len() > 2_000 && named.contains(&("mine", "m/1")) && !named.contains(&("mine", "*")));
+    assert!(named.into_iter().all(|(provider, model)| prices.find(provider, model).is_some()));
+}

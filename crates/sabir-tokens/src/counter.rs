@@ -3,8 +3,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 
 use sabir_core::chat::ChatRequest;
+use sabir_core::embed::EmbedInput;
+use sabir_core::{Call, Request};
 
+use crate::table::{self, Rule};
 use crate::text::{Measure, Texts};
+use crate::vocabulary::Own;
 use crate::{Count, ModelId};
 
 /// Shorter texts are counted sooner than they are found.
@@ -18,6 +22,7 @@ const WORTH_KEEPING: usize = 64;
 pub struct Counter {
     kept: Mutex<Kept>,
     most: usize,
+    own: Vec<Own>,
     keys: [RandomState; 2],
 }
 
@@ -40,12 +45,65 @@ impl Default for Counter {
 impl Counter {
     /// A counter that remembers this many texts.
     pub fn new(most: usize) -> Self {
-        Self { kept: Mutex::default(), most, keys: [RandomState::new(), RandomState::new()] }
+        Self { kept: Mutex::default(), most, own: Vec::new(), keys: [RandomState::new(), RandomState::new()] }
+    }
+
+    /// Counts models by this vocabulary whose name has this word in it, at the beginning of a word (`llama-3` is in
+    /// `meta-llama/Llama-3.1-8B` and not in `codellama-3`); letters are compared without case. A word that was given
+    /// later wins. Texts are then exact; what the model's chat template puts around them is estimated.
+    #[cfg(feature = "vocabularies")]
+    #[must_use]
+    pub fn with(mut self, models: &str, vocabulary: crate::Vocabulary) -> Self {
+        self.own.push(Own { models: models.to_ascii_lowercase(), vocabulary });
+        self
     }
 
     /// The tokens of a request, as [`count`](crate::count()).
     pub fn count(&self, request: &ChatRequest, model: &ModelId) -> Count {
-        crate::request::with(request, model, self)
+        crate::request::with(request, self.rule(model), self)
+    }
+
+    /// The tokens of a text by itself, as [`count_text`](crate::count_text).
+    pub fn count_text(&self, text: &str, model: &ModelId) -> Count {
+        crate::request::text_with(text, self.rule(model), self)
+    }
+
+    /// The tokens of any request's input, for a layer: of texts that become vectors and of documents as they stand, of
+    /// each document with the query.
+    ///
+    /// Known texts cost their hash. New ones cost some 60 ns a byte where they are counted exactly, and that in the task
+    /// that asks; see `docs/performance.md` before a limit counts so.
+    pub fn input(&self, call: &Call, request: &Request) -> Count {
+        let (provider, dialect) = call.provider.split_once(':').unwrap_or((&call.provider, ""));
+        let mut model = ModelId::new(provider, request.model());
+        model.responses = dialect.ends_with("responses");
+        match request {
+            Request::Chat(chat) => self.count(chat, &model),
+            Request::Count(count) => self.count(&count.chat, &model),
+            Request::Embed(embed) => embed
+                .inputs
+                .iter()
+                .map(|input| match input {
+                    EmbedInput::Text(text) => self.count_text(text, &model),
+                    EmbedInput::Tokens(tokens) => Count::exact(tokens.len() as u64),
+                    // No vendor publishes what an image is here.
+                    _ => Count::estimate(1_000, 1, 10_000),
+                })
+                .sum(),
+            Request::Rerank(rerank) => {
+                let query = self.count_text(&rerank.query, &model);
+                rerank.documents.iter().map(|document| self.count_text(document, &model) + query).sum()
+            }
+            _ => Count::default(),
+        }
+    }
+
+    fn rule(&self, model: &ModelId) -> Rule {
+        let name = model.model.to_ascii_lowercase();
+        match self.own.iter().rposition(|own| table::has_word(&name, &own.models)) {
+            Some(number) => table::own(model, number),
+            None => table::rule(model),
+        }
     }
 
     /// How many texts were asked for, and how many of them were remembered.
@@ -63,7 +121,7 @@ impl Counter {
 impl Texts for Counter {
     fn count(&self, measure: Measure, text: &str) -> Count {
         if text.len() < WORTH_KEEPING || self.most == 0 {
-            return measure.count(text);
+            return measure.count(text, &self.own);
         }
         let [high, low] = [&self.keys[0], &self.keys[1]].map(|key| u128::from(key.hash_one(text)));
         let key = (high << 64 | low, measure);
@@ -71,7 +129,7 @@ impl Texts for Counter {
             return count;
         }
         // Not under the lock: others may look in the meantime.
-        let count = measure.count(text);
+        let count = measure.count(text, &self.own);
         self.kept().keep(key, count, self.most);
         count
     }

@@ -1,10 +1,5 @@
-use crate::runs::parts;
+use crate::runs::{PER_CUT, parts};
 use crate::{Count, Precision};
-
-/// How much a cut through a run may change its count, in tokens: on either side of it the merges may fall otherwise,
-/// and they fall into step again after a few tokens. Measured on hostile runs of every kind of character
-/// (`tests/hostile.rs`).
-const PER_CUT: u64 = 8;
 
 /// A vocabulary whose merges are public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

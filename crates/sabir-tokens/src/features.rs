@@ -1,6 +1,5 @@
 //! What can be seen of a text without a vocabulary: how many characters of which kind, and how many words.
 
-#[cfg(any(test, not(feature = "openai")))]
 use crate::Count;
 
 /// How many kinds there are.
@@ -8,20 +7,17 @@ const KINDS: usize = 14;
 
 /// Tokens of `o200k_base` for one of each kind, in thousandths: least squares of the relative error over the sentences and
 /// programs of `tests/corpus`, rounded; the last, of rare scripts and signs, by judgement.
-#[cfg(any(test, not(feature = "openai")))]
 const WEIGHTS: [u64; KINDS] = [550, 140, 930, 300, 1000, 50, 180, 350, 420, 450, 870, 810, 800, 1900];
 
 /// Characters of a text, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Features {
     kinds: [u64; KINDS],
-    bytes: u64,
-    foreign_bytes: u64,
 }
 
 impl Features {
     pub(crate) fn of(text: &str) -> Self {
-        let mut features = Self { bytes: text.len() as u64, ..Self::default() };
+        let mut features = Self::default();
         let mut in_word = false;
         for c in text.chars() {
             let kind = kind(c);
@@ -30,21 +26,12 @@ impl Features {
                 features.kinds[0] += 1;
             }
             in_word = kind == 1;
-            if !c.is_ascii() {
-                features.foreign_bytes += c.len_utf8() as u64;
-            }
         }
         features
     }
 
-    /// The share of bytes that are not ASCII, in percent, rounded up.
-    pub(crate) fn foreign_percent(&self) -> u64 {
-        (self.foreign_bytes * 100).div_ceil(self.bytes.max(1))
-    }
-
     /// An estimate of the tokens. Half and twice hold on the corpus's sentences and programs; a text of few words may be
     /// further off, and so some tokens are added.
-    #[cfg(any(test, not(feature = "openai")))]
     pub(crate) fn count(&self) -> Count {
         let sum: u64 = self.kinds.iter().zip(WEIGHTS).map(|(n, weight)| n.saturating_mul(weight)).sum();
         let tokens = sum.div_ceil(1000);
@@ -99,9 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_bytes() {
-        assert_eq!(Features::of("abcé").foreign_percent(), 40);
-        assert_eq!((Features::of("").foreign_percent(), Features::of("海").foreign_percent()), (0, 100));
+    fn a_word_is_counted_where_it_begins() {
         assert_eq!(Features::of("two words").kinds[0], 2);
     }
 }

@@ -16,6 +16,7 @@
 //! | the same over Responses, at Azure (a name there is a deployment's) or elsewhere; tools, calls, schemas | a line through recordings | `Estimate` |
 //! | o1 and later, GPT-5 and later, gpt-oss | `o200k_base`, and a line through recordings | `Estimate` |
 //! | Claude, Gemini, Nova, Command, Mistral, Llama, Qwen, DeepSeek, Grok | `o200k_base`, and a line through recordings of that family | `Estimate` |
+//! | a model whose `tokenizer.json` the caller gave (`Counter::with`, feature `vocabularies`) | that vocabulary | text `Exact`, requests `Estimate`: the template is not read |
 //! | any other model | the same, through all recordings | `Estimate`, wide |
 //! | images | the vendor's published rule, by the size in the file's header; between smallest and largest where it is not here | `Estimate` |
 //! | sound, video | by bytes | `Estimate`, very wide |
@@ -24,17 +25,16 @@
 //!
 //! A line is one weight each for the request, its messages, their text, its tools and so on, with a lowest and a highest
 //! beside the likeliest; its documentation says how far off it is. The bounds hold on every recorded request in
-//! `tests/recordings` that holds no media, no parts or tools of a provider's own, and nothing that the provider itself
-//! added (`tests/recordings.rs` names those). Recordings are mostly short and mostly English: for other scripts a closed
+//! `tests/recordings`, those with media too, that holds no parts or tools of a provider's own, and nothing that the
+//! provider itself added or left out (`tests/recordings.rs` names those four). Recordings are mostly short and mostly English: for other scripts a closed
 //! vocabulary's bounds are widened to half and twice, which is a judgement and not measured.
 //!
 //! Without the feature `openai` texts are counted by their features, with half and twice as bounds, and nothing is exact.
 //!
-//! [`Counter`] remembers texts that come again. [`Meter`] counts what a model writes while it passes by. Every input costs
+//! [`Counter`] remembers texts that come again, and knows vocabularies that it was given. [`Meter`] counts what a model writes while it passes by. Every input costs
 //! time in proportion to its length: less than half a microsecond a byte on hostile text, a sixth of that on prose.
 
 mod calibrated;
-mod count;
 mod counter;
 mod dimensions;
 #[cfg(feature = "openai")]
@@ -49,11 +49,17 @@ mod runs;
 mod shape;
 mod table;
 mod text;
+mod vocabulary;
 
-pub use count::{Count, Precision};
 pub use counter::Counter;
 #[cfg(feature = "openai")]
 pub use encoding::Encoding;
 pub use meter::Meter;
 pub use model::ModelId;
-pub use request::{calibration, count, count_text};
+#[doc(hidden)]
+pub use request::{Fit, calibration};
+pub use request::{count, count_text};
+#[cfg(feature = "vocabularies")]
+pub use vocabulary::Vocabulary;
+
+pub use sabir_core::count::{Count, Precision};

@@ -33,7 +33,8 @@ pub(crate) fn video(media: &Media) -> Count {
     }
 }
 
-/// A file that is no text. Gemini counts 258 tokens a page ("Document understanding"), Anthropic 1,500 to 3,000 for the
+/// A file that is no text. Gemini counts 258 tokens a page ("Document understanding"), from Gemini 3 on up to 560 ("Media
+/// resolution"), Anthropic 1,500 to 3,000 for the
 /// text of a page ("PDF support") and an image for its looks, OpenAI the text and an image.
 pub(crate) fn document(media: &Media) -> Count {
     match &media.source {

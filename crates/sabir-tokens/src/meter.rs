@@ -1,6 +1,6 @@
 use crate::calibrated::Line;
-use crate::runs::MAX_RUN;
-use crate::table::{Vocabulary, rule};
+use crate::runs::{MAX_RUN, PER_CUT};
+use crate::table::{Merges, rule};
 use crate::text::Measure;
 use crate::{Count, ModelId, Precision};
 
@@ -33,7 +33,7 @@ impl Meter {
     /// A meter for what a model writes.
     pub fn new(model: &ModelId) -> Self {
         let rule = rule(model);
-        let line = (rule.vocabulary == Vocabulary::Closed).then_some(rule.line);
+        let line = (rule.vocabulary == Merges::Closed).then_some(rule.line);
         Self { measure: rule.measure(), line, counted: Count::default(), tail: String::new() }
     }
 
@@ -52,11 +52,11 @@ impl Meter {
             let from = self.tail.len().saturating_sub(2);
             self.tail.push_str(now);
             if let Some(at) = last_place(self.tail.as_bytes(), from) {
-                self.counted += self.measure.count(&self.tail[..at]);
+                self.counted += self.measure.count(&self.tail[..at], &[]);
                 self.tail.drain(..at);
             }
             if self.tail.len() > MAX_RUN {
-                let cut = self.measure.count(&self.tail);
+                let cut = self.measure.count(&self.tail, &[]);
                 self.counted += Count {
                     precision: cut.precision.max(Precision::Bound),
                     low: cut.low.saturating_sub(PER_CUT),
@@ -70,13 +70,10 @@ impl Meter {
 
     /// What has passed until now.
     pub fn count(&self) -> Count {
-        let text = self.counted + self.measure.count(&self.tail);
+        let text = self.counted + self.measure.count(&self.tail, &[]);
         self.line.map_or(text, |line| line.text(text))
     }
 }
-
-/// As much as one cut may change.
-const PER_CUT: u64 = 8;
 
 /// The last place from `from` on at which the encodings divide a text whatever comes before and after it.
 fn last_place(text: &[u8], from: usize) -> Option<usize> {

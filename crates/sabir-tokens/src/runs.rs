@@ -7,7 +7,12 @@
 /// The longest run that is encoded whole, in bytes: far longer than any word, and than any token of either encoding.
 pub(crate) const MAX_RUN: usize = 4096;
 
-#[cfg(any(test, feature = "openai"))]
+/// How much a cut through a run may change its count, in tokens: on either side of it the merges may fall otherwise,
+/// and they fall into step again after a few tokens. Measured on hostile runs of every kind of character
+/// (`tests/exact.rs`).
+pub(crate) const PER_CUT: u64 = 8;
+
+#[cfg(any(test, feature = "openai", feature = "vocabularies"))]
 /// The parts of a text, whole where no run in it is longer than [`MAX_RUN`]. Cuts stand between characters.
 pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
@@ -21,7 +26,7 @@ pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-#[cfg(any(test, feature = "openai"))]
+#[cfg(any(test, feature = "openai", feature = "vocabularies"))]
 /// Where the first run that is too long is cut; the end of the text where none is.
 fn first_cut(text: &str) -> usize {
     // Only a text that is longer than a run can have one that is too long.
@@ -45,7 +50,7 @@ fn first_cut(text: &str) -> usize {
     text.len()
 }
 
-#[cfg(any(test, feature = "openai"))]
+#[cfg(any(test, feature = "openai", feature = "vocabularies"))]
 /// Which runs a character may be part of.
 #[derive(Clone, Copy)]
 struct Kind {
@@ -54,7 +59,7 @@ struct Kind {
     space: bool,
 }
 
-#[cfg(any(test, feature = "openai"))]
+#[cfg(any(test, feature = "openai", feature = "vocabularies"))]
 /// In doubt a character is part of more runs than the patterns say, never of fewer.
 fn kind(c: char) -> Kind {
     let is = |word, sign, space| Kind { word, sign, space };

@@ -1,6 +1,8 @@
 //! What a request is made of, as far as its tokens are concerned.
 
-use sabir_core::chat::{ChatRequest, Content, FunctionTool, Message, Part, ResponseFormat, Source, Tool, ToolChoice};
+use sabir_core::chat::{
+    ChatRequest, Content, FunctionTool, Message, Part, ResponseFormat, Role, Source, Tool, ToolChoice,
+};
 use serde_json::Value;
 
 use crate::Count;
@@ -17,6 +19,10 @@ pub(crate) const ROW: usize = 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row(pub(crate) [Count; ROW]);
 
+/// Options of any dialect with which a provider brings in text of its own: Cohere's connectors, Anthropic's MCP servers,
+/// OpenAI's search, OpenRouter's plugins, xAI's search.
+const BRINGING: &[&str] = &["connectors", "mcp_servers", "web_search_options", "plugins", "search_parameters"];
+
 /// What a request is made of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shape {
@@ -26,6 +32,8 @@ pub(crate) struct Shape {
     foreign: u64,
     tools: u64,
     tool_text: Count,
+    /// No tool is to be called: some vendors leave them all out then, some do not.
+    without_tools: bool,
     has_schema: bool,
     schema_text: Count,
     reasons: bool,
@@ -51,10 +59,9 @@ impl Shape {
             shape.has_schema = true;
             shape.schema_text = texts.count(measure, &text);
         }
-        if request.tool_choice == Some(ToolChoice::None) {
-            // Some vendors leave the tools out then, some do not.
-            (shape.tool_text.low, shape.tool_text.precision) = (0, crate::Precision::Estimate);
-        }
+        shape.without_tools = shape.tools > 0 && request.tool_choice == Some(ToolChoice::None);
+        let given = |option: &str| request.options.dialects().any(|it| request.options.get(it, option).is_some());
+        shape.own += BRINGING.iter().map(|option| u64::from(given(option))).sum::<u64>();
         shape.reasons = request.reasoning.as_ref().is_some_and(|asked| {
             asked.enabled == Some(true)
                 || asked.budget.is_some()
@@ -66,6 +73,11 @@ impl Shape {
     /// Whether nothing but texts (and images) are said, by no more than persons, operators and models.
     pub(crate) fn is_plain(&self) -> bool {
         self.tools + self.exchanges + self.own == 0 && !self.has_schema
+    }
+
+    /// Whether what its tools come to is either all of them or nothing.
+    pub(crate) fn has_tools_perhaps(&self) -> bool {
+        self.without_tools
     }
 
     /// Whether something is in it that the provider alone can count.
@@ -88,13 +100,16 @@ impl Shape {
             text = Count::estimate(text.tokens, low, high);
         }
         let one = |n: u64| Count::exact(n);
+        let of_tools = |count: Count| {
+            if self.without_tools { Count::estimate(count.tokens, 0, count.high) } else { count }
+        };
         Row([
             one(1),
             one(self.messages),
             text,
-            one(self.tools.min(1)),
-            one(self.tools),
-            self.tool_text,
+            of_tools(one(self.tools.min(1))),
+            of_tools(one(self.tools)),
+            of_tools(self.tool_text),
             one(self.has_schema.into()),
             self.schema_text,
             one(self.reasons.into()),
@@ -117,7 +132,16 @@ impl Walk<'_> {
             self.shape.names += 1;
             self.text(name);
         }
-        message.parts.iter().filter_map(Part::as_text).for_each(|text| self.text(text));
+        let is_answer = message.role == Role::Assistant;
+        for text in message.parts.iter().filter_map(Part::as_text) {
+            match thought(text).filter(|_| is_answer) {
+                Some((thought, rest)) => {
+                    self.thought(thought);
+                    self.text(rest);
+                }
+                None => self.text(text),
+            }
+        }
         for part in &message.parts {
             self.part(part);
         }
@@ -154,11 +178,10 @@ impl Walk<'_> {
                 result.parts.iter().filter_map(Part::as_text).for_each(|text| self.text(text));
                 result.parts.iter().for_each(|part| self.part(part));
             }
-            // Thoughts of earlier turns are read by some models and dropped by others; a signature is not read at all.
+            // A signature is not read at all.
             Content::Reasoning(reasoning) => {
-                let count = self.texts.count(self.measure, &reasoning.text);
                 self.shape.own += 1;
-                self.shape.text += Count::estimate(count.tokens, 0, count.high);
+                self.thought(&reasoning.text);
             }
             // How the provider shows these to the model it alone knows.
             Content::ServerToolUse(used) => {
@@ -191,11 +214,27 @@ impl Walk<'_> {
         }
     }
 
+    /// Thoughts of earlier turns are read by some models and dropped by others.
+    fn thought(&mut self, text: &str) {
+        let count = self.texts.count(self.measure, text);
+        self.shape.text += Count::estimate(count.tokens, 0, count.high);
+    }
+
     fn text(&mut self, text: &str) {
         let count = self.texts.count(self.measure, text);
         self.shape.foreign += foreign(count.tokens, text);
         self.shape.text += count;
     }
+}
+
+/// An answer of an open model that begins with its thoughts, as its template writes them, and what comes after: templates
+/// drop the thoughts of earlier turns (Qwen 3's, DeepSeek R1's, GLM 4.5's).
+fn thought(answer: &str) -> Option<(&str, &str)> {
+    const END: &str = "</think>";
+    if !answer.trim_start().starts_with("<think>") {
+        return None;
+    }
+    Some(answer.split_at(answer.find(END)? + END.len()))
 }
 
 /// A tool as text. Vendors show it to the model as JSON, or as a declaration of about the length.

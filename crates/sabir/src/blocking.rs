@@ -94,7 +94,8 @@ impl Client {
         self.runtime.block_on(self.client.model(model))
     }
 
-    /// How many tokens a request is, asked of its provider.
+    /// How many tokens a request is, asked of its provider where that counts, or else counted here.
+    /// [`sabir::Client::count_tokens_locally`](crate::Client::count_tokens_locally) needs no runtime, and never sends.
     ///
     /// # Errors
     /// As [`sabir::Client::count_tokens`](crate::Client::count_tokens).

@@ -4,6 +4,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, TraitsOf, Transport};
 use sabir_layers::{Metrics, Stack};
+use sabir_tokens::Counter;
 
 use crate::client::Client;
 use crate::directory::Directory;
@@ -24,6 +25,7 @@ pub struct ClientBuilder {
     transport: Option<Arc<dyn Transport>>,
     layers: Vec<Arc<dyn Layer>>,
     metrics: Metrics,
+    counter: Arc<Counter>,
 }
 
 impl ClientBuilder {
@@ -131,6 +133,14 @@ impl ClientBuilder {
         self.layer(stack.traits(TraitsOf(sabir_dialects::catalog::traits)))
     }
 
+    /// What requests are counted with where no provider is asked: a counter with vocabularies of one's own, or one that
+    /// is shared. Otherwise the client has its own, which remembers 4,096 texts.
+    #[must_use]
+    pub fn counter(mut self, counter: Arc<Counter>) -> Self {
+        self.counter = counter;
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -167,7 +177,15 @@ impl ClientBuilder {
         call.timeouts.total = self.timeout;
         let transport = Arc::new(self.transport.map_or_else(OnceLock::new, OnceLock::from));
         let directory = Directory { registry: self.registry, env: self.env, transport, origins: Arc::default() };
-        Ok(Client::assemble(directory, self.layers, self.metrics, call, self.provider, self.model, self.strict))
+        Ok(Client::assemble(
+            directory,
+            self.layers,
+            self.metrics,
+            self.counter,
+            call,
+            (self.provider, self.model),
+            self.strict,
+        ))
     }
 }
 

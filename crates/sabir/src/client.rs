@@ -1,8 +1,9 @@
+mod counting;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Latency};
-use sabir_core::count::{CountRequest, CountResponse};
 use sabir_core::embed::{EmbedRequest, EmbedResponse};
 use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
@@ -10,6 +11,7 @@ use sabir_core::service::{Reply, Request};
 use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared, Trail};
 use sabir_layers::Metrics;
 use sabir_layers::metrics::Counted;
+use sabir_tokens::Counter;
 
 use crate::directory::Directory;
 use crate::stream::ChatStream;
@@ -33,6 +35,8 @@ struct Inner {
     base: Shared,
     layers: Vec<Arc<dyn Layer>>,
     metrics: Metrics,
+    /// What requests are counted with here.
+    counter: Arc<Counter>,
     /// The base with the layers around it.
     stack: Shared,
     call: Call,
@@ -62,14 +66,14 @@ impl Client {
         directory: Directory,
         layers: Vec<Arc<dyn Layer>>,
         metrics: Metrics,
+        counter: Arc<Counter>,
         call: Call,
-        provider: Option<String>,
-        model: Option<String>,
+        (provider, model): (Option<String>, Option<String>),
         strict: bool,
     ) -> Self {
         let base = Shared::new(directory.clone());
         let stack = layers.iter().fold(base.clone(), |inner, layer| layer.apply(inner));
-        Self(Arc::new(Inner { directory, base, layers, metrics, stack, call, provider, model, strict }))
+        Self(Arc::new(Inner { directory, base, layers, metrics, counter, stack, call, provider, model, strict }))
     }
 
     /// The same client with one more layer around it. State that the other layers hold stays theirs.
@@ -188,22 +192,6 @@ impl Client {
         let mut call = self.0.call.clone();
         call.provider = provider;
         self.0.directory.model(&call, model).await
-    }
-
-    /// How many tokens a request is, asked of its provider before it is sent. Providers that count do so for nothing,
-    /// but against limits of their own.
-    ///
-    /// ```no_run
-    /// # async fn example() -> sabir::Result<()> {
-    /// let client = sabir::Client::new("anthropic/claude-haiku-5-5")?;
-    /// println!("{} tokens", client.count_tokens("Why is the sea salt?").await?.input_tokens);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// `Unsupported` where the provider does not count; else as [`chat`](Self::chat).
-    pub async fn count_tokens(&self, request: impl Into<ChatRequest>) -> Result<CountResponse> {
-        self.send(Request::Count(CountRequest { chat: request.into() })).await?.count()
     }
 
     /// Sends any request through the layers.

@@ -10,7 +10,8 @@
 //!
 //! * [`Client`] calls models: [`chat`](Client::chat), [`stream`](Client::stream), [`complete`](Client::complete).
 //!   Besides conversations it gives vectors ([`embed`](Client::embed)), orders documents
-//!   ([`rerank`](Client::rerank)), counts tokens ([`count_tokens`](Client::count_tokens)) and tells of models
+//!   ([`rerank`](Client::rerank)), counts tokens ([`count_tokens`](Client::count_tokens), and without sending
+//!   anything [`count_tokens_locally`](Client::count_tokens_locally)) and tells of models
 //!   ([`models`](Client::models), [`model`](Client::model)). [`blocking::Client`] does the same without an async
 //!   runtime.
 //! * [`Client::run`] lets a model use a [`Toolbox`](tools::Toolbox); with the feature `schema`, `Client::extract` gives
@@ -26,6 +27,7 @@
 //! * [`prices`] is what models cost; with [`layers::Receipts`] in the stack every answer has a
 //!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
 //! * [`ledger`] keeps what was spent, a row for each attempt: in memory, or with the feature `ledger` in an SQLite file.
+//! * [`tokens`] counts before a call is sent: exactly (feature `tokens-openai` for OpenAI's models), or with a bound.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -63,12 +65,13 @@ pub use sabir_http as http;
 pub use sabir_layers as layers;
 pub use sabir_prices as prices;
 pub use sabir_store as store;
+pub use sabir_tokens as tokens;
 
 pub use builder::ClientBuilder;
 pub use chat::{ChatRequest, ChatResponse, Message, Part};
 pub use client::Client;
 pub use conversation::Conversation;
-pub use count::{CountRequest, CountResponse};
+pub use count::{Count, CountRequest, CountResponse, Precision};
 pub use embed::{EmbedRequest, EmbedResponse};
 pub use env::Env;
 pub use models::ModelInfo;

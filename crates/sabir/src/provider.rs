@@ -253,6 +253,11 @@ impl Provider {
         origin
     }
 
+    /// The format in which it counts tokens.
+    pub(crate) fn counts_in(&self) -> Option<&'static Counting> {
+        self.counting
+    }
+
     /// The format in which it lists its models.
     pub(crate) fn lists_in(&self) -> Option<&'static Listing> {
         self.listing

@@ -42,6 +42,14 @@ pub fn traits(provider: &str, model: &str) -> ModelTraits {
     }
 }
 
+/// Every model of which something is known, with its provider's id, in the order of both.
+pub fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
+    table::TABLE.iter().flat_map(|(provider, rows)| {
+        let provider = if *provider == "google" { "gemini" } else { provider };
+        rows.iter().map(move |row| (provider, row.id))
+    })
+}
+
 fn rows(provider: &str) -> Option<&'static [Row]> {
     let at = table::TABLE.binary_search_by_key(&provider, |(id, _)| *id).ok()?;
     Some(table::TABLE[at].1)

@@ -3,7 +3,7 @@ use sabir_core::{Efforts, ModelTraits};
 
 use super::row::Row;
 use super::table::{FLAGS, TABLE};
-use super::traits;
+use super::{models, traits};
 
 fn efforts(words: &str) -> Efforts {
     words.split_whitespace().map(Effort::from).collect()
@@ -134,4 +134,14 @@ fn nothing_is_guessed() {
     ] {
         assert_eq!(traits(provider, id), ModelTraits::default(), "{provider}/{id}");
     }
+}
+
+#[test]
+fn something_is_known_of_every_model_in_the_list() {
+    let mut seen = 0;
+    for (provider, model) in models() {
+        assert!(traits(provider, model) != ModelTraits::default(), "{provider}/{model}");
+        seen += 1;
+    }
+    assert!(seen > 1_000);
 }

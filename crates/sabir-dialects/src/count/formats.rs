@@ -41,9 +41,11 @@ static OPENAI: Counter = Counter {
     mark: Some(("object", "response.input_tokens")),
     total: "input_tokens",
     cached: None,
+    estimates: false,
 };
 
-/// Anthropic's, `POST /v1/messages/count_tokens`.
+/// Anthropic's, `POST /v1/messages/count_tokens`. Its page ("Token counting") calls the count an estimate, from which
+/// what is used "may differ by a small amount".
 #[cfg(feature = "anthropic")]
 static ANTHROPIC: Counter = Counter {
     name: "anthropic-count",
@@ -59,6 +61,7 @@ static ANTHROPIC: Counter = Counter {
     mark: None,
     total: "input_tokens",
     cached: None,
+    estimates: true,
 };
 
 /// Gemini's, `POST /v1beta/models/MODEL:countTokens`. The whole request is sent: bare `contents` would leave out
@@ -75,6 +78,7 @@ static GEMINI: Counter = Counter {
     mark: None,
     total: "totalTokens",
     cached: Some("cachedContentTokenCount"),
+    estimates: false,
 };
 
 /// Vertex AI's: at Gemini's path, and with the conversation's own fields as its body. Servers find `gemini-count` at
@@ -123,4 +127,5 @@ static BEDROCK: Counter = Counter {
     mark: None,
     total: "inputTokens",
     cached: None,
+    estimates: false,
 };

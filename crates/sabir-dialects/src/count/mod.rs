@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
 use sabir_core::chat::ChatRequest;
-use sabir_core::count::{CountRequest, CountResponse};
+use sabir_core::count::{Count, CountRequest, CountResponse};
 use sabir_core::dialect::{Answer, Asked, Encoded, Responded};
 use sabir_core::exchange::Counting;
 use sabir_core::{Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Loss, Result};
@@ -52,6 +52,8 @@ struct Counter {
     total: &'static str,
     /// The field of the answer that says how much of it is cached.
     cached: Option<&'static str>,
+    /// Whether the provider calls its answer an estimate.
+    estimates: bool,
 }
 
 /// A field that is not taken though it has a bearing on the input.
@@ -121,6 +123,10 @@ impl Exchange for Counter {
         self.paths
     }
 
+    fn of_dialect(&self) -> Option<&'static str> {
+        Some(self.dialect.name())
+    }
+
     fn encode(&self, request: &CountRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let chat = input_of(&request.chat);
         // A conversation may be counted with its answer, whether or not the model would go on from it.
@@ -144,7 +150,8 @@ impl Exchange for Counter {
         let mut fields: Fields = read(&answer)?;
         let mut taken = |name: &str| count(fields.shift_remove(name).as_ref());
         let mut response = CountResponse::default();
-        response.input_tokens = taken(self.total).ok_or_else(|| lacking(answer.body, self.total))?;
+        let input = Count::exact(taken(self.total).ok_or_else(|| lacking(answer.body, self.total))?);
+        response.input = if self.estimates { input.doubtful() } else { input };
         response.cached = self.cached.and_then(taken);
         if let Some((name, _)) = self.mark {
             fields.shift_remove(name);
@@ -165,7 +172,7 @@ impl Exchange for Counter {
     fn respond(&self, response: &CountResponse, _: &CountRequest) -> Responded {
         let mut fields = Fields::new();
         fields.extend(self.mark.map(|(name, value)| (name.to_owned(), json!(value))));
-        fields.insert(self.total.to_owned(), response.input_tokens.into());
+        fields.insert(self.total.to_owned(), response.input.tokens.into());
         let mut losses = Vec::new();
         match (self.cached, response.cached) {
             (Some(name), Some(cached)) => drop(fields.insert(name.to_owned(), cached.into())),

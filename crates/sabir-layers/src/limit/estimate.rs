@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sabir_core::chat::{ChatRequest, Content, Part, Tool, Usage};
 use sabir_core::embed::EmbedInput;
-use sabir_core::{Reply, Request};
+use sabir_core::{Call, Reply, Request};
 
 use super::rule::What;
 
@@ -12,7 +12,7 @@ use super::rule::What;
 pub(super) struct Given<F: ?Sized>(pub(super) Arc<F>);
 
 /// Counts the tokens of a request's input before it is sent.
-pub(super) type Count = Given<dyn Fn(&Request) -> u64 + Send + Sync>;
+pub(super) type Count = Given<dyn Fn(&Call, &Request) -> u64 + Send + Sync>;
 /// Tells the time since 1970.
 pub(super) type Dates = Given<dyn Fn() -> Duration + Send + Sync>;
 
@@ -40,13 +40,13 @@ impl Need {
     pub(super) const NOTHING: Self = Self { requests: 0, input: 0, output: 0 };
 
     /// Input as counted; output as much as the request allows, or `reserve` where it says nothing.
-    pub(super) fn of(request: &Request, count: &Count, reserve: u64) -> Self {
+    pub(super) fn of(call: &Call, request: &Request, count: &Count, reserve: u64) -> Self {
         let output = match request {
             Request::Chat(chat) => chat.max_tokens.unwrap_or(reserve),
             _ => 0,
         };
         // A count of tokens is a request that uses none.
-        let input = if matches!(request, Request::Count(_)) { 0 } else { (count.0)(request) };
+        let input = if matches!(request, Request::Count(_)) { 0 } else { (count.0)(call, request) };
         Self { requests: 1, input, output }
     }
 
@@ -149,11 +149,12 @@ mod tests {
 
     #[test]
     fn what_is_unknown_stays_as_it_was_taken_to_be() {
-        let count: Count = Given(Arc::new(rough));
+        let count: Count = Given(Arc::new(|_, request| rough(request)));
+        let call = Call::default();
         let asked = Request::Chat(ChatRequest::new("m").user("12345678").max_tokens(50));
-        let need = Need::of(&asked, &count, 1_000);
+        let need = Need::of(&call, &asked, &count, 1_000);
         assert_eq!(need, Need { requests: 1, input: 2, output: 50 });
-        let silent = Need::of(&Request::Chat(ChatRequest::new("m")), &count, 1_000);
+        let silent = Need::of(&call, &Request::Chat(ChatRequest::new("m")), &count, 1_000);
         assert_eq!(silent.amount(What::Tokens), 1_000);
         let mut usage = Usage::default();
         assert_eq!(need.used(&usage), need);

@@ -154,7 +154,7 @@ fn many_gates_many_callers_some_of_whom_leave() {
             .limit(Limit::tokens(400, SECOND).burst(300).each_model())
             .limit(Limit::concurrent(3).for_model("p/b"))
             .limit(Limit::concurrent(7).together())
-            .count_with(|request| match request {
+            .count_with(|_, request| match request {
                 Request::Chat(chat) => chat.top_k.unwrap_or(0),
                 _ => 0,
             })

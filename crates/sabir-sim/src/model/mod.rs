@@ -14,7 +14,7 @@ mod tests;
 use sabir_core::chat::{
     ChatRequest, ChatResponse, Content, Finish, FinishReason, Message, Part, ResponseFormat, Role, ToolResult,
 };
-use sabir_core::count::CountResponse;
+use sabir_core::count::{Count, CountResponse};
 use sabir_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub const SIGNATURE: &str = "c2ltdWxhdGVkIHNpZ25hdHVyZQ==";
 pub fn count_tokens(request: &ChatRequest) -> Result<CountResponse> {
     has_messages(request)?;
     let mut counted = CountResponse::default();
-    counted.input_tokens = count::input(request);
+    counted.input = Count::exact(count::input(request));
     Ok(counted)
 }
 
