@@ -27,6 +27,8 @@ pub mod count;
 pub mod embeddings;
 #[cfg(any(feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
 mod exchange;
+#[cfg(feature = "openai-chat")]
+mod fragments;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "huggingface")]
@@ -50,9 +52,15 @@ mod openai_answer;
 pub mod openai_chat;
 #[cfg(feature = "openai-completions")]
 pub mod openai_completions;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai_content;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions", feature = "openai-responses"))]
 #[allow(dead_code, reason = "each room uses some of it")]
 mod openai_error;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai_reasoning;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
 #[allow(dead_code, reason = "each room uses some of it")]
@@ -68,6 +76,9 @@ mod percent;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod places;
 pub mod providers;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod reasoning_details;
 #[cfg(feature = "rerank")]
 pub mod rerank;
 #[allow(dead_code, reason = "each room uses some of it")]

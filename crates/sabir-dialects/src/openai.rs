@@ -1,9 +1,7 @@
-//! What OpenAI's dialects say in the same way: forms of the answer, choices of tools, media, citations, counters.
+//! What OpenAI's dialects say in the same way: forms of the answer, choices of tools, citations, counters.
 
 use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{
-    ChatResponse, Citation, Content, Document, Media, Part, ResponseFormat, Source, Tool, ToolChoice, Usage,
-};
+use sabir_core::chat::{ChatResponse, Citation, Content, Part, ResponseFormat, Tool, ToolChoice, Usage};
 use sabir_core::drive::client::decode_whole;
 use sabir_core::schema::SchemaRules;
 use sabir_core::{Dialect, Feature, Result, Sink};
@@ -122,61 +120,6 @@ pub(crate) fn put(fields: &mut Map<String, Value>, name: &str, value: Option<imp
     if let Some(value) = value {
         fields.insert(name.to_owned(), value.into());
     }
-}
-
-/// A single plain text of this type is a string, as every server knows it; anything else is a list.
-pub(crate) fn plain(mut pieces: Vec<Value>, kind: &str) -> Value {
-    match pieces.as_mut_slice() {
-        [] => "".into(),
-        [Value::Object(only)] if only.len() == 2 && only["type"] == kind => {
-            only.get_mut("text").map(Value::take).unwrap_or_default()
-        }
-        _ => pieces.into(),
-    }
-}
-
-/// Reads a file: one that the provider has, an address, or the file itself, as a `data:` URL or as base64 alone.
-pub(crate) fn read_file(json: &Value) -> Option<Document> {
-    let text = |field: &str| json.get(field)?.as_str().filter(|text| !text.is_empty());
-    let media = match (text("file_id"), text("file_url"), text("file_data")) {
-        (Some(id), ..) => Media::file_id(id),
-        (None, Some(url), _) => Media::url(url),
-        (None, None, Some(data)) if data.starts_with("data:") || data.contains("://") => Media::from_url(data).ok()?,
-        (None, None, data) => Media::base64(data?, None).ok()?,
-    };
-    let title = text("filename").filter(|name| *name != unnamed(&media)).map(str::to_owned);
-    Some(Document { media, title })
-}
-
-/// Writes a file. `takes_urls`: an address has a field of its own.
-pub(crate) fn write_file(document: &Document, takes_urls: bool) -> Map<String, Value> {
-    let (media, mut fields) = (&document.media, Map::new());
-    let mut name = document.title.clone();
-    match &media.source {
-        Source::FileId(id) => put(&mut fields, "file_id", Some(id.as_str())),
-        Source::Url(url) if takes_urls => put(&mut fields, "file_url", Some(url.as_str())),
-        _ => {
-            // Wanted beside file_data.
-            put(&mut fields, "filename", Some(name.take().unwrap_or_else(|| unnamed(media))));
-            put(&mut fields, "file_data", media.to_url());
-        }
-    }
-    put(&mut fields, "filename", name);
-    fields
-}
-
-/// The name of a file that has none.
-fn unnamed(media: &Media) -> String {
-    format!("document.{}", media.mime.as_deref().and_then(|mime| mime.split(['/', ';']).nth(1)).unwrap_or("pdf"))
-}
-
-/// Reads sound, `{data, format}`.
-pub(crate) fn read_sound(json: &Value) -> Option<Media> {
-    let mime = match json.get("format")?.as_str()? {
-        "mp3" => "audio/mpeg".to_owned(),
-        format => format!("audio/{format}"),
-    };
-    Media::base64(json.get("data")?.as_str()?, Some(&mime)).ok()
 }
 
 /// The kinds of citations that OpenAI has.

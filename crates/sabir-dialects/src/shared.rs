@@ -238,6 +238,11 @@ pub(crate) fn need_messages(says: bool) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, what))
 }
 
+/// What is a dialect's alone.
+pub(crate) fn opaque(dialect: &str, json: impl Into<Value>) -> Part {
+    Content::Opaque { dialect: dialect.to_owned(), json: json.into() }.into()
+}
+
 /// What is lost with a part.
 pub(crate) fn feature_of(content: &Content) -> Feature {
     match content {

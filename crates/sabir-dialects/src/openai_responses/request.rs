@@ -1,16 +1,16 @@
 //! Requests as a client writes them.
 
-use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Media, Message, Part, Role, Source, Tool, ToolResult,
-};
+use sabir_core::chat::{ChatRequest, Content, FunctionTool, Message, Part, Role, Tool, ToolResult};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
 use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::item::{Items, extend, item_of, kept};
-use crate::json::{List, Object, merged, write_json};
-use crate::openai::{plain, put, write_choice, write_file, write_format};
+use crate::json::{List, Object, write_json};
+use crate::openai::{put, write_choice, write_format};
+use crate::openai_content::{plain, write_flat};
+use crate::openai_reasoning::effort_json;
 use crate::shared::{Losses, need_messages, path};
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
@@ -77,18 +77,7 @@ pub(super) fn settings(request: &ChatRequest, losses: &mut Losses) -> Map<String
     put(&mut body, "max_output_tokens", request.max_tokens);
     put(&mut body, "temperature", request.temperature);
     put(&mut body, "top_p", request.top_p);
-    if let Some(wanted) = &request.reasoning {
-        let off = (wanted.enabled == Some(false)).then_some("none");
-        let effort = wanted.effort.as_ref().map(Effort::as_str).or(off);
-        put(&mut body, "reasoning", effort.map(|effort| json!({ "effort": effort })));
-        if wanted.budget.is_some() {
-            losses.lose(Feature::ReasoningBudget, "reasoning.budget", "this dialect takes efforts, not tokens");
-        }
-        if wanted.enabled == Some(true) {
-            let note = "what can think does; how much is said by an effort";
-            losses.lose(Feature::ReasoningEffort, "reasoning.enabled", note);
-        }
-    }
+    put(&mut body, "reasoning", request.reasoning.as_ref().and_then(|wanted| effort_json(wanted, losses)));
     let format = request.response_format.as_ref().map(|format| json!({ "format": write_format(format, false) }));
     put(&mut body, "text", format);
     body
@@ -187,13 +176,9 @@ fn write_result(part: &Part, result: &ToolResult, path: &str, items: &mut Items)
 /// A piece of the content of a message or result.
 fn piece(part: &Part, path: &str, items: &mut Items) -> Option<Value> {
     let mut json = match &part.content {
-        Content::Image(Media { source: Source::FileId(id), .. }) => json!({"type": "input_image", "file_id": id}),
-        Content::Image(media) => json!({"type": "input_image", "image_url": media.to_url()}),
-        Content::Document(document) => merged(json!({"type": "input_file"}), write_file(document, true).into()),
         Content::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
-        content => json!({"type": "input_text", "text": items.losses.words(path.to_owned(), content)?}),
+        content => write_flat(content, path, &mut items.losses)?,
     };
-    items.losses.untold_type(path, &part.content);
     if let Some(mark) = &part.cache {
         json["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
         if mark.ttl.is_some() {
