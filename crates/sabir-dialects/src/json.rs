@@ -145,6 +145,11 @@ impl<'a> Fields<'a> {
         Ok(self.text(key)?.map(Cow::into_owned))
     }
 
+    /// Takes a string that is to be kept; an empty one counts as absent, as does what is none.
+    pub(crate) fn filled(&mut self, key: &str) -> Option<String> {
+        self.string(key).ok()?.filter(|text| !text.is_empty())
+    }
+
     /// Takes a string that should be there.
     pub(crate) fn need(&mut self, key: &str) -> Result<Cow<'a, str>, Wrong> {
         match self.text(key)? {

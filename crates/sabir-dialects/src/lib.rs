@@ -31,14 +31,22 @@ mod exchange;
 mod fragments;
 #[cfg(feature = "gemini")]
 pub mod gemini;
+#[cfg(feature = "gemini")]
+mod google_error;
+#[cfg(feature = "gemini")]
+mod grounding;
 #[cfg(feature = "huggingface")]
 pub mod huggingface;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod json;
+#[cfg(feature = "gemini")]
+mod json_path;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod lenient;
 #[cfg(any(feature = "cohere-v1", feature = "ollama"))]
 mod lines;
+#[allow(dead_code, reason = "each room uses some of it")]
+mod mime;
 #[cfg(feature = "models")]
 pub mod models;
 #[cfg(feature = "ollama")]
@@ -63,6 +71,8 @@ mod openai_error;
 mod openai_reasoning;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
+#[cfg(feature = "gemini")]
+mod openapi_schema;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod percent;
 #[cfg(any(
@@ -75,6 +85,8 @@ mod percent;
 ))]
 #[allow(dead_code, reason = "each room uses some of it")]
 mod places;
+#[cfg(feature = "gemini")]
+mod proto_json;
 pub mod providers;
 #[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
 #[allow(dead_code, reason = "each room uses some of it")]

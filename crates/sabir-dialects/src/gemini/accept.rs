@@ -14,12 +14,13 @@ use serde_json::{Map, Value};
 
 use super::part::made_id;
 use super::tell::Teller;
-use super::wire::{self, camel, value, word};
-use super::{ALT, NAME, PARAMETERS, SEPARATE, TURN, schema};
-use crate::json::{Fields, Wrong, count_of, string_of, title_of};
+use super::{ALT, NAME, PARAMETERS, SEPARATE, TURN, wire};
+use crate::json::{Fields, Wrong, count_of, string_of};
 use crate::lenient::List;
+use crate::openapi_schema as schema;
 use crate::percent::unescaped;
-use crate::shared::Calls;
+use crate::proto_json::{camel, value, word};
+use crate::shared::{Calls, schema_format};
 
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
     let mut request = ChatRequest::default();
@@ -98,10 +99,7 @@ fn read_body(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), W
         request.tool_choice = read_within(&mut left, "functionCallingConfig", read_choice);
         keep("toolConfig", left, request);
     }
-    if let Some(labels) = fields.peek("labels").and_then(|labels| serde_json::from_str(labels.get()).ok()) {
-        request.metadata = labels;
-        fields.take("labels");
-    }
+    request.metadata = fields.typed("labels").unwrap_or_default();
     Ok(())
 }
 
@@ -294,10 +292,7 @@ fn read_format(config: &mut Map<String, Value>) -> Option<ResponseFormat> {
             let names = ["responseJsonSchema", "_responseJsonSchema"];
             let schema = names.iter().find_map(|name| config.shift_remove(*name));
             let schema = schema.or_else(|| config.get("responseSchema").map(schema::to_json_schema));
-            schema.map_or(ResponseFormat::Json, |schema| {
-                let name = title_of(&schema).unwrap_or_default().to_owned();
-                ResponseFormat::JsonSchema { name, schema, description: None, strict: None }
-            })
+            schema.map_or(ResponseFormat::Json, schema_format)
         }
         _ => return None,
     };

@@ -25,13 +25,9 @@
 //! `codeExecutionResult` and `toolResponse` are what those gave.
 
 mod accept;
-mod args;
-mod error;
-mod grounding;
 mod part;
 mod request;
 mod response;
-mod schema;
 mod stream;
 mod tell;
 mod usage;
@@ -155,6 +151,6 @@ impl Dialect for Gemini {
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
+        crate::google_error::refuse(error)
     }
 }

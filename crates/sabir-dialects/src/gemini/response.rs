@@ -9,9 +9,10 @@ use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use super::tell::Teller;
 use super::wire::Chunk;
 use super::write::Parts;
-use super::{ANSWER_FIELDS, Gemini, NAME, USAGE_FIELDS, error, grounding, usage};
+use super::{ANSWER_FIELDS, Gemini, NAME, USAGE_FIELDS, usage};
 use crate::json::{List, Object};
 use crate::shared::Losses;
+use crate::{google_error as error, grounding};
 
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
     let Answer { status, headers, body } = answer;

@@ -12,7 +12,7 @@ const MOST: usize = 512;
 const LONGEST: usize = 2 << 20;
 
 /// The citations that the candidate's fields mean.
-pub(super) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
+pub(crate) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
     let field = |name: &str| candidate.get(name).unwrap_or(&Value::Null);
     let (grounding, cited) = (field("groundingMetadata"), field("citationMetadata"));
     let chunks = list(&grounding["groundingChunks"]);
@@ -61,7 +61,7 @@ fn citation(source: &Value, segment: &Value, room: &mut usize) -> Option<Part> {
 }
 
 /// Citations as `groundingMetadata`, for an answer whose provider gave none.
-pub(super) fn metadata(citations: &[&Citation]) -> Value {
+pub(crate) fn metadata(citations: &[&Citation]) -> Value {
     let (mut chunks, mut supports) = (Vec::new(), Vec::new());
     for citation in citations {
         let fields = [("uri", &citation.url), ("title", &citation.title), ("text", &citation.quote)];
