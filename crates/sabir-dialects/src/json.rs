@@ -292,6 +292,11 @@ pub(crate) fn value_of(json: &RawValue) -> Result<Value, Wrong> {
     serde_json::from_str(json.get()).map_err(|_| Wrong::new(": is nested too deeply"))
 }
 
+/// JSON text as a value; `None` where it is nested too deeply.
+pub(crate) fn parsed(json: &RawValue) -> Option<Value> {
+    value_of(json).ok()
+}
+
 /// Their fields over ours, object by object; a null of theirs takes a field of ours away.
 pub(crate) fn merged(ours: Value, theirs: Value) -> Value {
     let (mut ours, theirs) = match (ours, theirs) {

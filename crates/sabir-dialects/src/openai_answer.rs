@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::json::{Fields, Object, Wrong, string_of};
+use crate::json::{Fields, Object, Wrong, parsed, string_of};
 use crate::lenient::{Count, List, Object as Lenient, Text, lenient_objects};
 use crate::openai::decode_body;
 use crate::openai_error as error;
@@ -274,11 +274,6 @@ fn only_choice<'c, 'a, M>(chunk: &'c Chunk<'a, M>) -> Option<&'c Choice<'a, M>> 
         [choice] if choice.index.0.unwrap_or(0) == 0 && choice.logprobs.is_none() => Some(choice),
         _ => None,
     }
-}
-
-/// JSON text as a value.
-pub(crate) fn parsed(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 /// Takes the counters apart. `prompt_tokens` contains the cached and the other kinds of input; `completion_tokens`

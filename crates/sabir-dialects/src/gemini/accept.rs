@@ -270,11 +270,7 @@ fn read_config(mut config: Fields<'_>, request: &mut ChatRequest) -> Result<Map<
     request.frequency_penalty = config.get("frequencyPenalty")?;
     request.stop = config.get("stopSequences")?.unwrap_or_default();
     request.seed = config.get("seed")?;
-    let mut whole = |name: &str| {
-        let count = count_of(config.peek(name)?.get())?;
-        config.take(name);
-        Some(count)
-    };
+    let mut whole = |name: &str| config.take_if(name, |json| count_of(json.get()));
     (request.max_tokens, request.top_k) = (whole("maxOutputTokens"), whole("topK"));
     let mut left = config.rest()?;
     // One answer is what there is anyway.

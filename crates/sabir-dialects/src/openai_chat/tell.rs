@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::wire::{Audio, Call, Message};
 use super::{NAME, part};
 use crate::fragments::{Begun, Fragment};
-use crate::json;
+use crate::json::{self, parsed};
 use crate::lenient::{Count, List, Object, Text};
-use crate::openai_answer::{Choice, Teller, parsed};
+use crate::openai_answer::{Choice, Teller};
 use crate::reasoning_details::Thoughts;
 
 /// What has to be kept between the chunks of one answer.

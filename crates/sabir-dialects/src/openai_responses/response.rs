@@ -38,10 +38,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
         let fields = Fields::of_answer(body)?;
         if fields.peek("output").is_none() && fields.peek("status").is_none() {
             let nothing = || Error::new(ErrorKind::Decode, "the answer has neither an output nor an error");
-            return Err(serde_json::from_slice(body)
-                .ok()
-                .and_then(|json| error::inside(&json))
-                .unwrap_or_else(nothing));
+            return Err(error::instead(body).unwrap_or_else(nothing));
         }
         conclude(fields, "completed", &mut Teller::default(), sink)
     })
