@@ -33,6 +33,11 @@ mod fragments;
 pub mod gemini;
 #[cfg(feature = "gemini")]
 mod google_error;
+#[cfg(any(feature = "embeddings", feature = "gemini", feature = "models"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod google_model;
+#[cfg(feature = "gemini")]
+mod google_thinking;
 #[cfg(feature = "gemini")]
 mod grounding;
 #[cfg(feature = "huggingface")]

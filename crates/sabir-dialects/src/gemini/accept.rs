@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Message, Part, ReasoningRequest, ResponseFormat, Role, Tool,
-    ToolChoice, ToolResult,
+    ChatRequest, Content, FunctionTool, Message, Part, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
 };
 use sabir_core::dialect::Asked;
 use sabir_core::{Error, ErrorKind, Result, Sink};
@@ -15,10 +14,11 @@ use serde_json::{Map, Value};
 use super::part::made_id;
 use super::tell::Teller;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, TURN, wire};
+use crate::google_model;
+use crate::google_thinking::read_thinking;
 use crate::json::{Fields, Wrong, count_of, string_of};
 use crate::lenient::List;
 use crate::openapi_schema as schema;
-use crate::percent::unescaped;
 use crate::proto_json::{camel, value, word};
 use crate::shared::{Calls, schema_format};
 
@@ -48,7 +48,8 @@ fn spelled(name: Cow<'_, str>) -> Cow<'_, str> {
 /// `…/models/MODEL:METHOD?alt=sse`: the model, and how the answer is to come.
 fn read_path(path: &str, request: &mut ChatRequest) -> Result<()> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let Some((place, method)) = path.rsplit_once(':') else { return Ok(()) };
+    let Some((model, method)) = google_model::in_path(path) else { return Ok(()) };
+    request.model = model;
     request.stream = method == "streamGenerateContent";
     if !request.stream && method != "generateContent" {
         let message = format!("this server has no method {method:?} for models; use generateContent");
@@ -58,10 +59,6 @@ fn read_path(path: &str, request: &mut ChatRequest) -> Result<()> {
     if request.stream && !query.split(['&', ';']).any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse")) {
         request.options.set(NAME, ALT, "json".into());
     }
-    let model = place.split_once("/models/").map(|(_, model)| model);
-    let collections = ["/tunedModels/", "/endpoints/", "/dynamic/"];
-    let own = || collections.iter().find_map(|name| place.find(name)).map(|at| &place[at + 1..]);
-    request.model = unescaped(model.or_else(own).unwrap_or_default());
     Ok(())
 }
 
@@ -294,31 +291,4 @@ fn read_format(config: &mut Map<String, Value>) -> Option<ResponseFormat> {
     };
     config.shift_remove("responseMimeType");
     Some(format)
-}
-
-/// How much to think.
-fn read_thinking(wanted: &mut Map<String, Value>) -> Option<ReasoningRequest> {
-    let shows = wanted.get("includeThoughts") == Some(&Value::Bool(true));
-    let budget = wanted.get("thinkingBudget").and_then(Value::as_i64);
-    let level = wanted.get("thinkingLevel").and_then(Value::as_str).map(str::to_ascii_lowercase);
-    let mut reasoning = ReasoningRequest::default();
-    match (budget, level) {
-        (Some(0), None) => {
-            wanted.shift_remove("thinkingBudget");
-            return Some(ReasoningRequest { effort: Some(Effort::None), ..reasoning });
-        }
-        (Some(-1), None) => reasoning.enabled = Some(true),
-        (Some(budget), None) if budget > 0 => reasoning.budget = u64::try_from(budget).ok(),
-        (None, Some(level)) if level != "thinking_level_unspecified" => {
-            reasoning.effort = Some(Effort::from(level.as_str()));
-        }
-        (None, None) if shows => reasoning.enabled = Some(true),
-        _ => return None,
-    }
-    wanted.retain(|name, _| !matches!(name.as_str(), "thinkingBudget" | "thinkingLevel" | "includeThoughts"));
-    // Thoughts are shown to whom asks for them; who did not is not to see any.
-    if !shows {
-        wanted.insert("includeThoughts".to_owned(), false.into());
-    }
-    Some(reasoning)
 }
