@@ -76,6 +76,9 @@ mod openai_error;
 mod openai_reasoning;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai_tools;
 #[cfg(feature = "gemini")]
 mod openapi_schema;
 #[allow(dead_code, reason = "each room uses some of it")]

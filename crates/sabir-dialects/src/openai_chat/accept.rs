@@ -1,19 +1,18 @@
 //! Requests as a server reads them.
 
-use sabir_core::chat::{ChatRequest, Content, FunctionTool, Message, Part, Role, Tool, ToolResult};
+use sabir_core::chat::{ChatRequest, Content, Message, Part, Role, Tool, ToolResult};
 use sabir_core::dialect::Asked;
 use sabir_core::{Result, Sink};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::part::read_mark;
 use super::{NAME, part};
 use crate::json::{Fields, Wrong, string_of, text_of, value_of};
-use crate::openai::{read_choice, read_format};
+use crate::openai::read_format;
 use crate::openai_answer::read_settings;
 use crate::openai_reasoning::read_reasoning;
+use crate::openai_tools::{read_choice, read_function, read_mark, read_nested};
 use crate::reasoning_details::Thoughts;
-use crate::shared;
 
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
     Fields::of_request(asked.body).and_then(|fields| read_request(fields, asked.path).map_err(|e| e.invalid()))
@@ -28,9 +27,9 @@ fn read_request(mut fields: Fields<'_>, path: &str) -> Result<ChatRequest, Wrong
     if request.messages.is_empty() {
         return Err(Wrong::new("messages: is missing or empty; it must hold at least one message"));
     }
-    fields.each("tools", |json| read_tool(json).map(|tool| request.tools.push(tool)))?;
+    fields.each("tools", |json| read_nested(json, NAME).map(|tool| request.tools.push(tool)))?;
     fields.each("functions", |json| {
-        read_function(&mut Fields::read(json, true)?).map(|tool| request.tools.push(Tool::Function(tool)))
+        read_function(&mut Fields::read(json, true)?, NAME).map(|tool| request.tools.push(Tool::Function(tool)))
     })?;
     let choice = fields.understood("tool_choice", read_choice);
     request.tool_choice = choice.or_else(|| fields.understood("function_call", read_choice));
@@ -133,21 +132,4 @@ fn read_call(json: &RawValue) -> Result<Part, Wrong> {
 fn read_inner(id: String, inner: &mut Fields<'_>, arguments: &str) -> Result<Part, Wrong> {
     let arguments = inner.take(arguments).map(text_of).unwrap_or_default();
     Ok(Part::tool_call(id, inner.need("name")?, arguments))
-}
-
-fn read_tool(json: &RawValue) -> Result<Tool, Wrong> {
-    let mut fields = Fields::read(json, true)?;
-    let is_own = fields.text("type")?.is_some_and(|kind| kind != "function");
-    if is_own && fields.peek("function").is_none() {
-        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
-    }
-    let function = fields.inside("function", read_function)?;
-    let mut tool = function.ok_or_else(|| Wrong::new("function: is missing"))?;
-    tool.cache = fields.understood("cache_control", read_mark);
-    tool.meta.merge(fields.meta(NAME)?);
-    Ok(Tool::Function(tool))
-}
-
-fn read_function(fields: &mut Fields<'_>) -> Result<FunctionTool, Wrong> {
-    Ok(FunctionTool { strict: fields.get("strict")?, ..shared::read_function(fields, NAME)? })
 }

@@ -1,11 +1,12 @@
 //! The parts of a message's content, and calls, in this dialect's JSON, both ways.
 
-use sabir_core::chat::{CacheMark, Content, Part, ToolCall};
+use sabir_core::chat::{Content, Part, ToolCall};
 use serde_json::{Value, json};
 
 use super::NAME;
 use crate::openai::read_citation;
 use crate::openai_content::{content_of, write_nested};
+use crate::openai_tools::read_mark;
 use crate::shared::{Losses, opaque, plain_text};
 
 /// Fields that were read into a part, or have a place of their own in it.
@@ -75,12 +76,6 @@ pub(super) fn call_json(id: &str, name: &str, arguments: &str, is_custom: bool) 
     } else {
         json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
     }
-}
-
-/// A mark in Anthropic's style: `{"type": "ephemeral", "ttl": "5m"}`.
-pub(super) fn read_mark(json: &Value) -> Option<CacheMark> {
-    let ttl = json.get("ttl").and_then(Value::as_str).map(str::to_owned);
-    (json.get("type")? == "ephemeral").then_some(CacheMark { ttl })
 }
 
 /// What an answer says of a text in it: a source, or what is this dialect's alone.

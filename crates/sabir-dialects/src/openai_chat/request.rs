@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::{NAME, part};
 use crate::json::{List, Object, known, write_json};
-use crate::openai::{put, write_choice, write_format};
+use crate::openai::{put, write_format};
 use crate::openai_answer::{options, write_settings};
 use crate::openai_content::plain;
 use crate::openai_reasoning::write_reasoning;
+use crate::openai_tools::write_choice;
 use crate::reasoning_details::details_of;
 use crate::shared::{Losses, need_messages, no_arguments, path, write_function};
 use crate::telling::Latest;

@@ -5,8 +5,9 @@ use sabir_core::dialect::Responded;
 use serde_json::{Value, json};
 
 use super::{NAME, part};
-use crate::openai::{custom_tools, write_citation, write_usage};
+use crate::openai::{write_citation, write_usage};
 use crate::openai_answer::Names;
+use crate::openai_tools::custom_tools;
 use crate::reasoning_details::without_text;
 use crate::shared::feature_of;
 use crate::telling::Telling;

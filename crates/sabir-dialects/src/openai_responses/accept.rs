@@ -1,8 +1,6 @@
 //! Requests as a server reads them.
 
-use sabir_core::chat::{
-    CacheMark, ChatRequest, Content, FunctionTool, Message, Meta, Part, ReasoningRequest, Role, Tool, ToolResult,
-};
+use sabir_core::chat::{CacheMark, ChatRequest, Content, Message, Meta, Part, ReasoningRequest, Role, ToolResult};
 use sabir_core::{Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -12,8 +10,9 @@ use super::item::{call_words, is_minted};
 use super::request::{goes_on, instructions};
 use super::tell::{Teller, keep, rest_of};
 use crate::json::{Fields, Wrong, string_of, value_of};
-use crate::openai::{read_choice, read_format};
+use crate::openai::read_format;
 use crate::openai_content::content_of;
+use crate::openai_tools::{read_choice, read_flat};
 use crate::shared::opaque;
 
 pub(super) fn accept(body: &[u8]) -> Result<ChatRequest> {
@@ -38,7 +37,7 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
         }
         Ok(())
     })?;
-    fields.each("tools", |json| read_tool(json).map(|tool| request.tools.push(tool)))?;
+    fields.each("tools", |json| read_flat(json, NAME).map(|tool| request.tools.push(tool)))?;
     request.tool_choice = fields.understood("tool_choice", read_choice);
     request.parallel_tool_calls = fields.get("parallel_tool_calls")?;
     request.max_tokens = fields.get("max_output_tokens")?;
@@ -72,25 +71,6 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
         request.messages[0].meta.set_form(NAME, "items", true.into());
     }
     Ok(request)
-}
-
-fn read_tool(json: &RawValue) -> Result<Tool, Wrong> {
-    let mut fields = Fields::read(json, true)?;
-    if fields.need("type")? != "function" {
-        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
-    }
-    // Some clients write functions as Chat Completions has them.
-    if let Some(inner) = fields.object("function")? {
-        fields.extend(inner);
-    }
-    Ok(Tool::Function(FunctionTool {
-        name: fields.need("name")?.into_owned(),
-        description: fields.string("description")?,
-        parameters: fields.value("parameters")?,
-        strict: fields.get("strict")?,
-        cache: None,
-        meta: fields.meta(NAME)?,
-    }))
 }
 
 /// One item as a message.

@@ -1,16 +1,17 @@
 //! Requests as a client writes them.
 
-use sabir_core::chat::{ChatRequest, Content, FunctionTool, Message, Part, Role, Tool, ToolResult};
+use sabir_core::chat::{ChatRequest, Content, Message, Part, Role, ToolResult};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
 use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::item::{Items, extend, item_of, kept};
-use crate::json::{List, Object, write_json};
-use crate::openai::{put, write_choice, write_format};
+use crate::json::Object;
+use crate::openai::{put, write_format};
 use crate::openai_content::{plain, write_flat};
 use crate::openai_reasoning::effort_json;
+use crate::openai_tools::{write_choice, write_flat as write_tools};
 use crate::shared::{Losses, need_messages, path};
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
@@ -23,7 +24,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     }
     let Items { out: input, mut losses, .. } = items;
     need_messages(instructions.is_some() || !input.is_empty() || goes_on(request))?;
-    let tools = tools(request, &mut losses);
+    let tools = write_tools(&request.tools, NAME, &mut losses);
     let mut settings = settings(request, &mut losses);
     let mut given = request.options.of(NAME).cloned().unwrap_or_default();
     for name in ["reasoning", "text"] {
@@ -81,30 +82,6 @@ pub(super) fn settings(request: &ChatRequest, losses: &mut Losses) -> Map<String
     let format = request.response_format.as_ref().map(|format| json!({ "format": write_format(format, false) }));
     put(&mut body, "text", format);
     body
-}
-
-/// The tools of a request; an answer repeats them, too.
-pub(super) fn tools(request: &ChatRequest, losses: &mut Losses) -> List {
-    let mut tools = List::default();
-    for (at, tool) in request.tools.iter().enumerate() {
-        match tool {
-            Tool::Function(function) => write_tool(at, function, &mut tools, losses),
-            Tool::Opaque { dialect, json } if dialect == NAME => write_json(tools.item(), json),
-            _ => losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
-        }
-    }
-    tools
-}
-
-fn write_tool(at: usize, tool: &FunctionTool, tools: &mut List, losses: &mut Losses) {
-    if tool.cache.is_some() {
-        losses.lose(Feature::CacheMarks, format!("tools[{at}]"), "tools take no marks here");
-    }
-    let mut fields = Object::with(tools.item(), tool.meta.of(NAME));
-    fields.field("type", "function").field("name", &tool.name).some("description", tool.description.as_ref());
-    // OpenAI wants both to be there: null is its default.
-    fields.field("parameters", &tool.parameters).field("strict", &tool.strict);
-    fields.end();
 }
 
 /// One message: items of the model's and of tools, and what somebody else says between them.
