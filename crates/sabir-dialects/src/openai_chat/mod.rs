@@ -94,9 +94,9 @@ impl Dialect for OpenAiChat {
         let mut features = Features::OF_REQUESTS.without(LOST);
         for (quirk, feature) in QUIRKS {
             match quirks.get(quirk) {
-                Some("false") => features = features.without(&[feature.clone()]),
+                Some("false") => features = features.without(std::slice::from_ref(feature)),
                 Some("none") | None => {}
-                Some(_) => features = features.with(&[feature.clone()]),
+                Some(_) => features = features.with(std::slice::from_ref(feature)),
             }
         }
         let turns = quirks.get("take_turns") == Some("true");
