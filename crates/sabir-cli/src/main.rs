@@ -5,6 +5,7 @@ mod failure;
 mod input;
 mod local;
 mod output;
+mod serve;
 mod sim;
 mod wire;
 
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Ask a model; the answer streams to standard output.
     Chat(chat::Args),
+    /// Serve any SDK, in its own dialect, from any provider.
+    Serve(serve::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// Look into the wire: decode, encode, accept and translate the dialects.
@@ -34,13 +37,19 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // One thread is enough for one person's questions, and starts faster; a server takes all there are.
+    let mut runtime = match cli.command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::show(&failure::Failure::io("cannot start", &error)),
     };
     let done = runtime.block_on(async {
         match cli.command {
             Command::Chat(args) => chat::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Wire(command) => wire::run(command).await,
         }

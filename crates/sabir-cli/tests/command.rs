@@ -77,6 +77,8 @@ fn mistakes_get_one_clear_line_and_their_status() {
         (&["wire", "encode", "--dialect", "bedrock-converse", "--provider", "bedrock"], &[], 2, "vocabulary"),
         (&["chat", "-m", "voyage/x", "hi"], &[("VOYAGE_API_KEY", "k")], 1, "holds no conversations"),
         (&["sim", "--script", "/no/such/file"], &[], 2, "cannot read /no/such/file"),
+        (&["serve", "--host", "0.0.0.0", "--port", "0"], &[], 2, "asks for no keys"),
+        (&["serve", "--port", "99999"], &[], 2, "--port"),
     ];
     for (arguments, env, status, says) in cases {
         let output = sabir(arguments, "", env);
@@ -270,4 +272,40 @@ fn a_local_ollama_is_found_by_its_list() {
     let output = sabir(&["chat", "hi"], "", &[("OLLAMA_HOST", &host)]);
     assert!(server.join().expect("served").starts_with("GET /api/tags "));
     assert!(text(&output.stderr).contains("local Ollama (sea-1)"), "{}", text(&output.stderr));
+}
+
+/// A server that the command runs, killed when the test is over.
+struct Served(std::process::Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn serve_answers_an_sdk_and_stops_when_told() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
+    command.args(["serve", "--port", "0"]).env_clear().env("SABIR_SERVE_KEY", "sk-of-the-house");
+    let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
+    let mut said = std::io::BufReader::new(served.0.stdout.take().expect("piped"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).expect("its address");
+    let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
+
+    let base = format!("{url}/v1");
+    let ask = |key: &str| {
+        sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &[("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", key)])
+    };
+    let answered = ask("sk-of-the-house");
+    assert_eq!(answered.status.code(), Some(0), "{}", text(&answered.stderr));
+    assert!(text(&answered.stdout).contains("simulat"), "{}", text(&answered.stdout));
+    let refused = ask("sk-of-another");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("not known here"), "{}", text(&refused.stderr));
+
+    let told = Command::new("kill").arg(served.0.id().to_string()).status().expect("told to stop");
+    assert!(told.success());
+    assert_eq!(served.0.wait().expect("it ends").code(), Some(0));
 }

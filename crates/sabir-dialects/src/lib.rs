@@ -81,6 +81,7 @@ pub mod openai_responses;
 mod openai_tools;
 #[cfg(feature = "gemini")]
 mod openapi_schema;
+mod paths;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod percent;
 #[cfg(any(
@@ -112,6 +113,7 @@ mod telling;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod texts;
 
+pub use self::paths::{paths, spoken};
 use sabir_core::Dialect;
 use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};
 

@@ -5,18 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Request as HttpRequest, Response, StatusCode, Uri};
-use sabir_core::drive::{self, serve, serve_exchange, serve_listing, server};
-use sabir_core::exchange::Counting;
+use http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, Uri};
+use sabir_core::drive::{Format, Host};
 use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
-use sabir_core::transport::{Body, whole};
-use sabir_core::{Call, Dialect, Error, ErrorKind, Reply, Request, Result, Secret, Service, Shared};
+use sabir_core::transport::{Body, BoxFuture, whole};
+use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Secret, Service, Shared};
+use sabir_dialects::{paths, spoken};
 use serde_json::json;
 
 use crate::counters::Counted;
 use crate::fault::Fault;
 use crate::play::pause;
-use crate::routes::{Wanted, routes, wanted};
 use crate::simulator::Simulator;
 
 /// On every answer, so that nobody takes it for a provider's.
@@ -36,42 +35,18 @@ pub(crate) enum NoAnswer {
 
 /// Answers one request.
 pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<Response<Body>, NoAnswer> {
-    let mut response = match wanted(request.method(), request.uri(), request.headers()) {
-        Wanted::Chat(dialect) => asked(simulator, Spoken::Chat(dialect), request).await?,
-        Wanted::Count(format) => asked(simulator, Spoken::Count(format), request).await?,
-        Wanted::Models(format) => serve_listing(format, request, async |wanted| Ok(models(wanted))).await,
-        Wanted::Health => answer(StatusCode::OK, &json!({ "status": "ok" })),
-        Wanted::Nothing => answer(StatusCode::NOT_FOUND, &not_served(&request)),
+    let is_health = request.method() == Method::GET && request.uri().path() == "/healthz";
+    let mut response = match spoken(request.method(), request.uri(), request.headers()) {
+        Some(format @ Format::Models(_)) => format.serve(&Seat::at(simulator).host(), Call::default(), request).await,
+        Some(format) => asked(simulator, format, request).await?,
+        None if is_health => answer(StatusCode::OK, &json!({ "status": "ok" })),
+        None => answer(StatusCode::NOT_FOUND, &not_served(&request)),
     };
     response.headers_mut().insert(SIMULATED, HeaderValue::from_static("true"));
     Ok(response)
 }
 
-/// What a question to the model is asked in.
-#[derive(Clone, Copy)]
-enum Spoken {
-    Chat(&'static dyn Dialect),
-    Count(&'static Counting),
-}
-
-impl Spoken {
-    async fn serve(self, service: &Shared, request: HttpRequest<Bytes>) -> Response<Body> {
-        let call = Call::default();
-        match self {
-            Self::Chat(dialect) => serve(dialect, service, &call, request).await,
-            Self::Count(format) => serve_exchange(format, service, &call, request).await,
-        }
-    }
-
-    fn refuse(self, error: &Error) -> Response<Body> {
-        match self {
-            Self::Chat(dialect) => server::refuse(dialect, error),
-            Self::Count(format) => drive::exchange::refuse(format, error),
-        }
-    }
-}
-
-async fn asked(simulator: &Simulator, spoken: Spoken, request: HttpRequest<Bytes>) -> Result<Response<Body>, NoAnswer> {
+async fn asked(simulator: &Simulator, spoken: Format, request: HttpRequest<Bytes>) -> Result<Response<Body>, NoAnswer> {
     if let Some(key) = simulator.key()
         && !has_key(key, request.headers(), request.uri())
     {
@@ -81,9 +56,9 @@ async fn asked(simulator: &Simulator, spoken: Spoken, request: HttpRequest<Bytes
         return Ok(spoken.refuse(&error));
     }
     let mut guard = simulator.enter();
-    let seat = Seat { simulator: simulator.clone(), wire: Arc::default() };
+    let seat = Seat::at(simulator);
     let wire = seat.wire.clone();
-    let mut response = spoken.serve(&Shared::new(seat), request).await;
+    let mut response = spoken.serve(&seat.host(), Call::default(), request).await;
     let wire = std::mem::take(&mut *wire.lock().unwrap_or_else(PoisonError::into_inner));
 
     response.headers_mut().extend(wire.headers);
@@ -117,12 +92,35 @@ struct Seat {
     wire: Arc<Mutex<Wire>>,
 }
 
+impl Seat {
+    fn at(simulator: &Simulator) -> Self {
+        Self { simulator: simulator.clone(), wire: Arc::default() }
+    }
+
+    fn host(self) -> Simulated {
+        Simulated(Shared::new(self))
+    }
+}
+
 impl Service for Seat {
     async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
         let mut turn = self.simulator.take_turn(request)?;
         let wire = Wire { headers: std::mem::take(&mut turn.headers), faults: std::mem::take(&mut turn.faults) };
         *self.wire.lock().unwrap_or_else(PoisonError::into_inner) = wire;
         Simulator::perform(&turn, request).await
+    }
+}
+
+/// Who answers the clients of the simulator.
+struct Simulated(Shared);
+
+impl Host for Simulated {
+    fn service(&self) -> &Shared {
+        &self.0
+    }
+
+    fn models(&self, wanted: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {
+        Box::pin(async { Ok(models(wanted)) })
     }
 }
 
@@ -155,9 +153,7 @@ fn models(wanted: ModelsRequest) -> ModelsResponse {
 }
 
 fn not_served(request: &HttpRequest<Bytes>) -> serde_json::Value {
-    let counts = sabir_dialects::countings().iter().flat_map(|f| f.paths().iter().map(|path| (*path, f.name())));
-    let all = routes().map(|(path, dialect)| (path, dialect.name())).chain(counts);
-    let served: Vec<String> = all.map(|(path, name)| format!("POST …{path} ({name})")).collect();
+    let served: Vec<String> = paths().map(|(path, format)| format!("POST …{path} ({})", format.name())).collect();
     let message = format!(
         "the simulator does not serve {} {}; it serves {}, GET /v1/models, GET /healthz",
         request.method(),

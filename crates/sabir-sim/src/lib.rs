@@ -67,7 +67,6 @@ mod loopback;
 pub mod model;
 mod outgoing;
 mod play;
-mod routes;
 mod script;
 mod server;
 mod simulator;
@@ -75,7 +74,6 @@ mod vectors;
 
 pub use fault::Fault;
 pub use loopback::Loopback;
-pub use routes::routes;
 pub use script::{Answer, Chunking, Failure, Repeat, Script, ScriptedCall, Turn, When};
 pub use server::Server;
 pub use simulator::Simulator;

@@ -144,6 +144,19 @@ async fn plain_http_is_spoken() {
 }
 
 #[tokio::test]
+async fn vectors_and_orders_are_given_over_http() {
+    let server = serve(Script::new()).await;
+    for (path, body, expected) in [
+        ("/v1/embeddings", r#"{"model":"m","input":["salt","sea"]}"#, r#""object":"embedding""#),
+        ("/v2/rerank", r#"{"model":"m","query":"salt","documents":["sea salt","sky"]}"#, r#""relevance_score""#),
+    ] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n", body.len());
+        let answer = raw(&server, &format!("{head}connection: close\r\n\r\n{body}")).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains(expected), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_taken_or_wrong_address_is_said_in_one_line() {
     let server = serve(Script::new()).await;
     let error = Server::start(Simulator::new(), server.address()).await.expect_err("taken");

@@ -5,6 +5,8 @@
 //! settles later what it really used. [`Memory`] keeps them in this process and is the default; a store that several
 //! processes share implements the same two methods.
 //!
+//! A [`Ledger`] keeps what was spent, a row for each attempt.
+//!
 //! ```
 //! use std::time::Duration;
 //! use sabir_store::{Cell, Memory, Rate, Store, Taken};
@@ -22,6 +24,7 @@
 //! ```
 
 mod key;
+mod ledger;
 mod memory;
 mod rate;
 
@@ -32,6 +35,7 @@ use sabir_core::Result;
 use sabir_core::transport::BoxFuture;
 
 pub use key::Key;
+pub use ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, Spent};
 pub use memory::Memory;
 pub use rate::Rate;
 

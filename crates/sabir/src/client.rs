@@ -13,7 +13,7 @@ use sabir_layers::metrics::Counted;
 
 use crate::directory::Directory;
 use crate::stream::ChatStream;
-use crate::{ClientBuilder, Registry};
+use crate::{ClientBuilder, Env, Registry};
 
 /// Calls models of any provider through one vocabulary. Cloning is cheap and shares everything.
 ///
@@ -95,6 +95,11 @@ impl Client {
     /// Who can be called. Providers registered here can be called from then on.
     pub fn registry(&self) -> &Registry {
         &self.0.directory.registry
+    }
+
+    /// Where settings and keys come from that nobody gave it.
+    pub fn env(&self) -> &Env {
+        &self.0.directory.env
     }
 
     /// Asks, and waits for the whole answer.
@@ -206,13 +211,34 @@ impl Client {
     /// # Errors
     /// `Configuration` where the model cannot be placed; else what the layers and the provider say.
     pub async fn send(&self, mut request: Request) -> Result<Reply> {
+        let mut call = self.call();
+        self.settle(&mut call, &mut request)?;
+        self.0.stack.call(&call, &request).await
+    }
+
+    /// A call as this client makes it, of no provider yet: for whoever sends requests on behalf of others and says whose
+    /// they are ([`Call::tenant`], [`Call::tags`]). It goes with [`settle`](Self::settle) to [`service`](Self::service).
+    pub fn call(&self) -> Call {
+        self.0.call.clone()
+    }
+
+    /// Settles who answers a request, as [`send`](Self::send) does before the first layer: the call gets the provider,
+    /// the request the model's name there.
+    ///
+    /// # Errors
+    /// `Configuration` where the model cannot be placed.
+    pub fn settle(&self, call: &mut Call, request: &mut Request) -> Result<()> {
         let about_chat = matches!(request, Request::Chat(_) | Request::Count(_));
         let (provider, model) = self.place(request.model(), about_chat)?;
         *request.model_mut() = model;
         *request.strict_mut() |= self.0.strict;
-        let mut call = self.0.call.clone();
         call.provider = provider;
-        self.0.stack.call(&call, &request).await
+        Ok(())
+    }
+
+    /// The layers, and the providers below them. It takes calls that are settled.
+    pub fn service(&self) -> &Shared {
+        &self.0.stack
     }
 
     /// What can be asked of a model: what its provider's dialect carries, without what the model is known to refuse.

@@ -6,13 +6,13 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::client::Limits;
 use super::common::{collect, cut_or_garbled, enrich, refuse_losses, send};
+use super::host::{Host, Open};
 use super::server::{Losses, refused};
 use crate::count::CountRequest;
 use crate::dialect::{Answer, Asked};
 use crate::embed::EmbedRequest;
 use crate::error::request_id;
 use crate::exchange::{Exchange, Listing, Question};
-use crate::models::{ModelsRequest, ModelsResponse};
 use crate::rerank::RerankRequest;
 use crate::service::{Call, Reply, Request, Service, Shared};
 use crate::transport::{Body, Transport, whole};
@@ -100,28 +100,32 @@ pub async fn serve_exchange<Q: Served>(
     call: &Call,
     request: http::Request<Bytes>,
 ) -> http::Response<Body> {
+    host(exchange, &Open(service), call.clone(), request).await
+}
+
+/// As [`serve_exchange`], from whoever answers at a host.
+pub(super) async fn host<Q: Served>(
+    exchange: &dyn Exchange<Request = Q, Response = Q::Answer>,
+    host: &dyn Host,
+    mut call: Call,
+    request: http::Request<Bytes>,
+) -> http::Response<Body> {
     let answered = async {
-        let wanted = accept(exchange, &request)?.wrap();
-        let (answer, losses) = Q::answer(service.call(call, &wanted).await?)?;
+        let mut wanted = accept(exchange, &request)?.wrap();
+        host.admit(&mut call, &mut wanted)?;
+        let (answer, losses) = Q::answer(host.service().call(&call, &wanted).await?)?;
         let wanted = Q::unwrap(&wanted).ok_or_else(|| Error::new(ErrorKind::Provider, "a question was exchanged"))?;
         Ok(respond(exchange, &answer, wanted, losses))
     };
     answered.await.unwrap_or_else(|error| refuse(exchange, &error))
 }
 
-/// Answers one HTTP request for a list of models, or for one of them, from whoever knows them: `list` may give all
-/// even where one is asked for. Never fails: an error is an answer in the format's shape.
-pub async fn serve_listing<F>(
-    exchange: &Listing,
-    request: http::Request<Bytes>,
-    list: impl FnOnce(ModelsRequest) -> F,
-) -> http::Response<Body>
-where
-    F: Future<Output = Result<ModelsResponse>>,
-{
+/// Answers one HTTP request for a list of models, or for one of them. Never fails: an error is an answer in the format's
+/// shape.
+pub(super) async fn list(exchange: &Listing, host: &dyn Host, request: http::Request<Bytes>) -> http::Response<Body> {
     let answered = async {
         let wanted = accept(exchange, &request)?;
-        let mut answer = list(wanted.clone()).await?;
+        let mut answer = host.models(wanted.clone()).await?;
         wanted.pick(&mut answer)?;
         Ok(respond(exchange, &answer, &wanted, Vec::new()))
     };

@@ -8,6 +8,7 @@ use futures_core::Stream;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
+use super::host::{Answered, Host, Open};
 use crate::chat::{ChatRequest, ChatResponse, Event, EventStream};
 use crate::dialect::{Asked, Dialect, Encoder, Responded};
 use crate::remarks::lost_from_response;
@@ -30,7 +31,17 @@ pub async fn serve(
     call: &Call,
     request: http::Request<Bytes>,
 ) -> http::Response<Body> {
-    match try_serve(dialect, service, call, &request).await {
+    host(dialect, &Open(service), call.clone(), request).await
+}
+
+/// As [`serve`], from whoever answers at a host.
+pub(super) async fn host(
+    dialect: &dyn Dialect,
+    host: &dyn Host,
+    call: Call,
+    request: http::Request<Bytes>,
+) -> http::Response<Body> {
+    match try_serve(dialect, host, call, request).await {
         Ok(response) => response,
         Err(error) => refuse(dialect, &error),
     }
@@ -38,24 +49,29 @@ pub async fn serve(
 
 async fn try_serve(
     dialect: &dyn Dialect,
-    service: &Shared,
-    call: &Call,
-    request: &http::Request<Bytes>,
+    host: &dyn Host,
+    mut call: Call,
+    request: http::Request<Bytes>,
 ) -> Result<http::Response<Body>> {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
     let asked = Asked { method: request.method(), path, headers: request.headers(), body: request.body() };
-    let wanted = Request::Chat(dialect.accept(asked)?);
-    let reply = service.call(call, &wanted).await?;
+    let mut wanted = Request::Chat(dialect.accept(asked)?);
+    // What was read is not needed any more, and an answer may take long.
+    drop(request);
+    host.admit(&mut call, &mut wanted)?;
+    let reply = host.service().call(&call, &wanted).await?;
     let Request::Chat(wanted) = wanted else { unreachable!("made as a chat request above") };
     match reply {
-        Reply::Whole(answer) => {
+        Reply::Whole(mut answer) => {
             let answered = respond(dialect, &answer, &wanted);
             let mut response = http::Response::new(whole(answered.body));
             *response.headers_mut() = answered.headers;
             response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-            let mut losses = answer.losses;
+            let mut losses = std::mem::take(&mut answer.losses);
             losses.extend(answered.losses);
+            answer.parts.clear();
             response.extensions_mut().insert(Losses(losses));
+            response.extensions_mut().insert(Answered(answer));
             Ok(response)
         }
         Reply::Stream(mut events) => {

@@ -37,6 +37,10 @@ impl Exchange for CohereEmbed {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/v2/embed", "/v1/embed"]
+    }
+
     fn encode(&self, request: &EmbedRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let first_version = is_v1(request);
         let mut losses = losses(request, NAME);

@@ -35,6 +35,10 @@ impl Exchange for GeminiEmbed {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &[":embedContent", ":batchEmbedContents"]
+    }
+
     fn encode(&self, request: &EmbedRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let mut losses = losses(request, NAME);
         let purpose = request.purpose.as_ref().and_then(|purpose| {

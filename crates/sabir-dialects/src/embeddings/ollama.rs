@@ -33,6 +33,10 @@ impl Exchange for OllamaEmbed {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/api/embed", "/api/embeddings"]
+    }
+
     fn encode(&self, request: &EmbedRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let mut losses = losses(request, NAME);
         if request.purpose.is_some() {

@@ -33,6 +33,10 @@ impl Exchange for OpenAiEmbeddings {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/v1/embeddings", "/embeddings"]
+    }
+
     fn quirks(&self) -> &'static [&'static str] {
         &["embed_path", "embed_encoding", "dimensions_field", "purpose"]
     }

@@ -14,6 +14,9 @@ use crate::google_model::bare;
 /// The format's name.
 const NAME: &str = "gemini-models";
 
+/// Beginnings of names that are not in the collection `models/`: tuned models, and Vertex's.
+const COLLECTIONS: [&str; 3] = ["tunedModels/", "publishers/", "projects/"];
+
 /// Gemini's list of models (`GET /models`), and one of them (`GET /models/MODEL`).
 #[derive(Clone, Copy, Debug)]
 pub struct GeminiModels;
@@ -66,7 +69,7 @@ impl Exchange for GeminiModels {
 
     fn respond(&self, response: &ModelsResponse, request: &ModelsRequest) -> Responded {
         let (models, mut losses) = written(response, NAME, |model, row| {
-            let whole = model.id.contains('/');
+            let whole = COLLECTIONS.iter().any(|collection| model.id.starts_with(collection));
             let name = if whole { model.id.clone() } else { format!("models/{}", model.id) };
             let fields = [
                 ("name", json!(name)),

@@ -27,6 +27,10 @@ impl Exchange for CohereRerank {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/v2/rerank"]
+    }
+
     fn encode(&self, request: &RerankRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let mut body = Object::new(request.options.of(NAME));
         body.field("model", &request.model);

@@ -30,6 +30,10 @@ impl Exchange for JinaRerank {
         NAME
     }
 
+    fn paths(&self) -> &'static [&'static str] {
+        &["/v1/rerank", "/rerank"]
+    }
+
     fn quirks(&self) -> &'static [&'static str] {
         &["rerank_path", "rerank_style"]
     }

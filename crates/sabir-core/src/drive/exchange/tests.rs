@@ -4,7 +4,9 @@ use http::{HeaderMap, StatusCode};
 use super::*;
 use crate::Feature;
 use crate::dialect::{Encoded, Responded};
+use crate::drive::Format;
 use crate::embed::{EmbedInput, EmbedResponse};
+use crate::models::{ModelsRequest, ModelsResponse};
 use crate::rerank::{Ranked, RerankResponse};
 use crate::transport::BoxFuture;
 
@@ -229,16 +231,46 @@ impl Exchange for Pages {
     }
 }
 
+/// Lists one model, or fails where a page named `none` is asked for; admits nobody who asks for a model named `secret`.
+struct Librarian(Shared);
+
+impl Host for Librarian {
+    fn service(&self) -> &Shared {
+        &self.0
+    }
+
+    fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {
+        assert_eq!(call.tenant, "somebody");
+        if request.model() == "secret" {
+            return Err(Error::new(ErrorKind::Permission, "not for you"));
+        }
+        *request.model_mut() = "fail".into();
+        Ok(())
+    }
+
+    fn models(&self, wanted: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {
+        Box::pin(async move {
+            match wanted.page.as_deref() {
+                Some("/none") => Err(Error::new(ErrorKind::NotFound, "none")),
+                page => Ok(ModelsResponse { next_page: page.map(|page| format!("{page}!")), ..Default::default() }),
+            }
+        })
+    }
+}
+
+fn hosted(format: Format, path: &str, body: &'static str) -> http::Response<Body> {
+    let asked = http::Request::builder().uri(path).body(Bytes::from(body)).expect("a request");
+    let call = Call { tenant: "somebody".into(), ..Call::default() };
+    block_on(format.serve(&Librarian(Shared::new(Vectors)), call, asked))
+}
+
 #[test]
-fn lists_are_served_from_whoever_knows_them() {
-    let asked = || http::Request::builder().uri("/m?after=a").body(Bytes::new()).expect("a request");
-    let next = async |request: ModelsRequest| {
-        Ok(ModelsResponse { next_page: request.page.map(|page| page + "!"), ..ModelsResponse::default() })
-    };
-    let response = block_on(serve_listing(&Pages, asked(), next));
-    assert_eq!(text(response), r#"Some("/m?after=a!") after Some("/m?after=a")"#);
-    let response = block_on(serve_listing(&Pages, asked(), async |_| Err(Error::new(ErrorKind::NotFound, "none"))));
-    assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+fn a_host_lists_and_admits() {
+    let listed = hosted(Format::Models(&Pages), "/m?after=a", "");
+    assert_eq!(text(listed), r#"Some("/m?after=a!") after Some("/m?after=a")"#);
+    assert_eq!(hosted(Format::Models(&Pages), "/none", "").status(), StatusCode::IM_A_TEAPOT);
+    assert!(text(hosted(Format::Embed(&Bytewise), "/e", "secret")).contains("not for you"));
+    assert!(text(hosted(Format::Embed(&Bytewise), "/e", "m")).contains("later"), "the model was changed");
 }
 
 #[test]

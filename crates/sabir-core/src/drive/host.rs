@@ -1,0 +1,98 @@
+//! What a server is asked in, and who answers.
+
+use bytes::Bytes;
+
+use super::{exchange, server};
+use crate::chat::ChatResponse;
+use crate::exchange::{Counting, Embedding, Listing, Reranking};
+use crate::models::{ModelsRequest, ModelsResponse};
+use crate::service::{Call, Request, Shared};
+use crate::transport::{Body, BoxFuture};
+use crate::{Dialect, Error, ErrorKind, Result};
+
+/// Who answers the clients of a server.
+pub trait Host: Send + Sync {
+    /// What answers.
+    fn service(&self) -> &Shared;
+
+    /// Looks at what a client asks before it is answered: whether it may, and who is to answer it. What is changed here
+    /// is what the service sees.
+    ///
+    /// # Errors
+    /// Where it may not: the client is told, and the service is not asked.
+    fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {
+        let _ = (call, request);
+        Ok(())
+    }
+
+    /// The models that a client may ask, or the one that it names among them; all may be given where one is named.
+    fn models(&self, wanted: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {
+        let _ = wanted;
+        Box::pin(async { Err(Error::new(ErrorKind::Unsupported, "this server lists no models")) })
+    }
+}
+
+/// A whole answer as it was before it was written in the client's dialect, without its parts: in the extensions of the
+/// HTTP answer, for whoever writes headers or a log.
+#[derive(Clone, Debug)]
+pub struct Answered(pub Box<ChatResponse>);
+
+/// A format in which clients ask a server.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Format {
+    /// Conversations.
+    Chat(&'static dyn Dialect),
+    /// Vectors.
+    Embed(&'static Embedding),
+    /// Orders of documents.
+    Rerank(&'static Reranking),
+    /// Counts of tokens.
+    Count(&'static Counting),
+    /// Lists of models, and one of them.
+    Models(&'static Listing),
+}
+
+impl Format {
+    /// Its name: `openai-chat`, `cohere-rerank`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat(dialect) => dialect.name(),
+            Self::Embed(format) => format.name(),
+            Self::Rerank(format) => format.name(),
+            Self::Count(format) => format.name(),
+            Self::Models(format) => format.name(),
+        }
+    }
+
+    /// Answers one HTTP request. Never fails: an error is an answer in the format's shape.
+    pub async fn serve(self, host: &dyn Host, call: Call, request: http::Request<Bytes>) -> http::Response<Body> {
+        match self {
+            Self::Chat(dialect) => server::host(dialect, host, call, request).await,
+            Self::Embed(format) => exchange::host(format, host, call, request).await,
+            Self::Rerank(format) => exchange::host(format, host, call, request).await,
+            Self::Count(format) => exchange::host(format, host, call, request).await,
+            Self::Models(format) => exchange::list(format, host, request).await,
+        }
+    }
+
+    /// An error as an answer in the format's own shape, with its status and `Retry-After`.
+    pub fn refuse(self, error: &Error) -> http::Response<Body> {
+        match self {
+            Self::Chat(dialect) => server::refuse(dialect, error),
+            Self::Embed(format) => exchange::refuse(format, error),
+            Self::Rerank(format) => exchange::refuse(format, error),
+            Self::Count(format) => exchange::refuse(format, error),
+            Self::Models(format) => exchange::refuse(format, error),
+        }
+    }
+}
+
+/// A service that answers whoever asks.
+pub(super) struct Open<'a>(pub(super) &'a Shared);
+
+impl Host for Open<'_> {
+    fn service(&self) -> &Shared {
+        self.0
+    }
+}

@@ -1,0 +1,68 @@
+//! The body of an answer on its way out.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use sabir::transport::Body;
+use sabir::{Error, Result};
+
+/// The body of an answer. One that is all there is sent with its length and in one write; a stream as it comes.
+pub struct Outgoing {
+    ready: VecDeque<Result<Bytes>>,
+    /// What comes after them.
+    rest: Option<Body>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("is_whole", &self.rest.is_none()).finish_non_exhaustive()
+    }
+}
+
+/// Looks whether the body is all there, without waiting for it.
+pub(crate) fn outgoing(response: Response<Body>) -> Response<Outgoing> {
+    response.map(|mut body| {
+        let mut ready = VecDeque::new();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        // The second look tells whether the first piece was all. Who is not woken by these looks is looked at again
+        // before anything is waited for.
+        for _ in 0..2 {
+            match body.as_mut().poll_next(&mut cx) {
+                Poll::Ready(Some(piece)) => ready.push_back(piece),
+                Poll::Ready(None) => return Outgoing { ready, rest: None },
+                Poll::Pending => break,
+            }
+        }
+        Outgoing { ready, rest: Some(body) }
+    })
+}
+
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let next = match (self.ready.pop_front(), &mut self.rest) {
+            (Some(piece), _) => Poll::Ready(Some(piece)),
+            (None, Some(body)) => body.as_mut().poll_next(cx),
+            (None, None) => Poll::Ready(None),
+        };
+        next.map_ok(Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ready.is_empty() && self.rest.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.rest.is_some() {
+            return SizeHint::default();
+        }
+        SizeHint::with_exact(self.ready.iter().flatten().map(|piece| piece.len() as u64).sum())
+    }
+}

@@ -1,0 +1,68 @@
+//! What the gateway answers of its own: that it is there, what it counts, and what it does not serve.
+
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use sabir::dialects;
+use sabir::transport::{Body, whole};
+use serde_json::{Value, json};
+
+use crate::Gateway;
+
+/// Answers what no dialect was asked for.
+pub(crate) fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
+    let path = head.uri.path().trim_end_matches('/');
+    let is_get = head.method == Method::GET || head.method == Method::HEAD;
+    match path {
+        "/healthz" if is_get => json_of(StatusCode::OK, &json!({ "status": "ok" })),
+        "/readyz" if is_get && gateway.is_draining() => {
+            json_of(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "draining" }))
+        }
+        "/readyz" if is_get => json_of(StatusCode::OK, &json!({ "status": "ready" })),
+        "/metrics" if is_get => metrics(gateway, head),
+        "/api/version" if is_get => json_of(StatusCode::OK, &json!({ "version": env!("CARGO_PKG_VERSION") })),
+        "" if is_get => whole_of(StatusCode::OK, "text/plain; charset=utf-8", "Sabir is running\n".to_owned()),
+        _ => not_served(head),
+    }
+}
+
+fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
+    if !gateway.is_admin(head) {
+        return error(StatusCode::UNAUTHORIZED, "the metrics are for the administrator: send the administrator's key");
+    }
+    let text = gateway.client().metrics().prometheus();
+    whole_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// A path of a dialect with another method, or a path of nobody.
+fn not_served(head: &Parts) -> Response<Body> {
+    let (method, path) = (&head.method, head.uri.path());
+    let other = if *method == Method::POST { Method::GET } else { Method::POST };
+    if dialects::spoken(&other, &head.uri, &head.headers).is_some() {
+        let message = format!("{method} is not served at {path}; ask by {other}");
+        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &message);
+        let allowed = HeaderValue::from_str(other.as_str()).expect("GET or POST");
+        response.headers_mut().insert(ALLOW, allowed);
+        return response;
+    }
+    let served: Vec<&str> = dialects::paths().map(|(end, _)| end).filter(|end| *end != "/").collect();
+    let message = format!("nothing is served at {path}; paths may end in {}, /models", served.join(", "));
+    error(StatusCode::NOT_FOUND, &message)
+}
+
+/// An error in the shape that most clients read.
+fn error(status: StatusCode, message: &str) -> Response<Body> {
+    let kind = if status == StatusCode::UNAUTHORIZED { "authentication_error" } else { "invalid_request_error" };
+    json_of(status, &json!({ "error": { "message": message, "type": kind, "code": null, "param": null } }))
+}
+
+fn json_of(status: StatusCode, json: &Value) -> Response<Body> {
+    whole_of(status, "application/json", json.to_string())
+}
+
+fn whole_of(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(whole(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

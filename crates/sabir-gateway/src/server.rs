@@ -1,0 +1,164 @@
+//! A gateway that listens.
+
+use std::fmt::Display;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use sabir::{Error, ErrorKind, Result, Stage};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::Gateway;
+use crate::connection::Connection;
+use crate::outgoing::outgoing;
+
+/// The most connections at once; more wait in the listener's queue.
+const CONNECTIONS: usize = 10_000;
+/// The most streams of one HTTP/2 connection.
+const STREAMS: u32 = 250;
+/// The longest head of a request, in bytes.
+const LONGEST_HEAD: usize = 64 << 10;
+/// How long a client may take for the head of a request, the pause before it included: a connection that is idle for
+/// longer is closed.
+const HEAD: Duration = Duration::from_secs(75);
+/// How long an answer may stand still because its client does not read.
+const UNREAD: Duration = Duration::from_secs(60);
+/// How long nothing is accepted after accepting failed: most likely files have run out, and some will be closed.
+const RESPITE: Duration = Duration::from_millis(50);
+
+/// A gateway that listens on a socket, for HTTP/1.1 and HTTP/2. Dropping it stops listening; what is under way is
+/// answered.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    gateway: Gateway,
+    accepting: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// Listens at an address (`127.0.0.1:8911`; port 0 takes a free one) and answers from now on, on the runtime that
+    /// this is called in.
+    ///
+    /// # Errors
+    /// `Configuration` where the address is none, or can be reached from elsewhere while the gateway lets everybody in;
+    /// `Network`, not sent, where it is taken or not ours.
+    pub async fn start(gateway: Gateway, address: impl Display) -> Result<Self> {
+        let wanted = address.to_string();
+        let listener = TcpListener::bind(&wanted).await.map_err(|e| cannot_listen(&wanted, e))?;
+        let address = listener.local_addr().map_err(|e| cannot_listen(&wanted, e))?;
+        if gateway.is_open() && !address.ip().is_loopback() {
+            let message = format!(
+                "{wanted} can be reached from other machines, and this gateway asks for no keys: whoever finds it \
+                 spends your money. Give it keys, or listen on 127.0.0.1"
+            );
+            return Err(Error::new(ErrorKind::Configuration, message).with_stage(Stage::NotSent));
+        }
+        let (stop, stopped) = oneshot::channel();
+        let accepting = tokio::spawn(accept(listener, gateway.clone(), stopped));
+        Ok(Self { address, gateway, accepting, stop })
+    }
+
+    /// The address it listens at.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its URL, without a path: a base URL for every dialect, with or without `/v1` behind it.
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            let here =
+                if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+            address.set_ip(here);
+        }
+        format!("http://{address}")
+    }
+
+    /// Answers until a future is ready (a signal, for instance), then stops listening. What is under way is answered
+    /// to its end by [`Server::drain`].
+    pub async fn run_until<T>(&mut self, stop: impl Future<Output = T>) -> T {
+        let mut stop = pin!(stop);
+        poll_fn(|cx| {
+            // Accepting never ends by itself; polled so that its panic would not go unseen.
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.accepting).poll(cx)
+                && let Ok(panic) = error.try_into_panic()
+            {
+                std::panic::resume_unwind(panic);
+            }
+            stop.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Takes no more connections, says at `/readyz` that it is not ready, and waits until all that is under way is
+    /// answered, at most so long: `false` where something was cut off.
+    pub async fn drain(self, longest: Duration) -> bool {
+        self.gateway.drain();
+        drop(self.stop);
+        tokio::time::timeout(longest, self.accepting).await.is_ok()
+    }
+}
+
+fn cannot_listen(address: &str, error: io::Error) -> Error {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; stop it or take another port".to_owned(),
+        io::ErrorKind::PermissionDenied => "not allowed; ports below 1024 are the administrator's".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        io::ErrorKind::InvalidInput => "this is no address; write one like 127.0.0.1:8911".to_owned(),
+        _ => error.to_string(),
+    };
+    let is_address = error.kind() != io::ErrorKind::InvalidInput;
+    let kind = if is_address { ErrorKind::Network } else { ErrorKind::Configuration };
+    Error::new(kind, format!("cannot listen on {address}: {why}")).with_stage(Stage::NotSent).with_source(error)
+}
+
+/// Accepts until it is stopped (or the server dropped), then waits for what is under way.
+async fn accept(listener: TcpListener, gateway: Gateway, mut stopped: oneshot::Receiver<()>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let under_way = GracefulShutdown::new();
+    loop {
+        let next = async {
+            let place = room.clone().acquire_owned().await.expect("it is never closed");
+            listener.accept().await.map(|(socket, _)| (socket, place))
+        };
+        match select(pin!(next), &mut stopped).await {
+            Either::Left((Ok((socket, place)), _)) => {
+                drop(tokio::spawn(answer(socket, gateway.clone(), under_way.watcher(), place)));
+            }
+            Either::Left((Err(_), _)) => tokio::time::sleep(RESPITE).await,
+            Either::Right(_) => break,
+        }
+    }
+    drop(listener);
+    under_way.shutdown().await;
+}
+
+/// Answers all requests of one connection.
+async fn answer(socket: TcpStream, gateway: Gateway, watcher: Watcher, place: OwnedSemaphorePermit) {
+    // Without it, small pieces of a stream wait for one another. A socket that refuses is about to fail anyway.
+    let _ = socket.set_nodelay(true);
+    let service = service_fn(|request| {
+        let gateway = gateway.clone();
+        async move { Ok::<_, Error>(outgoing(gateway.answer(request).await)) }
+    });
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST_HEAD);
+    let longest_head = u32::try_from(LONGEST_HEAD).expect("64 KiB");
+    http.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(longest_head);
+    let connection = http.serve_connection(Connection::new(socket, HEAD, UNREAD), service).into_owned();
+    // What fails here is the client's connection; there is nobody to tell.
+    let _ = watcher.watch(connection).await;
+    drop(place);
+}
