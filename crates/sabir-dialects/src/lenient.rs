@@ -134,6 +134,7 @@ pub(crate) fn leniently<'de, T: Lenient<'de>, D: Deserializer<'de>>(deserializer
 }
 
 /// Objects of which any field may be missing, null, or of another type than a format says.
+#[allow(unused_macros, reason = "each room uses some of it")]
 macro_rules! lenient_objects {
     ($($(#[$meta:meta])* $name:ident { $($(#[$on_field:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$meta])*
