@@ -18,11 +18,17 @@ pub(crate) fn bedrock() -> Abilities {
     Abilities { tool_name: 64, tool_name_also: "", images, inline_bytes: Some(25 << 20), ..Abilities::default() }
 }
 
-/// Google's API reference: `FunctionDeclaration.name`, and "Image understanding" on types of images.
+/// Google's API reference: `FunctionDeclaration.name`; "Image understanding" on types of images, and "Structured output"
+/// on what `responseJsonSchema` takes.
 #[cfg(feature = "gemini")]
 pub(crate) fn gemini() -> Abilities {
     let images = &["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif", "image/gif"];
-    Abilities { tool_name: 128, tool_name_also: ".:", images, ..Abilities::default() }
+    let unknown = &[
+        "const", "minLength", "maxLength", "pattern", "multipleOf", "exclusiveMinimum", "exclusiveMaximum",
+        "uniqueItems", "minProperties", "maxProperties",
+    ];
+    let schema = sabir_core::schema::SchemaRules { only_any_of: true, unknown, ..Default::default() };
+    Abilities { tool_name: 128, tool_name_also: ".:", images, schema, ..Abilities::default() }
 }
 
 /// OpenAI's API description: `FunctionToolParam.name`.

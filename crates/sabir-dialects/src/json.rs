@@ -114,6 +114,16 @@ impl<'a> Fields<'a> {
         Some(value)
     }
 
+    /// Takes a field that `read` understands as a value; one that it does not is left where it is.
+    pub(crate) fn understood<T>(&mut self, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        self.take_if(key, |json| read(&value_of(json).ok()?))
+    }
+
+    /// Takes a field that is of a type; another is left where it is.
+    pub(crate) fn typed<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        self.take_if(key, |json| serde_json::from_str(json.get()).ok())
+    }
+
     /// A field that is left where it is; `null` counts as absent.
     pub(crate) fn peek(&self, key: &str) -> Option<&'a RawValue> {
         let (_, value) = self.fields.iter().rfind(|(name, _)| name.0 == key)?;
@@ -133,6 +143,11 @@ impl<'a> Fields<'a> {
     /// Takes a string that is to be kept.
     pub(crate) fn string(&mut self, key: &str) -> Result<Option<String>, Wrong> {
         Ok(self.text(key)?.map(Cow::into_owned))
+    }
+
+    /// Takes a string that is to be kept; an empty one counts as absent, as does what is none.
+    pub(crate) fn filled(&mut self, key: &str) -> Option<String> {
+        self.string(key).ok()?.filter(|text| !text.is_empty())
     }
 
     /// Takes a string that should be there.
@@ -277,6 +292,11 @@ pub(crate) fn value_of(json: &RawValue) -> Result<Value, Wrong> {
     serde_json::from_str(json.get()).map_err(|_| Wrong::new(": is nested too deeply"))
 }
 
+/// JSON text as a value; `None` where it is nested too deeply.
+pub(crate) fn parsed(json: &RawValue) -> Option<Value> {
+    value_of(json).ok()
+}
+
 /// Their fields over ours, object by object; a null of theirs takes a field of ours away.
 pub(crate) fn merged(ours: Value, theirs: Value) -> Value {
     let (mut ours, theirs) = match (ours, theirs) {
@@ -308,6 +328,11 @@ pub(crate) fn count_of(json: &str) -> Option<u64> {
 /// The text of a JSON string; `None` for any other JSON.
 pub(crate) fn string_of(json: &RawValue) -> Option<String> {
     serde_json::from_str(json.get()).ok()
+}
+
+/// The text of a JSON string; of other JSON its own.
+pub(crate) fn text_of(json: &RawValue) -> String {
+    string_of(json).unwrap_or_else(|| json.get().to_owned())
 }
 
 /// The text, if it is a JSON object.
@@ -405,10 +430,16 @@ impl<'o> Object<'o> {
 
     /// Writes a field that is a list of what `items` has written, separated by commas; nothing where that is nothing.
     pub(crate) fn list(&mut self, key: &str, items: &List) -> &mut Self {
-        if items.0.is_empty() {
-            return self;
-        }
-        self.raw(key, items.json())
+        if items.0.is_empty() { self } else { self.items(key, items) }
+    }
+
+    /// Writes a field that is such a list, be it empty.
+    pub(crate) fn items(&mut self, key: &str, items: &List) -> &mut Self {
+        self.write(key, |out| {
+            out.push(b'[');
+            out.extend_from_slice(&items.0);
+            out.push(b']');
+        })
     }
 
     /// Writes what a dialect alone said of a part, but for the fields that stand already, and notes of form.

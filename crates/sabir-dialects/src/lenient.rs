@@ -133,6 +133,22 @@ pub(crate) fn leniently<'de, T: Lenient<'de>, D: Deserializer<'de>>(deserializer
     deserializer.deserialize_any(Any(PhantomData))
 }
 
+/// Objects of which any field may be missing, null, or of another type than a format says.
+#[allow(unused_macros, reason = "each room uses some of it")]
+macro_rules! lenient_objects {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$on_field:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Default, serde::Deserialize)]
+        #[serde(default, bound(deserialize = "'de: 'a"))]
+        pub(crate) struct $name<'a> {
+            $($(#[$on_field])* pub(crate) $field: $type,)*
+        }
+    )*};
+}
+
+#[allow(unused_imports, reason = "each room uses some of it")]
+pub(crate) use lenient_objects;
+
 struct Any<T>(PhantomData<T>);
 
 impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {

@@ -27,16 +27,31 @@ pub mod count;
 pub mod embeddings;
 #[cfg(any(feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
 mod exchange;
+#[cfg(feature = "openai-chat")]
+mod fragments;
 #[cfg(feature = "gemini")]
 pub mod gemini;
+#[cfg(feature = "gemini")]
+mod google_error;
+#[cfg(any(feature = "embeddings", feature = "gemini", feature = "models"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod google_model;
+#[cfg(feature = "gemini")]
+mod google_thinking;
+#[cfg(feature = "gemini")]
+mod grounding;
 #[cfg(feature = "huggingface")]
 pub mod huggingface;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod json;
+#[cfg(feature = "gemini")]
+mod json_path;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod lenient;
 #[cfg(any(feature = "cohere-v1", feature = "ollama"))]
 mod lines;
+#[allow(dead_code, reason = "each room uses some of it")]
+mod mime;
 #[cfg(feature = "models")]
 pub mod models;
 #[cfg(feature = "ollama")]
@@ -50,11 +65,22 @@ mod openai_answer;
 pub mod openai_chat;
 #[cfg(feature = "openai-completions")]
 pub mod openai_completions;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai_content;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions", feature = "openai-responses"))]
 #[allow(dead_code, reason = "each room uses some of it")]
 mod openai_error;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai_reasoning;
 #[cfg(feature = "openai-responses")]
 pub mod openai_responses;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod openai_tools;
+#[cfg(feature = "gemini")]
+mod openapi_schema;
 mod paths;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod percent;
@@ -68,7 +94,12 @@ mod percent;
 ))]
 #[allow(dead_code, reason = "each room uses some of it")]
 mod places;
+#[cfg(feature = "gemini")]
+mod proto_json;
 pub mod providers;
+#[cfg(any(feature = "openai-chat", feature = "openai-responses"))]
+#[allow(dead_code, reason = "each room uses some of it")]
+mod reasoning_details;
 #[cfg(feature = "rerank")]
 pub mod rerank;
 #[allow(dead_code, reason = "each room uses some of it")]

@@ -1,9 +1,7 @@
-//! What OpenAI's dialects say in the same way: forms of the answer, choices of tools, media, citations, counters.
+//! What OpenAI's dialects say in the same way: forms of the answer, citations, counters.
 
 use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{
-    ChatResponse, Citation, Content, Document, Media, Part, ResponseFormat, Source, Tool, ToolChoice, Usage,
-};
+use sabir_core::chat::{ChatResponse, Citation, Content, Part, ResponseFormat, Usage};
 use sabir_core::drive::client::decode_whole;
 use sabir_core::schema::SchemaRules;
 use sabir_core::{Dialect, Feature, Result, Sink};
@@ -13,7 +11,7 @@ use crate::json::count_of;
 use crate::shared::Losses;
 
 /// An object of a type; Chat Completions repeats the type as the name of the field that has all else in it.
-fn tagged(kind: &str, fields: Map<String, Value>, is_nested: bool) -> Value {
+pub(crate) fn tagged(kind: &str, fields: Map<String, Value>, is_nested: bool) -> Value {
     let mut json = Map::from_iter([("type".to_owned(), kind.into())]);
     if is_nested {
         json.insert(kind.to_owned(), fields.into());
@@ -24,7 +22,7 @@ fn tagged(kind: &str, fields: Map<String, Value>, is_nested: bool) -> Value {
 }
 
 /// What such an object says, of either form.
-fn untagged<'j>(json: &'j Value, kind: &str) -> &'j Value {
+pub(crate) fn untagged<'j>(json: &'j Value, kind: &str) -> &'j Value {
     json.get(kind).filter(|inner| inner.is_object()).unwrap_or(json)
 }
 
@@ -75,108 +73,11 @@ pub(crate) fn write_format(format: &ResponseFormat, is_nested: bool) -> Value {
     }
 }
 
-/// A choice of tools; `None` for one that has no word in the vocabulary.
-pub(crate) fn read_choice(json: &Value) -> Option<ToolChoice> {
-    fn kind_of(json: &Value) -> Option<&str> {
-        json.get("type").map_or(Some("function"), Value::as_str)
-    }
-    let name_of = |json: &Value| {
-        let name = untagged(json, "function").get("name")?.as_str()?;
-        (kind_of(json)? == "function").then(|| name.to_owned())
-    };
-    match json.as_str().or_else(|| kind_of(json))? {
-        "auto" => Some(ToolChoice::Auto),
-        "none" => Some(ToolChoice::None),
-        // Some servers' word for it.
-        "required" | "any" => Some(ToolChoice::Required),
-        "function" => name_of(json).map(ToolChoice::Named),
-        "allowed_tools" => {
-            let allowed = untagged(json, "allowed_tools");
-            let names = allowed.get("tools")?.as_array()?.iter().map(name_of).collect::<Option<_>>()?;
-            Some(ToolChoice::Allowed { names, required: allowed.get("mode").is_some_and(|mode| mode == "required") })
-        }
-        _ => None,
-    }
-}
-
-/// Writes a choice of tools.
-pub(crate) fn write_choice(choice: &ToolChoice, is_nested: bool) -> Value {
-    let named =
-        |name: &String| tagged("function", Map::from_iter([("name".to_owned(), name.as_str().into())]), is_nested);
-    match choice {
-        ToolChoice::None => "none".into(),
-        ToolChoice::Required => "required".into(),
-        ToolChoice::Named(name) => named(name),
-        ToolChoice::Allowed { names, required } => {
-            let mode = if *required { "required" } else { "auto" };
-            let tools: Vec<Value> = names.iter().map(named).collect();
-            let fields = [("mode".to_owned(), mode.into()), ("tools".to_owned(), tools.into())];
-            tagged("allowed_tools", Map::from_iter(fields), is_nested)
-        }
-        _ => "auto".into(),
-    }
-}
-
 /// Puts a field, if it has a value.
 pub(crate) fn put(fields: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         fields.insert(name.to_owned(), value.into());
     }
-}
-
-/// A single plain text of this type is a string, as every server knows it; anything else is a list.
-pub(crate) fn plain(mut pieces: Vec<Value>, kind: &str) -> Value {
-    match pieces.as_mut_slice() {
-        [] => "".into(),
-        [Value::Object(only)] if only.len() == 2 && only["type"] == kind => {
-            only.get_mut("text").map(Value::take).unwrap_or_default()
-        }
-        _ => pieces.into(),
-    }
-}
-
-/// Reads a file: one that the provider has, an address, or the file itself, as a `data:` URL or as base64 alone.
-pub(crate) fn read_file(json: &Value) -> Option<Document> {
-    let text = |field: &str| json.get(field)?.as_str().filter(|text| !text.is_empty());
-    let media = match (text("file_id"), text("file_url"), text("file_data")) {
-        (Some(id), ..) => Media::file_id(id),
-        (None, Some(url), _) => Media::url(url),
-        (None, None, Some(data)) if data.starts_with("data:") || data.contains("://") => Media::from_url(data).ok()?,
-        (None, None, data) => Media::base64(data?, None).ok()?,
-    };
-    let title = text("filename").filter(|name| *name != unnamed(&media)).map(str::to_owned);
-    Some(Document { media, title })
-}
-
-/// Writes a file. `takes_urls`: an address has a field of its own.
-pub(crate) fn write_file(document: &Document, takes_urls: bool) -> Map<String, Value> {
-    let (media, mut fields) = (&document.media, Map::new());
-    let mut name = document.title.clone();
-    match &media.source {
-        Source::FileId(id) => put(&mut fields, "file_id", Some(id.as_str())),
-        Source::Url(url) if takes_urls => put(&mut fields, "file_url", Some(url.as_str())),
-        _ => {
-            // Wanted beside file_data.
-            put(&mut fields, "filename", Some(name.take().unwrap_or_else(|| unnamed(media))));
-            put(&mut fields, "file_data", media.to_url());
-        }
-    }
-    put(&mut fields, "filename", name);
-    fields
-}
-
-/// The name of a file that has none.
-fn unnamed(media: &Media) -> String {
-    format!("document.{}", media.mime.as_deref().and_then(|mime| mime.split(['/', ';']).nth(1)).unwrap_or("pdf"))
-}
-
-/// Reads sound, `{data, format}`.
-pub(crate) fn read_sound(json: &Value) -> Option<Media> {
-    let mime = match json.get("format")?.as_str()? {
-        "mp3" => "audio/mpeg".to_owned(),
-        format => format!("audio/{format}"),
-    };
-    Media::base64(json.get("data")?.as_str()?, Some(&mime)).ok()
 }
 
 /// The kinds of citations that OpenAI has.
@@ -215,17 +116,6 @@ pub(crate) fn write_citation(citation: &Citation, is_nested: bool) -> Option<Val
     ];
     let cited = fields.into_iter().chain(quote).map(|(field, value)| (field.to_owned(), value));
     Some(tagged("url_citation", cited.collect(), is_nested))
-}
-
-/// The names of the custom tools, whose calls have other words.
-pub(crate) fn custom_tools(tools: &[Tool], dialect: &str) -> Vec<String> {
-    let name_of = |tool: &Tool| match tool {
-        Tool::Opaque { dialect: own, json } if own == dialect && json["type"] == "custom" => {
-            untagged(json, "custom")["name"].as_str().map(str::to_owned)
-        }
-        _ => None,
-    };
-    tools.iter().filter_map(name_of).collect()
 }
 
 /// Takes the counters apart: the input contains what was cached, the output what was thought. `names`: what the

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::json::{Fields, Object, Wrong, string_of};
-use crate::lenient::{Count, List, Object as Lenient, Text};
+use crate::json::{Fields, Object, Wrong, parsed, string_of};
+use crate::lenient::{Count, List, Object as Lenient, Text, lenient_objects};
 use crate::openai::decode_body;
 use crate::openai_error as error;
 use crate::shared::Losses;
@@ -55,34 +55,31 @@ pub(crate) struct Choice<'a, M> {
     pub(crate) error: Raw<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-pub(crate) struct Groq<'a> {
-    usage: Lenient<Used<'a>>,
-}
-
-/// Counters, under all names that were met.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-pub(crate) struct Used<'a> {
-    prompt_tokens: Count,
-    completion_tokens: Count,
-    total_tokens: Count,
-    prompt_tokens_details: Lenient<Details>,
-    completion_tokens_details: Lenient<Details>,
-    prompt_cache_hit_tokens: Count,
-    cached_tokens: Count,
-    num_cached_tokens: Count,
-    cache_creation_input_tokens: Count,
-    reasoning_tokens: Count,
-    num_search_queries: Count,
-    server_tool_use_details: Lenient<Details>,
-    cost: Raw<'a>,
+lenient_objects! {
+    Groq {
+        usage: Lenient<Used<'a>>,
+    }
+    /// Counters, under all names that were met.
+    Used {
+        prompt_tokens: Count,
+        completion_tokens: Count,
+        total_tokens: Count,
+        prompt_tokens_details: Lenient<Details>,
+        completion_tokens_details: Lenient<Details>,
+        prompt_cache_hit_tokens: Count,
+        cached_tokens: Count,
+        num_cached_tokens: Count,
+        cache_creation_input_tokens: Count,
+        reasoning_tokens: Count,
+        num_search_queries: Count,
+        server_tool_use_details: Lenient<Details>,
+        cost: Raw<'a>,
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Details {
+pub(crate) struct Details {
     cached_tokens: Count,
     cache_write_tokens: Count,
     audio_tokens: Count,
@@ -277,11 +274,6 @@ fn only_choice<'c, 'a, M>(chunk: &'c Chunk<'a, M>) -> Option<&'c Choice<'a, M>> 
         [choice] if choice.index.0.unwrap_or(0) == 0 && choice.logprobs.is_none() => Some(choice),
         _ => None,
     }
-}
-
-/// JSON text as a value.
-pub(crate) fn parsed(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 /// Takes the counters apart. `prompt_tokens` contains the cached and the other kinds of input; `completion_tokens`

@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::json::{Fields, List, Object, Wrong, plain_words, title_of, value_of, write_json};
+#[allow(unused_imports, reason = "each room uses some of it")]
+pub(crate) use crate::mime::image_mime;
 
 #[cfg(test)]
 pub(crate) mod trial;
@@ -238,6 +240,11 @@ pub(crate) fn need_messages(says: bool) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, what))
 }
 
+/// What is a dialect's alone.
+pub(crate) fn opaque(dialect: &str, json: impl Into<Value>) -> Part {
+    Content::Opaque { dialect: dialect.to_owned(), json: json.into() }.into()
+}
+
 /// What is lost with a part.
 pub(crate) fn feature_of(content: &Content) -> Feature {
     match content {
@@ -446,17 +453,6 @@ pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, data: impl FnOnce(&mut 
     data(&mut object);
     object.end();
     out.extend_from_slice(b"\n\n");
-}
-
-/// What an image is, by its first bytes, where only those are said.
-pub(crate) fn image_mime(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
-    }
 }
 
 /// What an error's body says.

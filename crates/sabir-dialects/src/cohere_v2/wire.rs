@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::NAME;
 use crate::json::{Text, Wrong, value_of};
 use crate::lenient::{Count, List};
+use crate::shared::opaque;
 
 /// What the frequent events have: more of a text, thought or arguments. Everything else is read field by field.
 #[derive(Debug, Deserialize)]
@@ -54,8 +55,7 @@ pub(super) struct Piece<'a> {
 
 /// The plan before the calls, as a part.
 pub(super) fn plan_part(plan: &str) -> Part {
-    let json = json!({"type": "tool_plan", "tool_plan": plan});
-    Content::Opaque { dialect: NAME.to_owned(), json }.into()
+    opaque(NAME, json!({"type": "tool_plan", "tool_plan": plan}))
 }
 
 /// The plan that a part is.

@@ -14,6 +14,7 @@ use super::super::exchange::{
 };
 use super::vector::Vector;
 use super::{cannot_embed, losses, purpose_loss, word};
+use crate::google_model::bare;
 
 /// The format's name.
 const NAME: &str = "gemini-embed";
@@ -217,7 +218,7 @@ fn one(item: Value, path: &str) -> Result<(EmbedInput, Shared)> {
     let purpose = item.text("taskType")?.or(item.text("task_type")?);
     let dimensions = item.count("outputDimensionality")?.or(item.count("output_dimensionality")?);
     let shared = Shared {
-        model: item.text("model")?.map(|model| bare(&model)),
+        model: item.text("model")?.map(|model| bare(&model).to_owned()),
         purpose: purpose.filter(|word| word != "TASK_TYPE_UNSPECIFIED"),
         dimensions,
         options: item.left(),
@@ -263,10 +264,6 @@ fn in_path(path: &str) -> Option<String> {
     let (path, _) = path.rsplit_once(':')?;
     let (_, name) = path.rsplit_once("models/")?;
     Some(unescaped(name).into_owned()).filter(|name| !name.is_empty())
-}
-
-fn bare(model: &str) -> String {
-    model.strip_prefix("models/").unwrap_or(model).to_owned()
 }
 
 #[derive(Deserialize)]

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Message, Part, ReasoningRequest, ResponseFormat, Role, Tool,
-    ToolChoice, ToolResult,
+    ChatRequest, Content, FunctionTool, Message, Part, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
 };
 use sabir_core::dialect::Asked;
 use sabir_core::{Error, ErrorKind, Result, Sink};
@@ -14,12 +13,14 @@ use serde_json::{Map, Value};
 
 use super::part::made_id;
 use super::tell::Teller;
-use super::wire::{self, camel, value, word};
-use super::{ALT, NAME, PARAMETERS, SEPARATE, TURN, schema};
-use crate::json::{Fields, Wrong, count_of, string_of, title_of};
+use super::{ALT, NAME, PARAMETERS, SEPARATE, TURN, wire};
+use crate::google_model;
+use crate::google_thinking::read_thinking;
+use crate::json::{Fields, Wrong, count_of, string_of};
 use crate::lenient::List;
-use crate::percent::unescaped;
-use crate::shared::Calls;
+use crate::openapi_schema as schema;
+use crate::proto_json::{camel, value, word};
+use crate::shared::{Calls, schema_format};
 
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
     let mut request = ChatRequest::default();
@@ -47,7 +48,8 @@ fn spelled(name: Cow<'_, str>) -> Cow<'_, str> {
 /// `…/models/MODEL:METHOD?alt=sse`: the model, and how the answer is to come.
 fn read_path(path: &str, request: &mut ChatRequest) -> Result<()> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let Some((place, method)) = path.rsplit_once(':') else { return Ok(()) };
+    let Some((model, method)) = google_model::in_path(path) else { return Ok(()) };
+    request.model = model;
     request.stream = method == "streamGenerateContent";
     if !request.stream && method != "generateContent" {
         let message = format!("this server has no method {method:?} for models; use generateContent");
@@ -57,10 +59,6 @@ fn read_path(path: &str, request: &mut ChatRequest) -> Result<()> {
     if request.stream && !query.split(['&', ';']).any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse")) {
         request.options.set(NAME, ALT, "json".into());
     }
-    let model = place.split_once("/models/").map(|(_, model)| model);
-    let collections = ["/tunedModels/", "/endpoints/", "/dynamic/"];
-    let own = || collections.iter().find_map(|name| place.find(name)).map(|at| &place[at + 1..]);
-    request.model = unescaped(model.or_else(own).unwrap_or_default());
     Ok(())
 }
 
@@ -98,10 +96,7 @@ fn read_body(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), W
         request.tool_choice = read_within(&mut left, "functionCallingConfig", read_choice);
         keep("toolConfig", left, request);
     }
-    if let Some(labels) = fields.peek("labels").and_then(|labels| serde_json::from_str(labels.get()).ok()) {
-        request.metadata = labels;
-        fields.take("labels");
-    }
+    request.metadata = fields.typed("labels").unwrap_or_default();
     Ok(())
 }
 
@@ -272,11 +267,7 @@ fn read_config(mut config: Fields<'_>, request: &mut ChatRequest) -> Result<Map<
     request.frequency_penalty = config.get("frequencyPenalty")?;
     request.stop = config.get("stopSequences")?.unwrap_or_default();
     request.seed = config.get("seed")?;
-    let mut whole = |name: &str| {
-        let count = count_of(config.peek(name)?.get())?;
-        config.take(name);
-        Some(count)
-    };
+    let mut whole = |name: &str| config.take_if(name, |json| count_of(json.get()));
     (request.max_tokens, request.top_k) = (whole("maxOutputTokens"), whole("topK"));
     let mut left = config.rest()?;
     // One answer is what there is anyway.
@@ -294,40 +285,10 @@ fn read_format(config: &mut Map<String, Value>) -> Option<ResponseFormat> {
             let names = ["responseJsonSchema", "_responseJsonSchema"];
             let schema = names.iter().find_map(|name| config.shift_remove(*name));
             let schema = schema.or_else(|| config.get("responseSchema").map(schema::to_json_schema));
-            schema.map_or(ResponseFormat::Json, |schema| {
-                let name = title_of(&schema).unwrap_or_default().to_owned();
-                ResponseFormat::JsonSchema { name, schema, description: None, strict: None }
-            })
+            schema.map_or(ResponseFormat::Json, schema_format)
         }
         _ => return None,
     };
     config.shift_remove("responseMimeType");
     Some(format)
-}
-
-/// How much to think.
-fn read_thinking(wanted: &mut Map<String, Value>) -> Option<ReasoningRequest> {
-    let shows = wanted.get("includeThoughts") == Some(&Value::Bool(true));
-    let budget = wanted.get("thinkingBudget").and_then(Value::as_i64);
-    let level = wanted.get("thinkingLevel").and_then(Value::as_str).map(str::to_ascii_lowercase);
-    let mut reasoning = ReasoningRequest::default();
-    match (budget, level) {
-        (Some(0), None) => {
-            wanted.shift_remove("thinkingBudget");
-            return Some(ReasoningRequest { effort: Some(Effort::None), ..reasoning });
-        }
-        (Some(-1), None) => reasoning.enabled = Some(true),
-        (Some(budget), None) if budget > 0 => reasoning.budget = u64::try_from(budget).ok(),
-        (None, Some(level)) if level != "thinking_level_unspecified" => {
-            reasoning.effort = Some(Effort::from(level.as_str()));
-        }
-        (None, None) if shows => reasoning.enabled = Some(true),
-        _ => return None,
-    }
-    wanted.retain(|name, _| !matches!(name.as_str(), "thinkingBudget" | "thinkingLevel" | "includeThoughts"));
-    // Thoughts are shown to whom asks for them; who did not is not to see any.
-    if !shows {
-        wanted.insert("includeThoughts".to_owned(), false.into());
-    }
-    Some(reasoning)
 }

@@ -25,13 +25,9 @@
 //! `codeExecutionResult` and `toolResponse` are what those gave.
 
 mod accept;
-mod args;
-mod error;
-mod grounding;
 mod part;
 mod request;
 mod response;
-mod schema;
 mod stream;
 mod tell;
 mod usage;
@@ -47,7 +43,6 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
-use sabir_core::schema::SchemaRules;
 use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Quirks, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
@@ -86,17 +81,6 @@ const LOST: &[Feature] = &[
     Feature::Names,
     Feature::User,
 ];
-/// What `responseJsonSchema` takes (Gemini API, "Structured output").
-const SCHEMA: SchemaRules = SchemaRules {
-    all_required: false,
-    closed: false,
-    no_recursion: false,
-    only_any_of: true,
-    unknown: &[
-        "const", "minLength", "maxLength", "pattern", "multipleOf", "exclusiveMinimum", "exclusiveMaximum",
-        "uniqueItems", "minProperties", "maxProperties",
-    ],
-};
 
 impl Dialect for Gemini {
     fn name(&self) -> &'static str {
@@ -104,12 +88,7 @@ impl Dialect for Gemini {
     }
 
     fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities {
-            features: Features::OF_REQUESTS.without(LOST),
-            free_arguments: false,
-            schema: SCHEMA,
-            ..crate::bounds::gemini()
-        }
+        Abilities { features: Features::OF_REQUESTS.without(LOST), free_arguments: false, ..crate::bounds::gemini() }
     }
 
     fn paths(&self) -> &'static [&'static str] {
@@ -155,6 +134,6 @@ impl Dialect for Gemini {
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
+        crate::google_error::refuse(error)
     }
 }

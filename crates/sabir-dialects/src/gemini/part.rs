@@ -7,10 +7,12 @@
 use sabir_core::chat::{Content, Document, Media, Meta, Part, ServerToolResult, ServerToolUse, Source, ToolResult};
 use serde_json::value::RawValue;
 
-use super::wire::{self, camel, filled, map_of, value};
-use super::{NAME, SIGNATURE};
+use super::{NAME, SIGNATURE, wire};
 use crate::json::{Fields, object_text, string_of};
 use crate::lenient::List;
+use crate::mime::mime_of;
+use crate::proto_json::{camel, map_of, value};
+use crate::shared::opaque;
 
 /// How ids of calls begin that were made here, where the wire has none. They are not sent back.
 pub(super) const MADE: &str = "call_gemini_";
@@ -61,7 +63,7 @@ pub(super) fn read(mut part: wire::Part<'_>) -> Part {
     if !part.signature.is_empty() {
         json.insert(SIGNATURE.to_owned(), (*part.signature).into());
     }
-    Content::Opaque { dialect: NAME.to_owned(), json: json.into() }.into()
+    opaque(NAME, json)
 }
 
 pub(super) const PAYLOADS: &[&str] = &[
@@ -72,13 +74,14 @@ fn content(name: &str, raw: &RawValue, meta: &mut Meta) -> Option<Content> {
     let mut fields = Fields::read(raw, false).ok()?.renamed(camel);
     let content = match name {
         "inlineData" => {
-            let mime = filled(&mut fields, "mimeType");
+            let mime = fields.filled("mimeType");
             let media = Media::base64(&fields.need("data").ok()?, mime.as_deref()).ok()?;
             of_kind(mime.as_deref(), media, &mut fields)
         }
         "fileData" => {
             let uri = fields.string("fileUri").ok()?.unwrap_or_default();
-            let (said, guessed) = (filled(&mut fields, "mimeType"), mime_of(&uri));
+            let (said, guessed) = (fields.filled("mimeType"), mime_of(&uri));
+            // A type that the address tells is sent, as Google wants one, and not kept when it comes.
             let is_held = uri.contains("://generativelanguage.googleapis.com/") || !uri.contains("://");
             let source = if is_held { Source::FileId(uri) } else { Source::Url(uri) };
             let mime = said.clone().filter(|said| guessed != Some(said));
@@ -90,12 +93,11 @@ fn content(name: &str, raw: &RawValue, meta: &mut Meta) -> Option<Content> {
             let media = fields.take("parts").map(|json| serde_json::from_str::<List<wire::Part<'_>>>(json.get()));
             let media = media.and_then(Result::ok).unwrap_or_default().0.into_iter().map(read);
             let parts = text.map(Part::text).into_iter().chain(media).collect();
-            Content::ToolResult(ToolResult { call_id, name: filled(&mut fields, "name"), parts, is_error })
+            Content::ToolResult(ToolResult { call_id, name: fields.filled("name"), parts, is_error })
         }
         _ => {
-            let (kind, id, json) =
-                (name.to_owned(), filled(&mut fields, "id").unwrap_or_default(), on_one_line(raw.get()));
-            let tool = filled(&mut fields, "toolType").filter(|_| name == "toolCall");
+            let (kind, id, json) = (name.to_owned(), fields.filled("id").unwrap_or_default(), on_one_line(raw.get()));
+            let tool = fields.filled("toolType").filter(|_| name == "toolCall");
             return Some(if matches!(name, "executableCode" | "toolCall") {
                 let name = tool.unwrap_or_else(|| "code_execution".to_owned());
                 Content::ServerToolUse(ServerToolUse { id, name, input: json, kind })
@@ -117,40 +119,9 @@ fn of_kind(mime: Option<&str>, media: Media, fields: &mut Fields<'_>) -> Content
         Some("image") => Content::Image(media),
         Some("audio") => Content::Audio(media),
         Some("video") => Content::Video(media),
-        _ => Content::Document(Document { media, title: filled(fields, "displayName") }),
+        _ => Content::Document(Document { media, title: fields.filled("displayName") }),
     }
 }
-
-/// The MIME type that an address tells by its ending. It is sent, as Google wants one, and not kept when it comes.
-pub(super) fn mime_of(uri: &str) -> Option<&'static str> {
-    let path = uri.split(['?', '#']).next().filter(|path| path.contains("://"))?;
-    let (_, ending) = path.rsplit_once('/')?.1.rsplit_once('.')?;
-    let (_, mime) = ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known))?;
-    Some(mime)
-}
-
-const ENDINGS: &[(&str, &str)] = &[
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("jpeg", "image/jpeg"),
-    ("webp", "image/webp"),
-    ("gif", "image/gif"),
-    ("heic", "image/heic"),
-    ("wav", "audio/wav"),
-    ("mp3", "audio/mpeg"),
-    ("ogg", "audio/ogg"),
-    ("flac", "audio/flac"),
-    ("m4a", "audio/mp4"),
-    ("mp4", "video/mp4"),
-    ("webm", "video/webm"),
-    ("mov", "video/quicktime"),
-    ("pdf", "application/pdf"),
-    ("txt", "text/plain"),
-    ("html", "text/html"),
-    ("htm", "text/html"),
-    ("csv", "text/csv"),
-    ("md", "text/markdown"),
-];
 
 /// The text of a result, and whether the tool failed. `{"result": "text"}` and `{"error": "text"}` are wrappings, as
 /// results are objects here; any other object is the text itself.

@@ -1,16 +1,15 @@
 //! Requests as a client writes them.
 
-use sabir_core::chat::{
-    ChatRequest, Content, Effort, Meta, Part, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice,
-};
+use sabir_core::chat::{ChatRequest, Content, Meta, Part, ResponseFormat, Role, Tool, ToolChoice};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::{Value, json};
 
 use super::write::Parts;
 use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
+use crate::google_model;
+use crate::google_thinking::write_thinking;
 use crate::json::{List, Object, known, merged, wrapped};
-use crate::percent::percent;
 use crate::shared::{Losses, need_messages, path};
 
 /// The signature by which Google lets calls pass that its models did not make: models from the third generation on
@@ -56,31 +55,18 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
 
 /// `/models/MODEL:generateContent`, behind the publisher where the row names one.
 fn place(request: &ChatRequest, endpoint: &Endpoint) -> Result<String> {
-    let model = request.model.strip_prefix("models/").unwrap_or(&request.model);
-    if model.is_empty() {
+    if google_model::bare(&request.model).is_empty() {
         return Err(invalid("the request names no model; set one"));
     }
     let prefix = endpoint.quirks.get("path_prefix").filter(|prefix| !endpoint.base_url.ends_with(prefix));
     let prefix = prefix.map_or_else(String::new, |prefix| format!("/{prefix}"));
-    // Tuned models and endpoints are collections of their own.
-    let collection = match model.split_once('/') {
-        Some(("tunedModels" | "endpoints" | "dynamic", _)) => "",
-        _ => "models/",
-    };
     let as_array = request.options.get(NAME, ALT).is_some_and(|alt| alt == "json");
     let method = match (request.stream, as_array) {
         (false, _) => "generateContent",
         (true, true) => "streamGenerateContent",
         (true, false) => "streamGenerateContent?alt=sse",
     };
-    Ok(format!("{prefix}/{collection}{}:{method}", percent(model, "/:-_.~@")))
-}
-
-/// The generation of a Gemini model: 2.5 for `gemini-2.5-flash`; `None` for a name that does not say.
-fn generation(model: &str) -> Option<f32> {
-    let behind = model.rsplit('/').next()?.strip_prefix("gemini-")?;
-    let end = behind.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(behind.len());
-    behind[..end].parse().ok()
+    Ok(prefix + &google_model::path(&request.model, method))
 }
 
 fn system(request: &ChatRequest, out: &mut Parts) -> List {
@@ -100,7 +86,7 @@ fn system(request: &ChatRequest, out: &mut Parts) -> List {
 /// The turns of the conversation. All results of a turn's calls belong into one.
 fn contents(request: &ChatRequest, out: &mut Parts) -> Result<List> {
     let lead = request.split_system().0.len();
-    let wants_signatures = generation(&request.model).is_some_and(|generation| generation >= 3.0);
+    let wants_signatures = google_model::generation(&request.model).is_some_and(|generation| generation >= 3.0);
     // Who speaks, the parts, and whether the last of them is a result.
     let mut turns: Vec<(&str, List, bool)> = Vec::new();
     for (at, message) in request.messages.iter().enumerate().skip(lead) {
@@ -242,54 +228,10 @@ fn generation_config(request: &ChatRequest, losses: &mut Losses) -> Value {
         "frequencyPenalty": request.frequency_penalty,
         "responseMimeType": mime,
         "responseJsonSchema": schema,
-        "thinkingConfig": request.reasoning.as_ref().map(|wanted| thinking(wanted, &request.model, losses)),
+        "thinkingConfig": request.reasoning.as_ref().map(|wanted| write_thinking(wanted, &request.model, losses)),
     });
     // Without the fields that are null.
     merged(json!({}), config)
-}
-
-/// Models of the second generation count thinking in tokens, later ones take words. For the words, tokens are those
-/// that Google's own OpenAI-compatible service takes for them.
-fn thinking(wanted: &ReasoningRequest, model: &str, losses: &mut Losses) -> Value {
-    let mut lose = |path: &str, note: &str| losses.lose(Feature::ReasoningEffort, path, note);
-    let generation = generation(model);
-    let counts = generation.is_some_and(|generation| generation < 3.0);
-    let ReasoningRequest { effort, budget, enabled } = wanted;
-    if *budget == Some(0) || *enabled == Some(false) || *effort == Some(Effort::None) {
-        if generation.is_none() || counts {
-            return json!({"thinkingBudget": 0});
-        }
-        lose("reasoning", "this model always thinks; it is told to do so least");
-        return json!({"thinkingLevel": "MINIMAL"});
-    }
-    // Who asks for thoughts wants to see them, as with other providers.
-    match (budget, effort) {
-        (Some(budget), effort) => {
-            if effort.is_some() {
-                lose("reasoning.effort", "Google takes words or tokens, not both");
-            }
-            json!({"thinkingBudget": budget, "includeThoughts": true})
-        }
-        (None, Some(effort)) if counts => {
-            let tokens = match effort {
-                Effort::Minimal | Effort::Low => 1024,
-                Effort::Medium => 8192,
-                _ => 24576,
-            };
-            lose("reasoning.effort", "this model takes tokens; those that Google itself counts for the word are sent");
-            json!({"thinkingBudget": tokens, "includeThoughts": true})
-        }
-        (None, Some(Effort::Max)) => {
-            lose("reasoning.effort", "max is sent as XHIGH");
-            json!({"thinkingLevel": "XHIGH", "includeThoughts": true})
-        }
-        (None, Some(effort)) => {
-            json!({"thinkingLevel": effort.as_str().to_ascii_uppercase(), "includeThoughts": true})
-        }
-        // As much as the model likes: the default but for the smallest models of this generation.
-        (None, None) if counts => json!({"thinkingBudget": -1, "includeThoughts": true}),
-        (None, None) => json!({"includeThoughts": true}),
-    }
 }
 
 fn invalid(message: &str) -> Error {

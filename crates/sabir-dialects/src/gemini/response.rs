@@ -1,7 +1,7 @@
 //! Whole answers: read as a client, written as a server.
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use sabir_core::chat::{ChatResponse, Citation, Content, Finish, FinishReason, Part};
+use sabir_core::chat::{ChatResponse, Content, Finish, FinishReason, Part};
 use sabir_core::dialect::{Answer, Responded, unreadable};
 use sabir_core::drive::client::decode_whole;
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
@@ -9,9 +9,10 @@ use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use super::tell::Teller;
 use super::wire::Chunk;
 use super::write::Parts;
-use super::{ANSWER_FIELDS, Gemini, NAME, USAGE_FIELDS, error, grounding, usage};
+use super::{ANSWER_FIELDS, Gemini, NAME, USAGE_FIELDS, usage};
 use crate::json::{List, Object};
 use crate::shared::Losses;
+use crate::{google_error as error, grounding};
 
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
     let Answer { status, headers, body } = answer;
@@ -105,17 +106,14 @@ pub(super) fn last_chunk(response: &ChatResponse, parts: &List, losses: &mut Los
     let finish = finish_word(&response.finish, losses);
     losses.stop_sequence(&response.finish);
     let says_sources = has("groundingMetadata") || has("citationMetadata");
-    let citations = if says_sources { Vec::new() } else { citations(response, losses) };
+    let sources = if says_sources { None } else { grounding::write(&response.parts, losses) };
     let feedback = fields(ANSWER_FIELDS).and_then(|fields| fields.get("promptFeedback"));
     let is_refused = response.parts.is_empty() && feedback.is_some_and(|feedback| !feedback["blockReason"].is_null());
     write_chunk(
         Some(parts).filter(|_| !is_refused),
         Some(finish),
         |to| {
-            to.meta(own, &[ANSWER_FIELDS, USAGE_FIELDS]);
-            if !citations.is_empty() {
-                to.field("groundingMetadata", &grounding::metadata(&citations));
-            }
+            to.meta(own, &[ANSWER_FIELDS, USAGE_FIELDS]).some("groundingMetadata", sources);
         },
         |to| {
             usage::write(&response.usage, fields(USAGE_FIELDS), to, losses);
@@ -127,23 +125,6 @@ pub(super) fn last_chunk(response: &ChatResponse, parts: &List, losses: &mut Los
 
 fn is_citation(part: &Part) -> bool {
     matches!(part.content, Content::Citation(_))
-}
-
-/// The citations that name a source. They are told with the end, behind all texts.
-fn citations<'r>(response: &'r ChatResponse, losses: &mut Losses) -> Vec<&'r Citation> {
-    let names = |cited: &Citation| cited.url.is_some() || cited.title.is_some() || cited.quote.is_some();
-    losses.sources_last(&response.parts, names);
-    let mut found = Vec::new();
-    for (at, part) in response.parts.iter().enumerate() {
-        match &part.content {
-            Content::Citation(citation) if names(citation) => found.push(citation),
-            Content::Citation(_) => {
-                losses.lose(Feature::Citations, format!("parts[{at}]"), "it names no source; left out");
-            }
-            _ => {}
-        }
-    }
-    found
 }
 
 /// Who answers, as far as that is known.

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::response::{chunk, last_chunk, who, write_chunk};
 use super::tell::Teller;
 use super::write::Parts;
-use super::{ALT, NAME, SIGNATURE, error};
+use super::{ALT, NAME, SIGNATURE};
+use crate::google_error as error;
 use crate::json::{List, Object};
 use crate::places::Places;
 

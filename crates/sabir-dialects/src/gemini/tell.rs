@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::response::read_finish;
 use super::usage::Counters;
-use super::wire::{self, Rest, map_of, value};
-use super::{ANSWER_FIELDS, NAME, USAGE_FIELDS, args, error, grounding, part};
+use super::{ANSWER_FIELDS, NAME, USAGE_FIELDS, part, wire};
+use crate::proto_json::{Rest, map_of, value};
+use crate::{google_error as error, grounding, json_path};
 
 /// The most different fields that are kept beside an answer.
 const MOST_FIELDS: usize = 64;
@@ -51,6 +52,17 @@ fn keep(rest: &Rest<'_>, kept: &mut Map<String, Value>) {
             (None, _) if is_full => {}
             (_, later) => drop(kept.insert(name.clone().into_owned(), later)),
         }
+    }
+}
+
+/// Puts a piece of a call's arguments in its place; a text is appended to the one that is there.
+pub(super) fn put(arguments: &mut Map<String, Value>, piece: wire::Piece<'_>) {
+    match (json_path::place(arguments, &piece.path), piece.text, piece.number, piece.flag) {
+        (Some(Value::String(all)), Some(more), ..) => all.push_str(&more),
+        (Some(place), Some(text), ..) => *place = text.0.into(),
+        (Some(place), None, Some(number @ Value::Number(_)), _) => *place = number,
+        (Some(place), None, _, Some(flag)) => *place = flag.0.into(),
+        _ => {}
     }
 }
 
@@ -177,7 +189,7 @@ impl Teller {
                 arguments.extend(fields);
             }
             for piece in call.pieces.0 {
-                args::put(arguments, piece);
+                put(arguments, piece);
             }
         }
         if !call.goes_on.0 {

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use sabir_core::Feature;
 use sabir_core::chat::{Content, Media, Part, Reasoning, Source, ToolResult, from_base64, to_base64};
 
-use super::part::{LINE_ENDS, MADE, PAYLOADS, mime_of, on_one_line};
+use super::part::{LINE_ENDS, MADE, PAYLOADS, on_one_line};
 use super::{NAME, SIGNATURE};
 use crate::json::{List, Object, object_text};
+use crate::mime::mime_of;
 use crate::shared::{Losses, feature_of};
 
 /// Writes parts, and collects what could not be written.

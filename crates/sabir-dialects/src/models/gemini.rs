@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::exchange::{Shape, get, percent, query, responded, versioned};
 use super::{body, model, named, rest, rows, taken_count, taken_text, unsaid, written};
+use crate::google_model::bare;
 
 /// The format's name.
 const NAME: &str = "gemini-models";
@@ -30,7 +31,7 @@ impl Exchange for GeminiModels {
 
     fn encode(&self, request: &ModelsRequest, endpoint: &Endpoint) -> Result<Encoded> {
         let page = request.page.as_ref().map(|page| format!("&pageToken={}", percent(page)));
-        let path = match request.model.as_deref().map(|model| model.strip_prefix("models/").unwrap_or(model)) {
+        let path = match request.model.as_deref().map(bare) {
             Some(tuned) if tuned.starts_with("tunedModels/") => format!("/{}", percent(tuned)),
             Some(model) => format!("/models/{}", percent(model)),
             None => format!("/models?pageSize=1000{}", page.unwrap_or_default()),
@@ -46,9 +47,7 @@ impl Exchange for GeminiModels {
         let mut response = ModelsResponse::default();
         for mut row in rows {
             let mut info = model(&mut row, &["name"])?;
-            if let Some(bare) = info.id.strip_prefix("models/") {
-                info.id = bare.into();
-            }
+            info.id = bare(&info.id).into();
             info.name = taken_text(&mut row, "displayName");
             info.context = taken_count(&mut row, "inputTokenLimit");
             info.max_output = taken_count(&mut row, "outputTokenLimit");

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::Api;
 use super::said::Said;
 use super::wire::{tell_end, write_end, write_start};
-use crate::json::{Fields, List, Object, Wrong, object_text, string_of};
+use crate::json::{Fields, List, Object, Wrong, object_text, string_of, text_of};
 use crate::lines::are_lines;
 use crate::shared::{Complaint, Losses, image_mime, made_id};
 
@@ -94,7 +94,7 @@ impl Teller {
         }
         let name = name.unwrap_or_default();
         // Some models write the object as a string.
-        let text = arguments.map(|json| string_of(json).unwrap_or_else(|| json.get().to_owned()));
+        let text = arguments.map(text_of);
         let id = own.as_deref().map_or_else(|| made_id(self.calls, &name), str::to_owned);
         self.calls += 1;
         let index = sink.tool_start(&id, &name).map_err(|e| Wrong::new(e.message()))?;

@@ -1,24 +1,21 @@
 //! Requests as a server reads them.
 
-use sabir_core::Result;
-use sabir_core::chat::{
-    CacheMark, ChatRequest, Content, Effort, FunctionTool, Message, Part, ReasoningRequest, Role, Tool, ToolResult,
-};
+use sabir_core::chat::{ChatRequest, Content, Message, Part, Role, Tool, ToolResult};
 use sabir_core::dialect::Asked;
-use serde::de::DeserializeOwned;
+use sabir_core::{Result, Sink};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::part::read_mark;
 use super::{NAME, part};
-use crate::json::{Fields, Wrong, value_of};
-use crate::openai::{read_choice, read_format};
+use crate::json::{Fields, Wrong, string_of, text_of, value_of};
+use crate::openai::read_format;
 use crate::openai_answer::read_settings;
-use crate::shared;
+use crate::openai_reasoning::read_reasoning;
+use crate::openai_tools::{read_choice, read_function, read_mark, read_nested};
+use crate::reasoning_details::Thoughts;
 
 pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
-    let fields = Fields::of_request(asked.body)?;
-    read_request(fields, asked.path).map_err(|e| e.invalid())
+    Fields::of_request(asked.body).and_then(|fields| read_request(fields, asked.path).map_err(|e| e.invalid()))
 }
 
 fn read_request(mut fields: Fields<'_>, path: &str) -> Result<ChatRequest, Wrong> {
@@ -30,34 +27,21 @@ fn read_request(mut fields: Fields<'_>, path: &str) -> Result<ChatRequest, Wrong
     if request.messages.is_empty() {
         return Err(Wrong::new("messages: is missing or empty; it must hold at least one message"));
     }
-    fields.each("tools", |json| read_tool(json).map(|tool| request.tools.push(tool)))?;
+    fields.each("tools", |json| read_nested(json, NAME).map(|tool| request.tools.push(tool)))?;
     fields.each("functions", |json| {
-        read_function(Fields::read(json, true)?).map(|tool| request.tools.push(Tool::Function(tool)))
+        read_function(&mut Fields::read(json, true)?, NAME).map(|tool| request.tools.push(Tool::Function(tool)))
     })?;
-    let choice = known(&mut fields, "tool_choice", read_choice);
-    request.tool_choice = choice.or_else(|| known(&mut fields, "function_call", read_choice));
+    let choice = fields.understood("tool_choice", read_choice);
+    request.tool_choice = choice.or_else(|| fields.understood("function_call", read_choice));
     request.parallel_tool_calls = fields.get("parallel_tool_calls")?;
     read_settings(&mut fields, &mut request)?;
-    request.response_format = known(&mut fields, "response_format", read_format);
+    request.response_format = fields.understood("response_format", read_format);
     request.reasoning = read_reasoning(&mut fields)?;
-    request.metadata = known(&mut fields, "metadata", typed).unwrap_or_default();
+    request.metadata = fields.typed("metadata").unwrap_or_default();
     request.cache_key = fields.string("prompt_cache_key")?;
-    request.cache = mark_in(&mut fields);
+    request.cache = fields.understood("cache_control", read_mark);
     request.options = fields.meta(NAME)?;
     Ok(request)
-}
-
-/// Takes a field that has a word in the vocabulary; one that has none is left, for the options.
-fn known<T>(fields: &mut Fields<'_>, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
-    fields.take_if(key, |json| read(&value_of(json).ok()?))
-}
-
-fn typed<T: DeserializeOwned>(json: &Value) -> Option<T> {
-    T::deserialize(json).ok()
-}
-
-fn mark_in(fields: &mut Fields<'_>) -> Option<CacheMark> {
-    known(fields, "cache_control", read_mark)
 }
 
 /// Azure's `/deployments/NAME/chat/completions`, Hugging Face's `/models/OWNER/NAME/v1/chat/completions`.
@@ -74,7 +58,7 @@ fn read_message(json: &RawValue, before: &[Message]) -> Result<Message, Wrong> {
     let content = fields.take("content").map(|json| read_content(json, is_model)).transpose();
     let content = content.map_err(|e| e.within("content"))?.unwrap_or_default();
     let (name, call_id) = (fields.string("name")?, fields.string("tool_call_id")?);
-    let cache = mark_in(&mut fields);
+    let cache = fields.understood("cache_control", read_mark);
     if role == Role::Tool || role == Role::Other("function".to_owned()) {
         let call_id = call_id.filter(|id| !id.is_empty()).unwrap_or_else(|| last_call(before, name.as_deref()));
         let result = ToolResult { call_id, name, parts: content, is_error: false };
@@ -87,11 +71,9 @@ fn read_message(json: &RawValue, before: &[Message]) -> Result<Message, Wrong> {
         parts.push(Content::Refusal { text }.into());
     }
     fields.each("tool_calls", |json| read_call(json).map(|call| parts.push(call)))?;
-    if let Some(function) = fields.object("function_call")? {
-        // Results find the call by its name: a number will do for an id.
-        let id = format!("call_{}", before.len());
-        parts.push(read_inner(id, function, "arguments").map_err(|e| e.within("function_call"))?);
-    }
+    // Results find the call by its name: a number will do for an id.
+    let made = || format!("call_{}", before.len());
+    parts.extend(fields.inside("function_call", |function| read_inner(made(), function, "arguments"))?);
     // A mark on the message is one on its last part.
     if let Some(last) = parts.last_mut().filter(|last| last.cache.is_none()) {
         last.cache = cache;
@@ -113,21 +95,19 @@ fn read_content(json: &RawValue, is_model: bool) -> Result<Vec<Part>, Wrong> {
     Ok(match value_of(json)? {
         // The model's empty text beside its calls says nothing.
         Value::String(text) if text.is_empty() && is_model => Vec::new(),
-        Value::String(text) => vec![Part::text(text)],
         Value::Array(items) => items.into_iter().map(part::read).collect(),
-        item @ Value::Object(_) => vec![part::read(item)],
+        item @ (Value::String(_) | Value::Object(_)) => vec![part::read(item)],
         _ => return Err(Wrong::new(": must be a string or a list of parts")),
     })
 }
 
 /// Reasoning as it was answered: the text of one field, and the details as they came.
 fn read_thoughts(fields: &mut Fields<'_>) -> Vec<Part> {
-    let texts = ["reasoning_content", "reasoning"].map(|key| known(fields, key, typed::<String>));
-    let details = known(fields, "reasoning_details", typed).unwrap_or_default();
+    let texts = ["reasoning_content", "reasoning"].map(|key| fields.take_if(key, string_of));
     let text = texts.into_iter().flatten().find(|text| !text.is_empty()).unwrap_or_default();
-    let (mut sink, mut thoughts) = (sabir_core::Sink::whole(), super::thoughts::Thoughts::default());
-    thoughts.tell(&text, details, &mut sink);
-    thoughts.flush(&mut sink);
+    let (mut sink, mut thoughts) = (Sink::whole(), Thoughts::default());
+    thoughts.tell(&text, fields.typed("reasoning_details").unwrap_or_default(), NAME, &mut sink);
+    thoughts.flush(NAME, &mut sink);
     sink.into_response().parts
 }
 
@@ -136,9 +116,9 @@ fn read_call(json: &RawValue) -> Result<Part, Wrong> {
     let is_custom = fields.peek("custom").is_some() && fields.peek("function").is_none();
     let (kind, arguments) = if is_custom { ("custom", "input") } else { ("function", "arguments") };
     let id = fields.take("id").map(text_of).unwrap_or_default();
-    let inner = fields.object(kind)?.ok_or_else(|| Wrong::new(format!("{kind}: is missing")))?;
-    let mut part = read_inner(id, inner, arguments).map_err(|e| e.within(kind))?;
-    part.cache = mark_in(&mut fields);
+    let part = fields.inside(kind, |inner| read_inner(id, inner, arguments))?;
+    let mut part = part.ok_or_else(|| Wrong::new(format!("{kind}: is missing")))?;
+    part.cache = fields.understood("cache_control", read_mark);
     // A number that a stream's fragments had; the order says it.
     fields.take("index");
     if !is_custom {
@@ -149,62 +129,7 @@ fn read_call(json: &RawValue) -> Result<Part, Wrong> {
 }
 
 /// What is called: its name, and its arguments under their own.
-fn read_inner(id: String, mut inner: Fields<'_>, arguments: &str) -> Result<Part, Wrong> {
+fn read_inner(id: String, inner: &mut Fields<'_>, arguments: &str) -> Result<Part, Wrong> {
     let arguments = inner.take(arguments).map(text_of).unwrap_or_default();
     Ok(Part::tool_call(id, inner.need("name")?, arguments))
-}
-
-/// A string's text; of other JSON its own.
-fn text_of(json: &RawValue) -> String {
-    crate::json::string_of(json).unwrap_or_else(|| json.get().to_owned())
-}
-
-fn read_tool(json: &RawValue) -> Result<Tool, Wrong> {
-    let mut fields = Fields::read(json, true)?;
-    let is_own = fields.text("type")?.is_some_and(|kind| kind != "function");
-    if is_own && fields.peek("function").is_none() {
-        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
-    }
-    let function = fields.object("function")?.ok_or_else(|| Wrong::new("function: is missing"))?;
-    let mut tool = read_function(function).map_err(|e| e.within("function"))?;
-    tool.cache = mark_in(&mut fields);
-    tool.meta.merge(fields.meta(NAME)?);
-    Ok(Tool::Function(tool))
-}
-
-fn read_function(mut fields: Fields<'_>) -> Result<FunctionTool, Wrong> {
-    let strict = fields.get("strict")?;
-    Ok(FunctionTool { strict, ..shared::read_function(&mut fields, NAME)? })
-}
-
-/// What is said of thinking in any of the ways of saying it.
-fn read_reasoning(fields: &mut Fields<'_>) -> Result<Option<ReasoningRequest>, Wrong> {
-    let mut wanted = ReasoningRequest {
-        effort: fields.get("reasoning_effort")?,
-        budget: fields.get("thinking_budget")?,
-        enabled: fields.get("enable_thinking")?,
-    };
-    for key in ["thinking", "reasoning"] {
-        let found = known(fields, key, thinking).unwrap_or_default();
-        wanted.effort = found.effort.or(wanted.effort);
-        wanted.budget = found.budget.or(wanted.budget);
-        wanted.enabled = found.enabled.or(wanted.enabled);
-    }
-    Ok(Some(wanted).filter(|wanted| *wanted != ReasoningRequest::default()))
-}
-
-/// `thinking: {type, budget_tokens}` or `reasoning: {effort, max_tokens, enabled}`; `None` where there is more in it.
-fn thinking(json: &Value) -> Option<ReasoningRequest> {
-    let mut found = ReasoningRequest::default();
-    for (field, value) in json.as_object()? {
-        match field.as_str() {
-            "type" if value == "enabled" => found.enabled = Some(true),
-            "type" if value == "disabled" => found.enabled = Some(false),
-            "enabled" => found.enabled = Some(value.as_bool()?),
-            "effort" => found.effort = Some(Effort::from(value.as_str()?)),
-            "max_tokens" | "budget_tokens" => found.budget = Some(value.as_u64()?),
-            _ => return None,
-        }
-    }
-    Some(found)
 }

@@ -42,7 +42,6 @@ mod request;
 mod response;
 mod stream;
 mod tell;
-mod thoughts;
 mod wire;
 
 #[cfg(test)]
@@ -53,8 +52,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Quirks};
-use sabir_core::{Endpoint, Error, Result};
+use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Quirks, Result};
 
 use self::tell::Messages;
 use crate::openai_answer::{self, Reader};
@@ -77,6 +75,16 @@ const LOST: &[Feature] = &[
     Feature::TopK,
 ];
 
+/// The quirks on which it depends whether a feature can be carried.
+const QUIRKS: &[(&str, Feature)] = &[
+    ("top_k", Feature::TopK),
+    ("cache_control", Feature::CacheMarks),
+    ("reasoning_echo", Feature::Reasoning),
+    ("json_schema", Feature::JsonSchema),
+    ("cache_key", Feature::CacheKey),
+    ("strict_tools", Feature::StrictTools),
+];
+
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
@@ -84,21 +92,11 @@ impl Dialect for OpenAiChat {
 
     fn abilities(&self, quirks: &Quirks) -> Abilities {
         let mut features = Features::OF_REQUESTS.without(LOST);
-        for (quirk, feature) in
-            [("top_k", Feature::TopK), ("cache_control", Feature::CacheMarks), ("reasoning_echo", Feature::Reasoning)]
-        {
-            if quirks.get(quirk).is_some_and(|value| value != "none") {
-                features = features.with(&[feature]);
-            }
-        }
-        let refused = [
-            ("json_schema", Feature::JsonSchema),
-            ("cache_key", Feature::CacheKey),
-            ("strict_tools", Feature::StrictTools),
-        ];
-        for (quirk, feature) in refused {
-            if quirks.get(quirk) == Some("false") {
-                features = features.without(&[feature]);
+        for (quirk, feature) in QUIRKS {
+            match quirks.get(quirk) {
+                Some("false") => features = features.without(std::slice::from_ref(feature)),
+                Some("none") | None => {}
+                Some(_) => features = features.with(std::slice::from_ref(feature)),
             }
         }
         let turns = quirks.get("take_turns") == Some("true");

@@ -1,24 +1,23 @@
 //! Requests as a client writes them.
 
 use sabir_core::chat::{
-    CacheMark, ChatRequest, Content, Effort, Message, Part, Reasoning, ReasoningRequest, ResponseFormat, Role, Tool,
-    ToolChoice, ToolResult,
+    CacheMark, ChatRequest, Content, Message, Part, Reasoning, ResponseFormat, Role, Tool, ToolChoice, ToolResult,
 };
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Quirks, Result};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::thoughts::details_of;
 use super::{NAME, part};
 use crate::json::{List, Object, known, write_json};
-use crate::openai::{plain, put, write_choice, write_format};
+use crate::openai::{put, write_format};
 use crate::openai_answer::{options, write_settings};
-use crate::shared::{Losses, need_messages, no_arguments, path, plain_text, write_function};
+use crate::openai_content::plain;
+use crate::openai_reasoning::write_reasoning;
+use crate::openai_tools::write_choice;
+use crate::reasoning_details::details_of;
+use crate::shared::{Losses, need_messages, no_arguments, path, write_function};
 use crate::telling::Latest;
 use crate::texts::Texts;
-
-type Fields = Map<String, Value>;
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     need_messages(!request.messages.is_empty())?;
@@ -53,11 +52,7 @@ impl Writer<'_> {
         let mut body = Object::with(out, Some(&options));
         body.some("model", Some(&request.model).filter(|model| !model.is_empty()));
         let messages = self.messages(&request.messages);
-        body.write("messages", |out| {
-            for bytes in [b"[", messages.items(), b"]"] {
-                out.extend_from_slice(bytes);
-            }
-        });
+        body.items("messages", &messages);
         let (choice, allowed) = request.tool_choice.as_ref().map(|choice| self.choice(choice)).unzip();
         let mut tools = List::default();
         for (at, tool) in request.tools.iter().enumerate() {
@@ -76,7 +71,8 @@ impl Writer<'_> {
             format => format.as_ref(),
         };
         body.some("response_format", format.map(|format| write_format(format, true)));
-        self.reasoning(request, thinks, &mut body);
+        let way = quirks.get("reasoning_request");
+        write_reasoning(request.reasoning.as_ref(), way, thinks, &mut body, &mut self.losses);
         let user_field = named("user_field", "user");
         body.some(user_field, request.user.as_ref().filter(|_| user_field != "none"));
         body.some("metadata", Some(&request.metadata).filter(|labels| !labels.is_empty()));
@@ -154,7 +150,9 @@ impl Writer<'_> {
         };
         to.some("name", message.name.as_ref());
         to.some("refusal", Some(said.refusal.text).filter(|refusal| !refusal.is_empty()));
-        to.some("tool_calls", filled(&said.calls)).some("reasoning_details", filled(&said.details));
+        for (field, list) in [("tool_calls", said.calls), ("reasoning_details", said.details)] {
+            to.some(field, Some(list).filter(|list| !list.is_empty()));
+        }
         to.end();
     }
 
@@ -166,9 +164,9 @@ impl Writer<'_> {
             said.latest.say(|| path(at.0, at.1), &part.content, &mut self.losses);
         }
         match &part.content {
-            Content::ToolCall(_) => {
+            Content::ToolCall(call) => {
                 let is_custom = part.meta.get(NAME, "type").is_some_and(|kind| kind == "custom");
-                said.calls.push(self.marked(part::call(part, is_custom), part, at));
+                said.calls.push(self.marked(part::call(part, call, is_custom), part, at));
             }
             Content::Refusal { text } if is_model => said.refusal.add(path(at.0, at.1), "", text, &mut self.losses),
             Content::Reasoning(thought) if is_model => self.echo(at, part, thought, said),
@@ -184,26 +182,9 @@ impl Writer<'_> {
 
     /// A part in JSON; what cannot be carried is said.
     fn piece(&mut self, at: (usize, usize), part: &Part) -> Option<Value> {
-        let text = match &part.content {
-            Content::Document(document) => plain_text(document),
-            _ => None,
-        };
-        let written = if let Some(text) = text {
-            self.lose(Feature::Documents, path(at.0, at.1), "a document of plain text goes as text");
-            Ok(json!({"type": "text", "text": text}))
-        } else {
-            part::write(part, self.quirk("document_part", "document_url"))
-        };
-        match written {
-            Ok(json) => {
-                self.losses.untold_type(&path(at.0, at.1), &part.content);
-                Some(self.marked(json, part, at))
-            }
-            Err((feature, note)) => {
-                self.lose(feature, path(at.0, at.1), note);
-                None
-            }
-        }
+        let by_url = self.quirk("document_part", "document_url");
+        let json = part::write(part, by_url, &path(at.0, at.1), &mut self.losses)?;
+        Some(self.marked(json, part, at))
     }
 
     fn marked(&mut self, mut json: Value, part: &Part, at: (usize, usize)) -> Value {
@@ -216,10 +197,10 @@ impl Writer<'_> {
     /// The reasoning of an earlier turn, sent back in the way that the provider wants it.
     fn echo(&mut self, at: (usize, usize), part: &Part, thought: &Reasoning, said: &mut Said) {
         let text = thought.text.as_str();
-        let echo = self.quirks.get("reasoning_echo");
-        match echo {
+        match self.quirks.get("reasoning_echo") {
             Some("reasoning_details") => {
-                let details = Some(details_of(part, thought)).filter(|details| !details.is_empty());
+                let seals = [thought.signature.as_deref(), thought.encrypted.as_deref()];
+                let details = Some(details_of(&part.meta, text, seals, NAME)).filter(|details| !details.is_empty());
                 said.details.extend(details.unwrap_or_else(|| vec![json!({"type": "reasoning.text", "text": text})]));
                 return;
             }
@@ -244,13 +225,12 @@ impl Writer<'_> {
     fn result(&mut self, at: (usize, usize), result: &ToolResult, moved: &mut Vec<Value>) -> Value {
         let mut content = Vec::new();
         for part in &result.parts {
-            if is_media(&part.content) {
+            let is_media = is_media(&part.content);
+            if is_media {
                 let note = "media in a result go in a message of the user's after it";
                 self.lose(Feature::Images, path(at.0, at.1), note);
-                moved.extend(self.piece(at, part));
-            } else {
-                content.extend(self.piece(at, part));
             }
+            if is_media { &mut *moved } else { &mut content }.extend(self.piece(at, part));
         }
         if result.is_error {
             self.lose(Feature::ToolErrors, path(at.0, at.1), "that the tool failed is not told");
@@ -288,52 +268,6 @@ impl Writer<'_> {
         let mark = self.mark(function.cache.as_ref(), path);
         write_function(function, function.parameters.as_ref().or(none.as_ref()), [strict, mark], NAME, out);
     }
-
-    fn reasoning(&mut self, request: &ChatRequest, thinks: bool, body: &mut Object<'_>) {
-        let wanted = match &request.reasoning {
-            Some(wanted) => wanted,
-            None if thinks => return,
-            None => &ReasoningRequest::default(),
-        };
-        let is_off = wanted.enabled == Some(false) || wanted.effort == Some(Effort::None);
-        if !thinks && !is_off {
-            body.field("reasoning_effort", "none");
-            let note = "this model does not think where it has functions; in openai-responses it does: ask \
-                        PROVIDER:responses/MODEL";
-            return self.lose(Feature::Reasoning, "reasoning", note);
-        }
-        let word = wanted.effort.as_ref().filter(|effort| **effort != Effort::None).map(Effort::as_str);
-        let form = self.quirks.get("reasoning_request").unwrap_or("effort");
-        match form {
-            "thinking" => {
-                body.field("thinking", &json!({ "type": if is_off { "disabled" } else { "enabled" } }));
-                body.some("reasoning_effort", word);
-            }
-            "enable_thinking" => {
-                body.field("enable_thinking", &!is_off).some("thinking_budget", wanted.budget);
-                if word.is_some() && wanted.budget.is_none() {
-                    let note = "this provider counts thinking in tokens; it is on";
-                    self.lose(Feature::ReasoningEffort, "reasoning.effort", note);
-                }
-            }
-            "openrouter" => {
-                body.object("reasoning", |to| {
-                    to.some("effort", wanted.effort.as_ref()).some("max_tokens", wanted.budget);
-                    to.some("enabled", wanted.enabled);
-                });
-            }
-            "none" => self.lose(Feature::ReasoningEffort, "reasoning", "this provider cannot be asked for it"),
-            _ => {
-                body.some("reasoning_effort", if is_off { Some("none") } else { word });
-                if wanted.enabled == Some(true) && word.is_none() {
-                    self.lose(Feature::Reasoning, "reasoning.enabled", "asked for by effort here; the model decides");
-                }
-            }
-        }
-        if wanted.budget.is_some() && !matches!(form, "enable_thinking" | "openrouter" | "none") {
-            self.lose(Feature::ReasoningBudget, "reasoning.budget", "this provider takes efforts, not tokens");
-        }
-    }
 }
 
 /// What the parts of one message come to.
@@ -345,7 +279,7 @@ struct Said {
     calls: Vec<Value>,
     details: Vec<Value>,
     /// Other fields of the message.
-    fields: Fields,
+    fields: Map<String, Value>,
 }
 
 /// The text of a message that is nothing but a text: the common case, written without a detour.
@@ -365,9 +299,4 @@ fn flush(moved: &mut Vec<Value>, list: &mut List) {
     if !moved.is_empty() {
         list.object(|to| _ = to.field("role", "user").field("content", &std::mem::take(moved)));
     }
-}
-
-/// A list that has something in it.
-fn filled<T: Serialize>(list: &[T]) -> Option<&[T]> {
-    Some(list).filter(|list| !list.is_empty())
 }

@@ -1,13 +1,14 @@
 //! Answers as a server writes them: whole.
 
-use sabir_core::chat::{ChatRequest, ChatResponse, Content, FinishReason, Meta, Part, Source, Usage, to_base64};
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, FinishReason, Media, Meta, Part, Source, Usage, to_base64};
 use sabir_core::dialect::Responded;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::thoughts::details_of;
 use super::{NAME, part};
-use crate::openai::{custom_tools, write_citation, write_usage};
+use crate::openai::{write_citation, write_usage};
 use crate::openai_answer::Names;
+use crate::openai_tools::custom_tools;
+use crate::reasoning_details::without_text;
 use crate::shared::feature_of;
 use crate::telling::Telling;
 
@@ -17,24 +18,23 @@ pub(super) const NAMES: Names =
 
 pub(super) fn respond(response: &ChatResponse, request: &ChatRequest) -> Responded {
     let mut told = Told::new(request);
-    let mut message = Map::from_iter([("role".into(), "assistant".into()), ("content".into(), Value::Null)]);
-    message.insert("refusal".into(), Value::Null);
+    let mut message = json!({"role": "assistant", "content": null, "refusal": null});
     for (at, part) in response.parts.iter().enumerate() {
         told.telling.at = at;
         for (field, value) in told.fields_of(part) {
-            match (message.get_mut(field), value) {
-                (Some(Value::String(all)), Value::String(more)) => all.push_str(&more),
-                (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
-                (_, value) => drop(message.insert(field.to_owned(), value)),
+            match (&mut message[field], value) {
+                (Value::String(all), Value::String(more)) => all.push_str(&more),
+                (Value::Array(all), Value::Array(more)) => all.extend(more),
+                (place, value) => *place = value,
             }
         }
     }
-    let is_silent = message.contains_key("tool_calls") || !message["refusal"].is_null();
+    let is_silent = message.get("tool_calls").is_some() || !message["refusal"].is_null();
     if message["content"].is_null() && !is_silent {
         message["content"] = "".into();
     }
     if let Some(extra) = extra_of(response) {
-        message.insert("extra_content".into(), extra.clone());
+        message["extra_content"] = extra.clone();
     }
     let logprobs = response.meta.get(NAME, "logprobs");
     let choice = json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish_of(response)});
@@ -91,14 +91,15 @@ impl Told {
             }
             Content::ToolCall(call) => {
                 self.telling.rank(2);
-                let call = part::call(part, self.is_custom(&call.name, &part.meta));
+                let call = part::call(part, call, self.is_custom(&call.name, &part.meta));
                 Ok(vec![("tool_calls", vec![call].into())])
             }
             Content::Reasoning(thought) => {
                 let text = Some(thought.text.as_str()).filter(|text| !text.is_empty());
                 self.telling.rank(0);
                 let text = text.inspect(|_| self.telling.says(true)).map(|text| ("reasoning_content", text.into()));
-                Ok(text.into_iter().chain(without_text(details_of(part, thought))).collect())
+                let seals = [thought.signature.as_deref(), thought.encrypted.as_deref()];
+                Ok(text.into_iter().chain(without_text(&part.meta, seals, NAME)).collect())
             }
             Content::Refusal { text } => {
                 self.telling.refuses();
@@ -111,16 +112,17 @@ impl Told {
                 .to_url()
                 .map(|url| vec![("images", json!([{"type": "image_url", "image_url": {"url": url}}]))])
                 .ok_or("an image with its provider cannot be answered here"),
-            Content::Audio(media) => match &media.source {
-                Source::Bytes(bytes) => {
-                    let kept = |field| part.meta.get(NAME, field).cloned().unwrap_or_else(|| "".into());
-                    let (id, transcript) = (kept("id"), kept("transcript"));
-                    let audio = json!({"id": id, "data": to_base64(bytes), "expires_at": 0, "transcript": transcript});
-                    Ok(vec![("audio", audio)])
-                }
-                _ => Err("only sound that is here can be answered here"),
-            },
-            Content::Opaque { dialect, json } if dialect == NAME && is_annotation(json) => {
+            Content::Audio(Media { source: Source::Bytes(bytes), .. }) => {
+                let kept = |field| part.meta.get(NAME, field).cloned().unwrap_or_else(|| "".into());
+                let (id, transcript) = (kept("id"), kept("transcript"));
+                let audio = json!({"id": id, "data": to_base64(bytes), "expires_at": 0, "transcript": transcript});
+                Ok(vec![("audio", audio)])
+            }
+            Content::Audio(_) => Err("only sound that is here can be answered here"),
+            // What is said of a text.
+            Content::Opaque { dialect, json }
+                if dialect == NAME && (json["type"] == "file" || json["type"] == "file_citation") =>
+            {
                 Ok(vec![("annotations", vec![json.clone()].into())])
             }
             Content::Opaque { .. } => Err("a part that cannot be answered as text"),
@@ -134,17 +136,4 @@ impl Told {
             Vec::new()
         })
     }
-}
-
-/// Whether a part of this dialect's alone is said of a text.
-fn is_annotation(json: &Value) -> bool {
-    matches!(json["type"].as_str(), Some("file" | "file_citation"))
-}
-
-/// Details of reasoning, without their text: that went out in its own field, and would be read twice.
-pub(super) fn without_text(mut details: Vec<Value>) -> Option<(&'static str, Value)> {
-    for fields in details.iter_mut().filter_map(Value::as_object_mut) {
-        fields.retain(|field, _| field != "text" && field != "summary");
-    }
-    (!details.is_empty()).then(|| ("reasoning_details", details.into()))
 }

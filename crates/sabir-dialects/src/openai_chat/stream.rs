@@ -4,12 +4,12 @@ use sabir_core::chat::{ChatRequest, Content, Event, Meta};
 use sabir_core::dialect::Encoder;
 use sabir_core::{Error, Feature, Loss};
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::response::{NAMES, Told, extra_of, finish_of, without_text};
+use super::response::{NAMES, Told, extra_of, finish_of};
 use super::{NAME, part};
 use crate::json::{Object, write_json};
 use crate::openai_answer::{Chunks, write_error};
+use crate::reasoning_details::without_text;
 
 /// Writes chunks. Reasoning goes out as `reasoning_content`, the field that most clients read.
 #[derive(Debug)]
@@ -65,21 +65,13 @@ impl Encoder for ChunkEncoder {
         self.told.telling.heed(event);
         match event {
             Event::Start { .. } | Event::Usage(_) => {}
-            Event::Text(text) => {
-                self.told.telling.says(false);
-                self.field("content", text, out);
-            }
-            Event::Reasoning(text) => {
-                self.told.telling.says(true);
-                self.field("reasoning_content", text, out);
+            Event::Text(text) | Event::Reasoning(text) => {
+                let is_thought = matches!(event, Event::Reasoning(_));
+                self.told.telling.says(is_thought);
+                self.field(if is_thought { "reasoning_content" } else { "content" }, text, out);
             }
             Event::PartEnd { signature, meta } => {
-                let details = match (meta.get(NAME, "reasoning_details"), signature) {
-                    (Some(Value::Array(details)), _) => details.clone(),
-                    (_, Some(signature)) => vec![json!({"type": "reasoning.text", "signature": signature})],
-                    _ => Vec::new(),
-                };
-                if let Some((field, details)) = without_text(details) {
+                if let Some((field, details)) = without_text(meta, [signature.as_deref(), None], NAME) {
                     self.field(field, &details, out);
                 }
             }

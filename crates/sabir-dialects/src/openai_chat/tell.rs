@@ -1,29 +1,25 @@
 //! Tells a sink what the messages of an answer say, or their deltas.
 
-use std::collections::HashMap;
-
-use sabir_core::chat::{Content, Media, Meta, Part, Source, ToolCall, from_base64};
+use sabir_core::chat::{Content, Media, Part, Source, from_base64};
 use sabir_core::{Result, Sink};
 use serde_json::{Map, Value};
 
-use super::thoughts::Thoughts;
-use super::wire::{Call, Message};
+use super::wire::{Audio, Call, Message};
 use super::{NAME, part};
-use crate::json::Text;
-use crate::lenient::{Count, List, Object};
-use crate::openai_answer::{Choice, Teller, parsed};
+use crate::fragments::{Begun, Fragment};
+use crate::json::{self, parsed};
+use crate::lenient::{Count, List, Object, Text};
+use crate::openai_answer::{Choice, Teller};
+use crate::reasoning_details::Thoughts;
 
 /// What has to be kept between the chunks of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    /// Where each call that has begun stands in the answer; its number in the sink is the one in the list.
-    calls: Vec<usize>,
-    /// The last call of each index.
-    latest: HashMap<u64, usize>,
+    calls: Begun,
     thoughts: Thoughts,
     refusal: String,
     annotations: Vec<Value>,
-    audio: Option<Voice>,
+    audio: Option<Audio<'static>>,
     extra_content: Option<Value>,
 }
 
@@ -34,13 +30,6 @@ pub(super) enum Kind {
     Thought,
     /// Arguments of the call with this index.
     Arguments(u64),
-}
-
-#[derive(Debug, Default)]
-struct Voice {
-    id: String,
-    base64: String,
-    transcript: String,
 }
 
 impl Teller for Messages {
@@ -83,23 +72,20 @@ impl Teller for Messages {
             Kind::Text => self.text(text, sink),
             Kind::Thought => self.thoughts.say(text, sink),
             Kind::Arguments(index) => {
-                if let Some(number) = self.latest.get(&index) {
-                    sink.tool_arguments(*number, text);
+                if let Some(number) = self.calls.at(index) {
+                    sink.tool_arguments(number, text);
                 }
             }
         }
     }
 
     fn close(&mut self, sink: &mut Sink) {
-        self.thoughts.flush(sink);
+        self.thoughts.flush(NAME, sink);
         if !self.refusal.is_empty() {
-            let text = std::mem::take(&mut self.refusal);
-            sink.part(Content::Refusal { text }.into());
+            sink.part(Content::Refusal { text: std::mem::take(&mut self.refusal) }.into());
         }
         self.annotations.drain(..).for_each(|annotation| sink.part(part::annotation(annotation)));
-        if let Some(part) = self.audio.take().and_then(Voice::into_part) {
-            sink.part(part);
-        }
+        self.audio.take().and_then(sound).into_iter().for_each(|sound| sink.part(sound));
         if let (Some(extra), Some(part)) = (self.extra_content.take(), sink.response_mut().parts.last_mut()) {
             let fields = Map::from_iter([("extra_content".to_owned(), extra)]);
             part.meta.set(NAME, "message", fields.into());
@@ -110,13 +96,11 @@ impl Teller for Messages {
 impl Messages {
     fn message(&mut self, message: Message<'_>, whole: bool, sink: &mut Sink) -> Result<()> {
         let plain = if message.reasoning_content.is_empty() { &message.reasoning } else { &message.reasoning_content };
-        if !plain.is_empty() || !message.reasoning_details.0.is_empty() {
-            self.thoughts.tell(plain, message.reasoning_details.0, sink);
-        }
-        match message.content.map(|json| (json, serde_json::from_str::<Text<'_>>(json.get()))) {
+        self.thoughts.tell(plain, message.reasoning_details.0, NAME, sink);
+        match message.content.map(|raw| (raw, serde_json::from_str::<json::Text<'_>>(raw.get()))) {
             Some((_, Ok(text))) => self.text(&text.0, sink),
-            Some((json, Err(_))) => {
-                let parts: List<Value> = serde_json::from_str(json.get()).unwrap_or_default();
+            Some((raw, Err(_))) => {
+                let parts: List<Value> = serde_json::from_str(raw.get()).unwrap_or_default();
                 parts.0.into_iter().for_each(|part| self.part(part, sink));
             }
             None => {}
@@ -132,13 +116,13 @@ impl Messages {
         }
         self.refusal.push_str(&message.refusal);
         self.annotations.extend(message.annotations.0);
-        if let Some(audio) = message.audio.0 {
-            let voice = self.audio.get_or_insert_default();
-            if !audio.id.is_empty() {
-                (*audio.id).clone_into(&mut voice.id);
+        if let Some(more) = message.audio.0 {
+            let audio = self.audio.get_or_insert_default();
+            if !more.id.is_empty() {
+                audio.id = Text(more.id.0.into_owned().into());
             }
-            voice.base64.push_str(&audio.data);
-            voice.transcript.push_str(&audio.transcript);
+            audio.data.0.to_mut().push_str(&more.data);
+            audio.transcript.0.to_mut().push_str(&more.transcript);
         }
         if let Some(extra) = message.extra_content {
             self.extra_content = parsed(extra);
@@ -148,25 +132,24 @@ impl Messages {
 
     fn text(&mut self, text: &str, sink: &mut Sink) {
         if !text.is_empty() {
-            self.thoughts.flush(sink);
+            self.thoughts.flush(NAME, sink);
             sink.text(text);
         }
     }
 
     /// A typed part of the content.
     fn part(&mut self, json: Value, sink: &mut Sink) {
-        let signature = json["signature"].as_str().unwrap_or_default().to_owned();
         let part = part::read(json);
         match &part.content {
             Content::Text { text } => self.text(text, sink),
             Content::Refusal { text } => self.refusal.push_str(text),
             Content::Reasoning(thought) => {
                 self.thoughts.say(&thought.text, sink);
-                self.thoughts.sign(&signature);
+                self.thoughts.sign(part.meta.get(NAME, "signature").and_then(Value::as_str).unwrap_or_default());
             }
             Content::Opaque { json: Value::Null, .. } => {}
             _ => {
-                self.thoughts.flush(sink);
+                self.thoughts.flush(NAME, sink);
                 sink.part(part);
             }
         }
@@ -179,75 +162,36 @@ impl Messages {
         let custom = call.custom.0.filter(|c| !(is_function || c.name.is_empty() && c.input.is_empty()));
         let is_custom = custom.is_some();
         let (name, arguments) = custom.map_or((function.name, function.arguments), |c| (c.name, c.input));
-        let begun = if whole { None } else { self.begun(call.index.0, &call.id, &name, &arguments, sink) };
-        let number = if let Some(number) = begun {
-            // An id or a name may come after the call had begun.
-            if let Some(begun) = self.calls.get(number).and_then(|at| call_mut(*at, sink)) {
-                for (known, late) in [(&mut begun.id, &call.id), (&mut begun.name, &name)] {
-                    if known.is_empty() && !late.is_empty() {
-                        (**late).clone_into(known);
-                    }
-                }
-            }
-            number
-        } else {
-            self.thoughts.flush(sink);
-            let number = sink.tool_start(&call.id, &name)?;
-            self.calls.push(sink.response().parts.len() - 1);
-            self.latest.extend(call.index.0.map(|index| (index, number)));
-            if is_custom {
-                sink.tool_meta(number, NAME, "type", "custom".into());
-            }
-            number
-        };
+        let fragment = Fragment { index: call.index.0, id: &call.id, name: &name, arguments: &arguments };
+        let begun = if whole { None } else { self.calls.find(fragment, sink) };
+        if begun.is_none() {
+            self.thoughts.flush(NAME, sink);
+        }
+        let number = begun.map_or_else(|| self.calls.begin(fragment, sink), Ok)?;
+        if begun.is_none() && is_custom {
+            sink.tool_meta(number, NAME, "type", "custom".into());
+        }
         sink.tool_arguments(number, &arguments);
         if let Some(extra) = call.extra_content.and_then(parsed) {
             sink.tool_meta(number, NAME, "extra_content", extra);
         }
         Ok(())
     }
-
-    /// Which of the calls that have begun a fragment belongs to. An id of its own makes a new call, whatever the
-    /// index; so does another name, or a second whole object, where there is no id.
-    fn begun(&self, index: Option<u64>, id: &str, name: &str, arguments: &str, sink: &mut Sink) -> Option<usize> {
-        let number = match index {
-            Some(index) => self.latest.get(&index).copied(),
-            None if id.is_empty() => self.calls.len().checked_sub(1),
-            None => self.calls.iter().rposition(|at| call_mut(*at, sink).is_some_and(|call| call.id == id)),
-        }?;
-        let begun = call_mut(*self.calls.get(number)?, sink)?;
-        let is_other = if id.is_empty() || begun.id.is_empty() {
-            let repeats = begun.arguments.ends_with('}') && arguments.starts_with('{');
-            !name.is_empty() && !begun.name.is_empty() && (name != begun.name || repeats)
-        } else {
-            id != begun.id
-        };
-        (!is_other).then_some(number)
-    }
 }
 
-impl Voice {
-    fn into_part(self) -> Option<Part> {
-        // Fragments may be cut anywhere, or be padded each: a padding ends a piece.
-        let pieces = self.base64.split('=').filter_map(|piece| from_base64(piece).ok());
-        let bytes = pieces.flatten().collect::<Vec<u8>>();
-        if bytes.is_empty() && self.transcript.is_empty() {
-            return None;
-        }
-        let media = Media { source: Source::Bytes(bytes.into()), mime: None };
-        let known = [("id", self.id), ("transcript", self.transcript)];
-        let mut meta = Meta::default();
-        for (field, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
-            meta.set(NAME, field, value.into());
-        }
-        Some(Part { meta, ..Content::Audio(media).into() })
+/// Sound, all of whose fragments are there.
+fn sound(audio: Audio<'_>) -> Option<Part> {
+    // Fragments may be cut anywhere, or be padded each: a padding ends a piece.
+    let pieces = audio.data.split('=').filter_map(|piece| from_base64(piece).ok());
+    let bytes = pieces.flatten().collect::<Vec<u8>>();
+    if bytes.is_empty() && audio.transcript.is_empty() {
+        return None;
     }
-}
-
-/// A call that has begun, by where it stands in the answer.
-fn call_mut(part: usize, sink: &mut Sink) -> Option<&mut ToolCall> {
-    match &mut sink.response_mut().parts.get_mut(part)?.content {
-        Content::ToolCall(call) => Some(call),
-        _ => None,
+    let mut part = Part::from(Content::Audio(Media { source: Source::Bytes(bytes.into()), mime: None }));
+    for (field, text) in [("id", audio.id), ("transcript", audio.transcript)] {
+        if !text.is_empty() {
+            part.meta.set(NAME, field, text.0.into());
+        }
     }
+    Some(part)
 }

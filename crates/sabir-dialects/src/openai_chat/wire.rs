@@ -1,25 +1,12 @@
 //! The messages of answers on the wire, as they are met: any field may be missing, null, or of another type than
 //! OpenAI's, and none of that is fatal. Strings are borrowed from the body.
 
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::lenient::{Count, List, Object, Text};
+use crate::lenient::{Count, List, Object, Text, lenient_objects};
 
-/// Objects of which any field may be missing.
-macro_rules! objects {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty,)* })*) => {
-        $($(#[$doc])*
-        #[derive(Debug, Default, Deserialize)]
-        #[serde(default, bound(deserialize = "'de: 'a"))]
-        pub(super) struct $name<'a> {
-            $(pub $field: $type,)*
-        })*
-    };
-}
-
-objects! {
+lenient_objects! {
     /// A message, or the delta of one.
     Message {
         content: Option<&'a RawValue>,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::NAME;
 use crate::openai::write_usage;
 use crate::openai_answer::{Choice, Names, Teller};
-use crate::shared::{Losses, feature_of};
+use crate::shared::{Losses, feature_of, opaque};
 
 /// What our answers call themselves.
 pub(super) const NAMES: Names =
@@ -26,7 +26,7 @@ impl Teller for Texts {
     fn choice(&mut self, choice: Choice<'_, Value>, _: bool, sink: &mut Sink) -> Result<()> {
         match (choice.text, choice.message.0) {
             // Some routers answer with a chat's message: it is kept as it came.
-            (None, Some(json)) => sink.part(Content::Opaque { dialect: NAME.to_owned(), json: *json }.into()),
+            (None, Some(json)) => sink.part(opaque(NAME, *json)),
             (text, _) => sink.text(text.as_deref().unwrap_or_default()),
         }
         Ok(())

@@ -1,8 +1,6 @@
 //! Requests as a server reads them.
 
-use sabir_core::chat::{
-    CacheMark, ChatRequest, Content, FunctionTool, Media, Message, Meta, Part, ReasoningRequest, Role, Tool, ToolResult,
-};
+use sabir_core::chat::{CacheMark, ChatRequest, Content, Message, Meta, Part, ReasoningRequest, Role, ToolResult};
 use sabir_core::{Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -10,10 +8,12 @@ use serde_json::{Map, Value, json};
 use super::NAME;
 use super::item::{call_words, is_minted};
 use super::request::{goes_on, instructions};
-use super::tell::{Teller, keep, opaque, rest_of};
-use super::wire::text_in;
+use super::tell::{Teller, keep, rest_of};
 use crate::json::{Fields, Wrong, string_of, value_of};
-use crate::openai::{read_choice, read_file, read_format, read_sound};
+use crate::openai::read_format;
+use crate::openai_content::content_of;
+use crate::openai_tools::{read_choice, read_flat};
+use crate::shared::opaque;
 
 pub(super) fn accept(body: &[u8]) -> Result<ChatRequest> {
     Fields::of_request(body).and_then(|fields| read_request(fields).map_err(|e| e.invalid()))
@@ -37,8 +37,8 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
         }
         Ok(())
     })?;
-    fields.each("tools", |json| read_tool(json).map(|tool| request.tools.push(tool)))?;
-    request.tool_choice = fields.take_if("tool_choice", |json| read_choice(&value_of(json).ok()?));
+    fields.each("tools", |json| read_flat(json, NAME).map(|tool| request.tools.push(tool)))?;
+    request.tool_choice = fields.understood("tool_choice", read_choice);
     request.parallel_tool_calls = fields.get("parallel_tool_calls")?;
     request.max_tokens = fields.get("max_output_tokens")?;
     request.temperature = fields.get("temperature")?;
@@ -48,7 +48,7 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
     if request.user.is_none() {
         request.user = fields.string("safety_identifier")?;
     }
-    request.metadata = fields.take_if("metadata", |json| serde_json::from_str(json.get()).ok()).unwrap_or_default();
+    request.metadata = fields.typed("metadata").unwrap_or_default();
     request.stream = fields.get("stream")?.unwrap_or_default();
     if let Some(mut reasoning) = fields.object("reasoning")? {
         let effort = reasoning.get("effort").map_err(|e| e.within("reasoning"))?;
@@ -57,7 +57,7 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
         reasoning.keep("reasoning", NAME, &mut request.options)?;
     }
     if let Some(mut text) = fields.object("text")? {
-        request.response_format = text.take_if("format", |json| read_format(&value_of(json).ok()?));
+        request.response_format = text.understood("format", read_format);
         text.keep("text", NAME, &mut request.options)?;
     }
     request.options.merge(fields.meta(NAME)?);
@@ -71,25 +71,6 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
         request.messages[0].meta.set_form(NAME, "items", true.into());
     }
     Ok(request)
-}
-
-fn read_tool(json: &RawValue) -> Result<Tool, Wrong> {
-    let mut fields = Fields::read(json, true)?;
-    if fields.need("type")? != "function" {
-        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
-    }
-    // Some clients write functions as Chat Completions has them.
-    if let Some(inner) = fields.object("function")? {
-        fields.extend(inner);
-    }
-    Ok(Tool::Function(FunctionTool {
-        name: fields.need("name")?.into_owned(),
-        description: fields.string("description")?,
-        parameters: fields.value("parameters")?,
-        strict: fields.get("strict")?,
-        cache: None,
-        meta: fields.meta(NAME)?,
-    }))
 }
 
 /// One item as a message.
@@ -172,19 +153,7 @@ fn read_content(field: &str, item: &mut Map<String, Value>) -> Result<Vec<Part>,
 pub(super) fn read_piece(json: Value) -> Part {
     const KNOWN: &[&str] =
         &["type", "text", "refusal", "image_url", "file_id", "file_url", "file_data", "filename", "input_audio"];
-    let text = |field: &str| text_in(&json, field);
-    let content = match text("type") {
-        Some("input_text" | "text" | "output_text") => text("text").map(|text| Content::Text { text: text.to_owned() }),
-        Some("refusal") => text("refusal").map(|text| Content::Refusal { text: text.to_owned() }),
-        Some("input_image") => match text("file_id") {
-            Some(id) => Some(Content::Image(Media::file_id(id))),
-            None => text("image_url").and_then(|url| Media::from_url(url).ok()).map(Content::Image),
-        },
-        Some("input_file") => read_file(&json).map(Content::Document),
-        Some("input_audio") => json.get("input_audio").and_then(read_sound).map(Content::Audio),
-        _ => None,
-    };
-    let Some(content) = content else { return opaque(json) };
+    let Some(content) = content_of(&json, false) else { return opaque(NAME, json) };
     let Value::Object(mut fields) = json else { return content.into() };
     let mut part = Part::from(content);
     if fields.get("prompt_cache_breakpoint") == Some(&json!({"mode": "explicit"})) {

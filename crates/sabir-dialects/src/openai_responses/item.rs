@@ -5,7 +5,8 @@ use sabir_core::chat::{Citation, Content, Meta, Part, Reasoning, Source, Tool, t
 use serde_json::{Map, Value, json};
 
 use super::NAME;
-use crate::openai::{custom_tools, write_citation};
+use crate::openai::write_citation;
+use crate::openai_tools::custom_tools;
 use crate::shared::Losses;
 
 /// Writes items, one after the other.

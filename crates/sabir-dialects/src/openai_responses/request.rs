@@ -1,16 +1,17 @@
 //! Requests as a client writes them.
 
-use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, Media, Message, Part, Role, Source, Tool, ToolResult,
-};
+use sabir_core::chat::{ChatRequest, Content, Message, Part, Role, ToolResult};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Feature, Result};
 use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::item::{Items, extend, item_of, kept};
-use crate::json::{List, Object, merged, write_json};
-use crate::openai::{plain, put, write_choice, write_file, write_format};
+use crate::json::Object;
+use crate::openai::{put, write_format};
+use crate::openai_content::{plain, write_flat};
+use crate::openai_reasoning::effort_json;
+use crate::openai_tools::{write_choice, write_flat as write_tools};
 use crate::shared::{Losses, need_messages, path};
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
@@ -23,7 +24,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     }
     let Items { out: input, mut losses, .. } = items;
     need_messages(instructions.is_some() || !input.is_empty() || goes_on(request))?;
-    let tools = tools(request, &mut losses);
+    let tools = write_tools(&request.tools, NAME, &mut losses);
     let mut settings = settings(request, &mut losses);
     let mut given = request.options.of(NAME).cloned().unwrap_or_default();
     for name in ["reasoning", "text"] {
@@ -77,45 +78,10 @@ pub(super) fn settings(request: &ChatRequest, losses: &mut Losses) -> Map<String
     put(&mut body, "max_output_tokens", request.max_tokens);
     put(&mut body, "temperature", request.temperature);
     put(&mut body, "top_p", request.top_p);
-    if let Some(wanted) = &request.reasoning {
-        let off = (wanted.enabled == Some(false)).then_some("none");
-        let effort = wanted.effort.as_ref().map(Effort::as_str).or(off);
-        put(&mut body, "reasoning", effort.map(|effort| json!({ "effort": effort })));
-        if wanted.budget.is_some() {
-            losses.lose(Feature::ReasoningBudget, "reasoning.budget", "this dialect takes efforts, not tokens");
-        }
-        if wanted.enabled == Some(true) {
-            let note = "what can think does; how much is said by an effort";
-            losses.lose(Feature::ReasoningEffort, "reasoning.enabled", note);
-        }
-    }
+    put(&mut body, "reasoning", request.reasoning.as_ref().and_then(|wanted| effort_json(wanted, losses)));
     let format = request.response_format.as_ref().map(|format| json!({ "format": write_format(format, false) }));
     put(&mut body, "text", format);
     body
-}
-
-/// The tools of a request; an answer repeats them, too.
-pub(super) fn tools(request: &ChatRequest, losses: &mut Losses) -> List {
-    let mut tools = List::default();
-    for (at, tool) in request.tools.iter().enumerate() {
-        match tool {
-            Tool::Function(function) => write_tool(at, function, &mut tools, losses),
-            Tool::Opaque { dialect, json } if dialect == NAME => write_json(tools.item(), json),
-            _ => losses.lose(Feature::Opaque, format!("tools[{at}]"), "a tool of another dialect alone"),
-        }
-    }
-    tools
-}
-
-fn write_tool(at: usize, tool: &FunctionTool, tools: &mut List, losses: &mut Losses) {
-    if tool.cache.is_some() {
-        losses.lose(Feature::CacheMarks, format!("tools[{at}]"), "tools take no marks here");
-    }
-    let mut fields = Object::with(tools.item(), tool.meta.of(NAME));
-    fields.field("type", "function").field("name", &tool.name).some("description", tool.description.as_ref());
-    // OpenAI wants both to be there: null is its default.
-    fields.field("parameters", &tool.parameters).field("strict", &tool.strict);
-    fields.end();
 }
 
 /// One message: items of the model's and of tools, and what somebody else says between them.
@@ -187,13 +153,9 @@ fn write_result(part: &Part, result: &ToolResult, path: &str, items: &mut Items)
 /// A piece of the content of a message or result.
 fn piece(part: &Part, path: &str, items: &mut Items) -> Option<Value> {
     let mut json = match &part.content {
-        Content::Image(Media { source: Source::FileId(id), .. }) => json!({"type": "input_image", "file_id": id}),
-        Content::Image(media) => json!({"type": "input_image", "image_url": media.to_url()}),
-        Content::Document(document) => merged(json!({"type": "input_file"}), write_file(document, true).into()),
         Content::Opaque { dialect, json } if dialect == NAME => return Some(json.clone()),
-        content => json!({"type": "input_text", "text": items.losses.words(path.to_owned(), content)?}),
+        content => write_flat(content, path, &mut items.losses)?,
     };
-    items.losses.untold_type(path, &part.content);
     if let Some(mark) = &part.cache {
         json["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
         if mark.ttl.is_some() {

@@ -7,11 +7,12 @@ use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use serde_json::{Value, json};
 
 use super::item::Items;
-use super::request::{instructions, settings, tools};
+use super::request::{instructions, settings};
 use super::tell::Teller;
 use super::{NAME, OpenAiResponses, error};
 use crate::json::{Fields, value_of};
 use crate::openai::{count, decode_body, read_usage, write_usage};
+use crate::openai_tools::write_flat;
 use crate::shared::Losses;
 
 /// Fields of an answer that repeat the request, or have a place of their own.
@@ -38,10 +39,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
         let fields = Fields::of_answer(body)?;
         if fields.peek("output").is_none() && fields.peek("status").is_none() {
             let nothing = || Error::new(ErrorKind::Decode, "the answer has neither an output nor an error");
-            return Err(serde_json::from_slice(body)
-                .ok()
-                .and_then(|json| error::inside(&json))
-                .unwrap_or_else(nothing));
+            return Err(error::instead(body).unwrap_or_else(nothing));
         }
         conclude(fields, "completed", &mut Teller::default(), sink)
     })
@@ -153,7 +151,10 @@ pub(super) fn blank(id: &str, model: &str, status: &str, request: &ChatRequest) 
     // Losses of the request were told when it was sent on.
     let losses = &mut Losses::default();
     let mut asked = settings(request, losses);
-    asked.insert("tools".into(), serde_json::from_slice(&tools(request, losses).json()).unwrap_or_default());
+    asked.insert(
+        "tools".into(),
+        serde_json::from_slice(&write_flat(&request.tools, NAME, losses).json()).unwrap_or_default(),
+    );
     let options = request.options.of(NAME).into_iter().flatten();
     let repeated = options.filter(|(name, _)| REPEATED.split(' ').any(|known| known == *name));
     asked.extend(repeated.map(|(name, value)| (name.clone(), value.clone())));

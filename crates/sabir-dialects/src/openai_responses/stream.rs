@@ -4,13 +4,12 @@ use sabir_core::dialect::{Decoder, truncated, unreadable};
 use sabir_core::frame::Frame;
 use sabir_core::{Error, ErrorKind, Result, Sink};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::error;
 use super::response::{conclude, identify, silent};
 use super::tell::{Kind, Teller};
 use super::wire::Event;
-use crate::json::Fields;
+use crate::json::{Fields, parsed};
 
 /// Reads events. Their names are in the data; `event:` lines say the same, where there are any.
 #[derive(Debug, Default)]
@@ -78,7 +77,7 @@ impl Decoder for EventDecoder {
             }
             "error" => return Err(told(data)),
             _ if event.error.is_some() => return Err(told(data)),
-            "" => return serde_json::from_slice(data).ok().and_then(|json| error::inside(&json)).map_or(Ok(()), Err),
+            "" => return error::instead(data).map_or(Ok(()), Err),
             // What happens inside the provider's own tools, and what later versions tell: its item has it whole.
             _ => {}
         }
@@ -88,9 +87,5 @@ impl Decoder for EventDecoder {
 
 /// The error that an event is.
 fn told(data: &[u8]) -> Error {
-    serde_json::from_slice(data).ok().and_then(|json| error::inside(&json)).unwrap_or_else(silent)
-}
-
-fn parsed(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
+    error::instead(data).unwrap_or_else(silent)
 }

@@ -11,6 +11,7 @@ use super::NAME;
 use super::accept::read_piece;
 use super::wire::text_in;
 use crate::openai::read_citation;
+use crate::shared::opaque;
 
 /// What a piece of text is; with its number, where in its item it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl Teller {
             "function_call" | "custom_tool_call" => return self.call(fields, &open, sink),
             "image_generation_call" => sink.part(image(fields)),
             kind if SERVER_TOOLS.contains(&kind) => server_tool(fields, sink),
-            _ => sink.part(opaque(fields)),
+            _ => sink.part(opaque(NAME, fields)),
         }
         Ok(())
     }
@@ -133,7 +134,7 @@ impl Teller {
         let mut parts = Vec::new();
         for mut piece in pieces.into_iter().filter(Value::is_object) {
             if !matches!(piece["type"].as_str(), Some("output_text" | "text" | "input_text" | "refusal")) {
-                parts.push((Kind::Text, opaque(piece).with_meta(NAME, "content", json!({}))));
+                parts.push((Kind::Text, opaque(NAME, piece).with_meta(NAME, "content", json!({}))));
                 continue;
             }
             let annotations = match piece.get_mut("annotations").map(Value::take) {
@@ -161,7 +162,7 @@ impl Teller {
             text.map(str::to_owned)
         });
         match (&encrypted, &signature, parts.last_mut()) {
-            (None, None, None) if told == [0; 3] => return sink.part(opaque(fields)),
+            (None, None, None) if told == [0; 3] => return sink.part(opaque(NAME, fields)),
             (None, None, None) => {}
             (None, _, Some((_, Part { content: Content::Reasoning(last), .. }))) => last.signature = signature,
             _ => {
@@ -297,15 +298,13 @@ pub(super) fn keep(meta: &mut Meta, item: Map<String, Value>) {
     }
 }
 
-pub(super) fn opaque(json: impl Into<Value>) -> Part {
-    Content::Opaque { dialect: NAME.to_owned(), json: json.into() }.into()
-}
-
 /// A generated image; one that is not there yet, or is no base64, stays the item it is.
 fn image(mut fields: Map<String, Value>) -> Part {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let mime = format!("image/{}", text("output_format").unwrap_or("png"));
-    let Some(Ok(media)) = text("result").map(|data| Media::base64(data, Some(&mime))) else { return opaque(fields) };
+    let Some(Ok(media)) = text("result").map(|data| Media::base64(data, Some(&mime))) else {
+        return opaque(NAME, fields);
+    };
     fields.shift_remove("result");
     let mut part = Part::image(media);
     keep(&mut part.meta, rest_of(fields, &["type"]));

@@ -6,7 +6,7 @@ use sabir_core::dialect::{Answer, Dialect};
 use sabir_core::{Error, ErrorKind, MAX_TOOL_CALLS};
 use serde_json::{Map, Value, json};
 
-use super::super::args::put;
+use super::super::tell::put;
 use super::{Gemini, NAME, accept, array, chunk, decode, headers, last, rich, sse, stream};
 use crate::shared::trial;
 

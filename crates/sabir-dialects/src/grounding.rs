@@ -3,8 +3,12 @@
 //! The metadata as it came stays with the answer; citations are what it means in common words. Their spans count
 //! bytes of the text.
 
+use sabir_core::Feature;
 use sabir_core::chat::{Citation, Content, Part};
 use serde_json::{Map, Value, json};
+
+use crate::json::known;
+use crate::shared::Losses;
 
 /// The most citations of one answer: a list of sources may be named again for every passage.
 const MOST: usize = 512;
@@ -12,7 +16,7 @@ const MOST: usize = 512;
 const LONGEST: usize = 2 << 20;
 
 /// The citations that the candidate's fields mean.
-pub(super) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
+pub(crate) fn citations(candidate: &Map<String, Value>) -> Vec<Part> {
     let field = |name: &str| candidate.get(name).unwrap_or(&Value::Null);
     let (grounding, cited) = (field("groundingMetadata"), field("citationMetadata"));
     let chunks = list(&grounding["groundingChunks"]);
@@ -60,13 +64,21 @@ fn citation(source: &Value, segment: &Value, room: &mut usize) -> Option<Part> {
     says.then(|| Content::Citation(Citation { url, title, quote, span, json: Value::Null }).into())
 }
 
-/// Citations as `groundingMetadata`, for an answer whose provider gave none.
-pub(super) fn metadata(citations: &[&Citation]) -> Value {
+/// The citations of an answer as `groundingMetadata`, which stands behind all texts, for an answer whose provider gave
+/// none. `None` where none names a source; which does not, is lost.
+pub(crate) fn write(parts: &[Part], losses: &mut Losses) -> Option<Value> {
+    let names = |cited: &Citation| cited.url.is_some() || cited.title.is_some() || cited.quote.is_some();
+    losses.sources_last(parts, names);
     let (mut chunks, mut supports) = (Vec::new(), Vec::new());
-    for citation in citations {
-        let fields = [("uri", &citation.url), ("title", &citation.title), ("text", &citation.quote)];
-        let source: Map<String, Value> =
-            fields.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into()))).collect();
+    for (at, part) in parts.iter().enumerate() {
+        let Content::Citation(citation) = &part.content else { continue };
+        if !names(citation) {
+            losses.lose(Feature::Citations, format!("parts[{at}]"), "it names no source; left out");
+            continue;
+        }
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
+        let source =
+            known([("uri", text(&citation.url)), ("title", text(&citation.title)), ("text", text(&citation.quote))]);
         if let Some((start, end)) = citation.span {
             let segment = json!({"startIndex": start, "endIndex": end});
             supports.push(json!({"segment": segment, "groundingChunkIndices": [chunks.len()]}));
@@ -75,9 +87,9 @@ pub(super) fn metadata(citations: &[&Citation]) -> Value {
         let kind = if citation.quote.is_some() { "retrievedContext" } else { "web" };
         chunks.push(json!({ kind: source }));
     }
-    let mut metadata = json!({ "groundingChunks": chunks });
-    if !supports.is_empty() {
-        metadata["groundingSupports"] = supports.into();
+    if chunks.is_empty() {
+        return None;
     }
-    metadata
+    let supports = Some(supports).filter(|supports| !supports.is_empty()).map(Value::from);
+    Some(known([("groundingChunks", Some(chunks.into())), ("groundingSupports", supports)]).into())
 }

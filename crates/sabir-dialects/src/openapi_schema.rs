@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::wire::{camel, word};
+use crate::proto_json::{camel, word};
 
 /// The types, by their number in the protocol buffer.
 const TYPES: &[&str] = &["TYPE_UNSPECIFIED", "string", "number", "integer", "boolean", "array", "object", "null"];
 
 /// Whether a schema has hints to Google alone, which its translation leaves out.
-pub(super) fn says_more(schema: &Value) -> bool {
+pub(crate) fn says_more(schema: &Value) -> bool {
     match schema {
         Value::Object(fields) => {
             let is_hint = |name: &str| matches!(name, "propertyOrdering" | "property_ordering" | "example");
@@ -20,7 +20,7 @@ pub(super) fn says_more(schema: &Value) -> bool {
 }
 
 /// A schema as JSON Schema: types in lower case, `nullable` as a type of its own, and no hints to Google alone.
-pub(super) fn to_json_schema(schema: &Value) -> Value {
+pub(crate) fn to_json_schema(schema: &Value) -> Value {
     let Value::Object(fields) = schema else { return schema.clone() };
     let mut out = Map::new();
     for (name, value) in fields {

@@ -1,4 +1,4 @@
-//! Errors: `{"error": {code, message, status, details}}`, also in a list of one.
+//! Errors of Google's services: `{"error": {code, message, status, details}}`, also in a list of one.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use sabir_core::{Error, ErrorKind};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::wire::value;
+use crate::proto_json::value;
 use crate::shared::{Complaint, of_kind};
 
 /// The longest wait that is believed, in seconds.
 const LONGEST_WAIT: f64 = 1e7;
 
 /// The error that an HTTP answer is. Proxies before the service have shapes of their own.
-pub(super) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     match json.get(0).unwrap_or(&json).get("error").and_then(Found::read) {
         Some(found) => found.told(status.as_u16(), said(status, headers, found.code, found.message)),
@@ -25,7 +25,7 @@ pub(super) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Er
 }
 
 /// The error in the `error` field of an answer whose status is a success: the field repeats the status that it has.
-pub(super) fn inside(raw: &RawValue) -> Option<Error> {
+pub(crate) fn inside(raw: &RawValue) -> Option<Error> {
     let json = value(raw);
     let found = Found::read(&json)?;
     let (message, code) = (found.message.to_owned(), found.code.map(str::to_owned));
@@ -104,7 +104,7 @@ const WORDS: &[(ErrorKind, u16, &str, Option<&str>)] = &[
 ];
 
 /// An error in Google's shape, with the status that Google would send.
-pub(super) fn refuse(error: &Error) -> (StatusCode, Bytes) {
+pub(crate) fn refuse(error: &Error) -> (StatusCode, Bytes) {
     let words = WORDS.iter().find(|(kind, ..)| *kind == error.kind());
     let (code, status, reason) =
         words.map_or((500, "INTERNAL", None), |(_, code, status, reason)| (*code, *status, *reason));

@@ -1,8 +1,7 @@
-//! Arguments of a call that come in parts: values, each at a JSON path (RFC 9535) such as `$.places[0].name`.
+//! Places in a JSON object by their path (RFC 9535), such as `$.places[0].name`: for arguments of calls that come in
+//! pieces, each with where it belongs.
 
 use serde_json::{Map, Value};
-
-use super::wire::Piece;
 
 /// The deepest path that is followed.
 const DEEPEST: usize = 64;
@@ -12,24 +11,12 @@ enum Step {
     Element(usize),
 }
 
-/// Puts a piece in its place; a text is appended to the one that is there. A piece whose path leads nowhere (a list's
-/// element far behind its end) is left out: no path sizes an allocation.
-pub(super) fn put(arguments: &mut Map<String, Value>, piece: Piece<'_>) {
-    let Some(steps) = steps(&piece.path) else { return };
-    let mut steps = steps.into_iter();
-    let Some(Step::Field(name)) = steps.next() else { return };
-    let mut place = arguments.entry(name).or_insert(Value::Null);
-    for step in steps {
-        let Some(next) = enter(place, step) else { return };
-        place = next;
-    }
-    match (place, piece.text, piece.number, piece.flag) {
-        (Value::String(all), Some(more), ..) => all.push_str(&more),
-        (place, Some(text), ..) => *place = text.0.into(),
-        (place, None, Some(number @ Value::Number(_)), _) => *place = number,
-        (place, None, _, Some(flag)) => *place = flag.0.into(),
-        _ => {}
-    }
+/// The place that a path leads to, made where it is the next one. `None` for a path that leads nowhere (a list's element
+/// far behind its end): no path sizes an allocation.
+pub(crate) fn place<'v>(object: &'v mut Map<String, Value>, path: &str) -> Option<&'v mut Value> {
+    let mut steps = steps(path)?.into_iter();
+    let Some(Step::Field(name)) = steps.next() else { return None };
+    steps.try_fold(object.entry(name).or_insert(Value::Null), enter)
 }
 
 /// The place one step deeper, made where it is the next one.

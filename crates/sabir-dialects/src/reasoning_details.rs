@@ -1,15 +1,17 @@
 //! Reasoning that comes as text in one field and, often beside it and with the same text, as `reasoning_details`:
-//! typed pieces with signatures and sealed thoughts, which must go back as they came.
+//! typed pieces with signatures and sealed thoughts, which must go back as they came. They are
+//! kept as metadata of the part, under the name of the dialect.
 
 use sabir_core::Sink;
 use sabir_core::chat::{Content, Meta, Part, Reasoning};
 use serde_json::{Value, json};
 
-use super::NAME;
+/// The field, on the wire and of the metadata.
+const FIELD: &str = "reasoning_details";
 
 /// Gathers the details of the thought that is open.
 #[derive(Debug, Default)]
-pub(super) struct Thoughts {
+pub(crate) struct Thoughts {
     open: bool,
     details: Vec<Value>,
     signature: Option<String>,
@@ -17,17 +19,17 @@ pub(super) struct Thoughts {
 
 impl Thoughts {
     /// Tells what one message or delta says: the details' text where they have any, else the plain field's.
-    pub(super) fn tell(&mut self, plain: &str, details: Vec<Value>, sink: &mut Sink) {
+    pub(crate) fn tell(&mut self, plain: &str, details: Vec<Value>, dialect: &str, sink: &mut Sink) {
         if details.iter().all(|detail| text_of(detail).is_empty()) {
             self.say(plain, sink);
         }
         for detail in details.into_iter().filter(Value::is_object) {
-            self.detail(detail, sink);
+            self.detail(detail, dialect, sink);
         }
     }
 
     /// More of a thought's text.
-    pub(super) fn say(&mut self, text: &str, sink: &mut Sink) {
+    pub(crate) fn say(&mut self, text: &str, sink: &mut Sink) {
         if !text.is_empty() {
             sink.reasoning(text);
             self.open = true;
@@ -35,14 +37,14 @@ impl Thoughts {
     }
 
     /// The signature of the open thought.
-    pub(super) fn sign(&mut self, signature: &str) {
+    pub(crate) fn sign(&mut self, signature: &str) {
         if !signature.is_empty() {
             self.signature = Some(signature.to_owned());
         }
     }
 
     /// Closes the open thought, with its signature and its details; before anything else is told.
-    pub(super) fn flush(&mut self, sink: &mut Sink) {
+    pub(crate) fn flush(&mut self, dialect: &str, sink: &mut Sink) {
         let open = std::mem::take(&mut self.open);
         if self.details.is_empty() && self.signature.is_none() {
             return;
@@ -57,7 +59,7 @@ impl Thoughts {
         }
         let signature = self.signature.take();
         let details = std::mem::take(&mut self.details);
-        let meta = if details.is_empty() { Meta::default() } else { meta_of(details) };
+        let meta = if details.is_empty() { Meta::default() } else { meta_of(details, dialect) };
         if open {
             sink.part_end(signature.as_deref(), meta);
         } else {
@@ -66,17 +68,17 @@ impl Thoughts {
         }
     }
 
-    fn detail(&mut self, detail: Value, sink: &mut Sink) {
+    fn detail(&mut self, detail: Value, dialect: &str, sink: &mut Sink) {
         if let Some(data) = detail["data"].as_str().filter(|data| !data.is_empty()) {
-            self.flush(sink);
+            self.flush(dialect, sink);
             let reasoning = Reasoning { encrypted: Some(data.to_owned()), ..Reasoning::default() };
-            return sink.part(Part { meta: meta_of(vec![detail]), ..Content::Reasoning(reasoning).into() });
+            return sink.part(Part { meta: meta_of(vec![detail], dialect), ..Content::Reasoning(reasoning).into() });
         }
         let goes_on = |last: &Value| ["type", "index"].iter().all(|key| last.get(*key) == detail.get(*key));
         let goes_on = self.details.last().is_some_and(goes_on);
         if !goes_on && !self.details.is_empty() {
             // Another block of thoughts, with a signature of its own.
-            self.flush(sink);
+            self.flush(dialect, sink);
         }
         self.say(text_of(&detail), sink);
         self.sign(detail["signature"].as_str().unwrap_or_default());
@@ -97,24 +99,36 @@ impl Thoughts {
     }
 }
 
-/// A part of reasoning as details: as they came, or made of what is known. None for a thought in the open that has
-/// nothing but text.
-pub(super) fn details_of(part: &Part, reasoning: &Reasoning) -> Vec<Value> {
-    if let Some(Value::Array(details)) = part.meta.get(NAME, "reasoning_details") {
+/// A thought as details: as they came, or made of what is known. None for a thought in the open that has nothing but text.
+pub(crate) fn details_of(
+    meta: &Meta,
+    text: &str,
+    [signature, encrypted]: [Option<&str>; 2],
+    dialect: &str,
+) -> Vec<Value> {
+    if let Some(Value::Array(details)) = meta.get(dialect, FIELD) {
         return details.clone();
     }
-    let Reasoning { text, signature, encrypted, .. } = reasoning;
-    let signed = signature.iter().map(|it| json!({"type": "reasoning.text", "text": text, "signature": it}));
-    let sealed = encrypted.iter().map(|data| json!({"type": "reasoning.encrypted", "data": data}));
-    signed.chain(sealed).collect()
+    let signed = signature.map(|it| json!({"type": "reasoning.text", "text": text, "signature": it}));
+    let sealed = encrypted.map(|data| json!({"type": "reasoning.encrypted", "data": data}));
+    signed.into_iter().chain(sealed).collect()
+}
+
+/// The field of details for a thought whose text goes in a field of its own, and would be read twice.
+pub(crate) fn without_text(meta: &Meta, seals: [Option<&str>; 2], dialect: &str) -> Option<(&'static str, Value)> {
+    let mut details = details_of(meta, "", seals, dialect);
+    for fields in details.iter_mut().filter_map(Value::as_object_mut) {
+        fields.retain(|field, _| field != "text" && field != "summary");
+    }
+    (!details.is_empty()).then(|| (FIELD, details.into()))
 }
 
 /// The text of one detail, or of a piece of a thought.
-pub(super) fn text_of(detail: &Value) -> &str {
+pub(crate) fn text_of(detail: &Value) -> &str {
     let mut texts = ["text", "summary"].into_iter().filter_map(|key| detail.get(key)?.as_str());
     texts.find(|text| !text.is_empty()).unwrap_or_default()
 }
 
-fn meta_of(details: Vec<Value>) -> Meta {
-    Meta::default().with(NAME, "reasoning_details", details.into())
+fn meta_of(details: Vec<Value>, dialect: &str) -> Meta {
+    Meta::default().with(dialect, FIELD, details.into())
 }
