@@ -15,6 +15,10 @@ use serde_json::{Value, json};
 use crate::json::{Fields, Wrong};
 use crate::shared::Losses;
 
+mod encoder;
+
+pub(crate) use encoder::{BlockEncoder, BlockEvents, Delta, Kind, Pieces};
+
 /// Who speaks, as far as it decides which blocks may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaker {

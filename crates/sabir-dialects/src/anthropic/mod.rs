@@ -18,7 +18,6 @@
 
 mod accept;
 mod block;
-mod encoder;
 mod request;
 mod response;
 mod stream;
@@ -107,7 +106,7 @@ impl Dialect for AnthropicMessages {
     }
 
     fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(encoder::MessagesEncoder::default())
+        Box::new(stream::MessagesEncoder::default())
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

@@ -1,20 +1,22 @@
-//! Streamed answers, read: `message_start`, blocks of deltas, `message_delta`, `message_stop`.
+//! Streamed answers, read and written: `message_start`, blocks of deltas, `message_delta`, `message_stop`.
 
 use http::StatusCode;
-use sabir_core::chat::{Content, Finish, Part};
+use sabir_core::chat::{ChatResponse, Content, Event, Finish, Meta, Part, ToolCall, Usage};
 use sabir_core::dialect::{Decoder, unreadable};
 use sabir_core::frame::Frame;
-use sabir_core::{Error, ErrorKind, Result, Sink};
-use serde::Deserialize;
+use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::NAME;
 use super::block::{read_block, take_content};
-use super::wire::{Delta, StreamEvent, tell_usage};
-use crate::blocks::{join, start_call, tell};
-use crate::json::{Fields, Wrong, plain_words, value_of};
-use crate::shared::Complaint;
+use super::response::{WRITTEN, write_error, write_finish, write_head};
+use super::wire::{Delta, StreamEvent, tell_usage, write_usage};
+use super::writer::Writer;
+use crate::blocks::{self, BlockEncoder, BlockEvents, Kind, Pieces, Place, Speaker, join, start_call, tell};
+use crate::json::{Fields, List, Wrong, plain_words, value_of, write_json};
+use crate::shared::{Complaint, Losses, write_event};
 
 /// The most blocks that may be open at once. The protocol has one.
 const MAX_OPEN: usize = 1024;
@@ -252,4 +254,140 @@ impl Open {
         self.citations.into_iter().for_each(|citation| sink.part(citation));
         Ok(())
     }
+}
+
+/// Writes one streamed answer.
+pub(super) type MessagesEncoder = BlockEncoder<MessagesEvents>;
+
+/// How a delta of a tool's input begins.
+const INPUT: &str = r#"{"type":"input_json_delta","partial_json":"#;
+
+/// What a stream is made of.
+#[derive(Debug, Default)]
+pub(super) struct MessagesEvents {
+    writer: Writer,
+    /// The model, held back with the start until it is known whether the usage follows.
+    model: Option<String>,
+}
+
+impl BlockEvents for MessagesEvents {
+    const NAME: &'static str = NAME;
+    const CONTENT_TYPE: &'static str = "text/event-stream";
+    const ONE_AT_A_TIME: bool = true;
+    const TELLS_WORDS_OF_SEALED: bool = true;
+
+    fn announce(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if let Event::Start { id, model } = event {
+            id.clone_into(&mut self.writer.answer_id);
+            self.model = Some(model.clone());
+            return;
+        }
+        let Some(model) = self.model.take() else { return };
+        let usage = if let Event::Usage(known) = event { known } else { &Usage::default() };
+        write_event(out, "message_start", |start| {
+            start.object("message", |message| {
+                write_head(message, &self.writer.answer_id, &model);
+                message.raw("content", "[]").raw("stop_reason", "null").raw("stop_sequence", "null");
+                // What is unknown yet is no loss.
+                write_usage(message, usage, &Meta::default(), &mut Losses::default());
+            });
+        });
+    }
+
+    fn start_of(kind: Kind) -> Option<&'static str> {
+        Some(match kind {
+            Kind::Text => r#"{"type":"text","text":""}"#,
+            Kind::Thought => r#"{"type":"thinking","thinking":"","signature":""}"#,
+        })
+    }
+
+    fn start(&mut self, block: usize, start: &[u8], out: &mut Vec<u8>) {
+        write_event(out, "content_block_start", |event| {
+            event.field("index", &block).raw("content_block", start);
+        });
+    }
+
+    fn delta(&mut self, block: usize, delta: blocks::Delta<'_>, out: &mut Vec<u8>) {
+        write_event(out, "content_block_delta", |event| {
+            event.field("index", &block).write("delta", |out| match delta {
+                blocks::Delta::Text(text) => write_delta(out, r#"{"type":"text_delta","text":"#, text),
+                blocks::Delta::Citation(json) => write_delta(out, r#"{"type":"citations_delta","citation":"#, json),
+                blocks::Delta::Thought(text) => write_delta(out, r#"{"type":"thinking_delta","thinking":"#, text),
+                blocks::Delta::Signature(text) => write_delta(out, r#"{"type":"signature_delta","signature":"#, text),
+                blocks::Delta::Input(json) => write_delta(out, INPUT, json),
+                blocks::Delta::Json(delta) => out.extend_from_slice(delta),
+            });
+        });
+    }
+
+    fn stop(&mut self, block: usize, out: &mut Vec<u8>) {
+        write_event(out, "content_block_stop", |event| {
+            event.field("index", &block);
+        });
+    }
+
+    /// What this dialect alone says of a block comes too late at its end: its start is written.
+    fn complete(&mut self, _: Option<&ToolCall>, meta: &Meta, place: Place) {
+        if meta.of(NAME).is_some() {
+            let path = format!("{place}.meta.{NAME}");
+            self.writer.losses.lose(Feature::Meta, path, "it came after the start of its block");
+        }
+    }
+
+    fn citation(&mut self, part: &Part, cites: bool, place: Place) -> Option<Value> {
+        if !cites {
+            self.writer.losses.part(place, &part.content);
+            return None;
+        }
+        self.writer.citation(part, Speaker::Assistant, place).cloned()
+    }
+
+    /// The input of a tool comes as a delta, as it would have come; all else of a block stands in its start.
+    fn pieces(&mut self, part: &Part, place: Place) -> Vec<Pieces> {
+        let mut part = part.clone();
+        let input = match &mut part.content {
+            Content::ToolCall(call) => Some(std::mem::take(&mut call.arguments)),
+            Content::ServerToolUse(used) => Some(std::mem::take(&mut used.input)),
+            _ => None,
+        };
+        let mut block = List::default();
+        self.writer.part(&part, Speaker::Assistant, place, &mut block);
+        if block.is_empty() {
+            return Vec::new();
+        }
+        let delta = |input: String| {
+            let mut delta = Vec::new();
+            write_delta(&mut delta, INPUT, &input);
+            delta
+        };
+        vec![Pieces { start: Some(block.items().to_vec()), deltas: input.into_iter().map(delta).collect() }]
+    }
+
+    fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
+        let (losses, meta) = (&mut self.writer.losses, &response.meta);
+        write_event(out, "message_delta", |event| {
+            event.object("delta", |delta| {
+                write_finish(delta, &response.finish, losses);
+                delta.meta(meta.of(NAME), &[WRITTEN, &["context_management"]].concat());
+            });
+            write_usage(event, &response.usage, meta, losses);
+            event.some("context_management", meta.get(NAME, "context_management"));
+        });
+        write_event(out, "message_stop", |_| {});
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        write_event(out, "error", |event| write_error(event, error));
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.writer.losses
+    }
+}
+
+/// Writes a delta. `start` is all of it that stands before the value.
+fn write_delta(out: &mut Vec<u8>, start: &str, value: &(impl Serialize + ?Sized)) {
+    out.extend_from_slice(start.as_bytes());
+    write_json(out, value);
+    out.push(b'}');
 }

@@ -22,7 +22,6 @@
 
 mod accept;
 mod block;
-mod encoder;
 mod error;
 mod family;
 mod media;
@@ -114,7 +113,7 @@ impl Dialect for Bedrock {
     }
 
     fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(encoder::ConverseEncoder::default())
+        Box::new(stream::ConverseEncoder::default())
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
