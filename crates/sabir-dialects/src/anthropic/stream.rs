@@ -5,17 +5,16 @@ use sabir_core::chat::{ChatResponse, Content, Event, Finish, Meta, Part, ToolCal
 use sabir_core::dialect::{Decoder, unreadable};
 use sabir_core::frame::Frame;
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::NAME;
-use super::block::{read_block, take_content};
+use super::block::{Writer, read_block, take_content};
 use super::response::{WRITTEN, write_error, write_finish, write_head};
 use super::wire::{Delta, StreamEvent, tell_usage, write_usage};
-use super::writer::Writer;
-use crate::blocks::{self, BlockEncoder, BlockEvents, Kind, Pieces, Place, Speaker, join, start_call, tell};
-use crate::json::{Fields, List, Wrong, plain_words, value_of, write_json};
+use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, start_call, tell};
+use crate::json::{Fields, List, Object, Wrong, plain_words, value_of};
 use crate::shared::{Complaint, Losses, write_event};
 
 /// The most blocks that may be open at once. The protocol has one.
@@ -259,9 +258,6 @@ impl Open {
 /// Writes one streamed answer.
 pub(super) type MessagesEncoder = BlockEncoder<MessagesEvents>;
 
-/// How a delta of a tool's input begins.
-const INPUT: &str = r#"{"type":"input_json_delta","partial_json":"#;
-
 /// What a stream is made of.
 #[derive(Debug, Default)]
 pub(super) struct MessagesEvents {
@@ -271,10 +267,29 @@ pub(super) struct MessagesEvents {
 }
 
 impl BlockEvents for MessagesEvents {
-    const NAME: &'static str = NAME;
+    const DIALECT: &'static str = NAME;
     const CONTENT_TYPE: &'static str = "text/event-stream";
+    const NAMES: Names = Names {
+        start: "content_block_start",
+        delta: "content_block_delta",
+        stop: "content_block_stop",
+        number: "index",
+        block: "content_block",
+        text: Grown(Some(r#"{"type":"text","text":""}"#), Around(r#"{"type":"text_delta","text":"#, "}")),
+        thought: Grown(
+            Some(r#"{"type":"thinking","thinking":"","signature":""}"#),
+            Around(r#"{"type":"thinking_delta","thinking":"#, "}"),
+        ),
+        signature: Around(r#"{"type":"signature_delta","signature":"#, "}"),
+        citation: Around(r#"{"type":"citations_delta","citation":"#, "}"),
+        input: Around(r#"{"type":"input_json_delta","partial_json":"#, "}"),
+    };
     const ONE_AT_A_TIME: bool = true;
     const TELLS_WORDS_OF_SEALED: bool = true;
+
+    fn frame(&mut self, name: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Object<'_>)) {
+        write_event(out, name, data);
+    }
 
     fn announce(&mut self, event: &Event, out: &mut Vec<u8>) {
         if let Event::Start { id, model } = event {
@@ -291,38 +306,6 @@ impl BlockEvents for MessagesEvents {
                 // What is unknown yet is no loss.
                 write_usage(message, usage, &Meta::default(), &mut Losses::default());
             });
-        });
-    }
-
-    fn start_of(kind: Kind) -> Option<&'static str> {
-        Some(match kind {
-            Kind::Text => r#"{"type":"text","text":""}"#,
-            Kind::Thought => r#"{"type":"thinking","thinking":"","signature":""}"#,
-        })
-    }
-
-    fn start(&mut self, block: usize, start: &[u8], out: &mut Vec<u8>) {
-        write_event(out, "content_block_start", |event| {
-            event.field("index", &block).raw("content_block", start);
-        });
-    }
-
-    fn delta(&mut self, block: usize, delta: blocks::Delta<'_>, out: &mut Vec<u8>) {
-        write_event(out, "content_block_delta", |event| {
-            event.field("index", &block).write("delta", |out| match delta {
-                blocks::Delta::Text(text) => write_delta(out, r#"{"type":"text_delta","text":"#, text),
-                blocks::Delta::Citation(json) => write_delta(out, r#"{"type":"citations_delta","citation":"#, json),
-                blocks::Delta::Thought(text) => write_delta(out, r#"{"type":"thinking_delta","thinking":"#, text),
-                blocks::Delta::Signature(text) => write_delta(out, r#"{"type":"signature_delta","signature":"#, text),
-                blocks::Delta::Input(json) => write_delta(out, INPUT, json),
-                blocks::Delta::Json(delta) => out.extend_from_slice(delta),
-            });
-        });
-    }
-
-    fn stop(&mut self, block: usize, out: &mut Vec<u8>) {
-        write_event(out, "content_block_stop", |event| {
-            event.field("index", &block);
         });
     }
 
@@ -355,12 +338,8 @@ impl BlockEvents for MessagesEvents {
         if block.is_empty() {
             return Vec::new();
         }
-        let delta = |input: String| {
-            let mut delta = Vec::new();
-            write_delta(&mut delta, INPUT, &input);
-            delta
-        };
-        vec![Pieces { start: Some(block.items().to_vec()), deltas: input.into_iter().map(delta).collect() }]
+        let deltas = input.iter().map(|input| Self::NAMES.input.delta(input)).collect();
+        vec![Pieces { start: Some(block.items().to_vec()), deltas }]
     }
 
     fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
@@ -383,11 +362,4 @@ impl BlockEvents for MessagesEvents {
     fn losses(&self) -> &Losses {
         &self.writer.losses
     }
-}
-
-/// Writes a delta. `start` is all of it that stands before the value.
-fn write_delta(out: &mut Vec<u8>, start: &str, value: &(impl Serialize + ?Sized)) {
-    out.extend_from_slice(start.as_bytes());
-    write_json(out, value);
-    out.push(b'}');
 }

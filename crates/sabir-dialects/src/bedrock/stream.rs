@@ -9,13 +9,13 @@ use sabir_core::{Error, ErrorKind, Result, Sink};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::block::{Writer, made_id};
+use super::NAME;
+use super::block::{Writer, is_servers, made_id, read_block, read_citations};
 use super::error::{from_exception, words_for};
 use super::response::{metadata, stop, take_in};
 use super::wire::{Delta, DeltaEvent};
-use super::{NAME, read};
-use crate::blocks::{self, BlockEncoder, BlockEvents, Kind, Pieces, Place, Speaker, join, tell};
-use crate::json::{Fields, List, Object, One, text_of, write_json};
+use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, tell};
+use crate::json::{Fields, List, Object, One, text_of};
 use crate::shared::Losses;
 
 /// The most blocks that may be open at once. The service has few.
@@ -141,7 +141,7 @@ impl ConverseDecoder {
 impl Block {
     fn start(start: Value, sink: &mut Sink) -> Result<Self> {
         let (call, mut block) = (&start["toolUse"], Self::default());
-        if call.is_object() && !read::is_servers(call["type"].as_str().unwrap_or_default()) {
+        if call.is_object() && !is_servers(call["type"].as_str().unwrap_or_default()) {
             let text = |key: &str| call[key].as_str().unwrap_or_default();
             block.call = Some(sink.tool_start(text("toolUseId"), text("name"))?);
         } else {
@@ -160,11 +160,11 @@ impl Block {
         if let Some(sealed) = joined(self.sealed) {
             sink.part(Content::Reasoning(Reasoning { encrypted: Some(sealed), ..Reasoning::default() }).into());
         }
-        read::citations(self.citations, !self.speaks).for_each(|citation| sink.part(citation));
+        read_citations(self.citations, !self.speaks).for_each(|citation| sink.part(citation));
         if self.whole.as_object().is_some_and(|whole| !whole.is_empty()) {
             let whole = to_raw_value(&self.whole).map_err(|e| not_json("a block", &e))?;
             let mut parts = Vec::new();
-            read::block(&whole, None, &mut parts).map_err(|e| e.unreadable())?;
+            read_block(&whole, None, &mut parts).map_err(|e| e.unreadable())?;
             tell(parts, NAME, sink)?;
         }
         Ok(())
@@ -194,10 +194,31 @@ pub(super) struct ConverseEvents {
 const THOUGHT: &str = "reasoningContent";
 
 impl BlockEvents for ConverseEvents {
-    const NAME: &'static str = NAME;
+    const DIALECT: &'static str = NAME;
     const CONTENT_TYPE: &'static str = "application/vnd.amazon.eventstream";
+    const NAMES: Names = Names {
+        start: "contentBlockStart",
+        delta: "contentBlockDelta",
+        stop: "contentBlockStop",
+        number: "contentBlockIndex",
+        block: "start",
+        text: Grown(None, Around(r#"{"text":"#, "}")),
+        thought: Grown(None, Around(r#"{"reasoningContent":{"text":"#, "}}")),
+        signature: Around(r#"{"reasoningContent":{"signature":"#, "}}"),
+        citation: Around(r#"{"citation":"#, "}"),
+        input: Around(r#"{"toolUse":{"input":"#, "}}"),
+    };
     const ONE_AT_A_TIME: bool = false;
     const TELLS_WORDS_OF_SEALED: bool = false;
+
+    fn frame(&mut self, name: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Object<'_>)) {
+        self.payload.clear();
+        let mut object = Object::new(&mut self.payload);
+        data(&mut object);
+        object.end();
+        let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+        event_stream::write(out, &headers, &self.payload);
+    }
 
     fn announce(&mut self, _: &Event, out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.started, true) {
@@ -205,35 +226,6 @@ impl BlockEvents for ConverseEvents {
                 payload.field("role", "assistant");
             });
         }
-    }
-
-    fn start_of(_: Kind) -> Option<&'static str> {
-        None
-    }
-
-    fn start(&mut self, block: usize, start: &[u8], out: &mut Vec<u8>) {
-        self.frame("contentBlockStart", out, |payload| {
-            payload.field("contentBlockIndex", &block).raw("start", start);
-        });
-    }
-
-    fn delta(&mut self, block: usize, delta: blocks::Delta<'_>, out: &mut Vec<u8>) {
-        self.frame("contentBlockDelta", out, |payload| {
-            payload.field("contentBlockIndex", &block).write("delta", |to| match delta {
-                blocks::Delta::Text(text) => write_json(to, &One("text", text)),
-                blocks::Delta::Citation(json) => write_json(to, &One("citation", json)),
-                blocks::Delta::Thought(text) => write_json(to, &One(THOUGHT, One("text", text))),
-                blocks::Delta::Signature(text) => write_json(to, &One(THOUGHT, One("signature", text))),
-                blocks::Delta::Input(text) => write_json(to, &One("toolUse", One("input", text))),
-                blocks::Delta::Json(delta) => to.extend_from_slice(delta),
-            });
-        });
-    }
-
-    fn stop(&mut self, block: usize, out: &mut Vec<u8>) {
-        self.frame("contentBlockStop", out, |payload| {
-            payload.field("contentBlockIndex", &block);
-        });
     }
 
     fn complete(&mut self, call: Option<&ToolCall>, _: &Meta, place: Place) {
@@ -284,17 +276,6 @@ impl BlockEvents for ConverseEvents {
 
     fn losses(&self) -> &Losses {
         &self.writer.losses
-    }
-}
-
-impl ConverseEvents {
-    fn frame(&mut self, event: &str, out: &mut Vec<u8>, payload: impl FnOnce(&mut Object<'_>)) {
-        self.payload.clear();
-        let mut object = Object::new(&mut self.payload);
-        payload(&mut object);
-        object.end();
-        let headers = [(":event-type", event), (":content-type", "application/json"), (":message-type", "event")];
-        event_stream::write(out, &headers, &self.payload);
     }
 }
 
