@@ -17,8 +17,10 @@ use crate::json::{Fields, Wrong, known};
 use crate::shared::{Losses, no_arguments};
 
 mod encoder;
+mod outcome;
 
 pub(crate) use encoder::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces};
+pub(crate) use outcome::{Outcome, sendable_id};
 
 /// Who speaks, as far as it decides which blocks may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,52 +258,6 @@ pub(crate) fn start_call(call: &ToolCall, meta: &Meta, dialect: &str, sink: &mut
 /// JSON text, if it is an object; no text at all is the empty object.
 pub(crate) fn object_text(json: &str) -> Option<&str> {
     if json.trim().is_empty() { Some("{}") } else { crate::json::object_text(json) }
-}
-
-/// The arguments of a call, which must be an object. An answer goes on without them, a request does not.
-pub(crate) fn arguments<'c>(call: &'c ToolCall, answers: bool, place: Place, losses: &mut Losses) -> Result<&'c str> {
-    match object_text(&call.arguments) {
-        Some(object) => Ok(object),
-        None if answers => {
-            losses.lose(Feature::Tools, place, "arguments that are not a JSON object became {}");
-            Ok("{}")
-        }
-        None => {
-            let what = format!("{place}: the arguments of a tool call must be a JSON object in this dialect");
-            Err(Error::new(ErrorKind::InvalidRequest, what))
-        }
-    }
-}
-
-/// Letters, digits, `_` and `-` are taken in ids; other providers put more into theirs. What is longer than `most`
-/// keeps its beginning and gets a checksum of the whole (FNV-1a), so that call and result still meet.
-pub(crate) fn sendable_id(id: &str, most: usize) -> Cow<'_, str> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if id.len() <= most && id.chars().all(fits) {
-        return id.into();
-    }
-    let clean = |c: char| if fits(c) { c } else { '_' };
-    if id.chars().count() <= most {
-        return id.chars().map(clean).collect();
-    }
-    let sum = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, b| (sum ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let start: String = id.chars().take(most.saturating_sub(17)).map(clean).collect();
-    format!("{start}_{sum:016x}").into()
-}
-
-/// The id with which a call goes: in an answer its own; in a request, of which at most `most` characters are taken, one
-/// that can be sent. Where there is none it is made of how many had none before.
-pub(crate) fn id_of<'c>(
-    id: &'c str,
-    most: Option<usize>,
-    without: &mut usize,
-    made: impl FnOnce(usize) -> String,
-) -> Cow<'c, str> {
-    if id.is_empty() {
-        *without += 1;
-        return made(*without - 1).into();
-    }
-    most.map_or(Cow::Borrowed(id), |most| sendable_id(id, most))
 }
 
 /// Claude's own field for thoughts. An effort asks for thoughts, which Claude gives only where they are switched on.

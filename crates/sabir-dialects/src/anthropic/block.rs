@@ -1,7 +1,5 @@
 //! Content blocks, read and written: requests and answers share them.
 
-use std::borrow::Cow;
-
 use sabir_core::chat::{
     CacheMark, Citation, Content, Document, Media, Meta, Part, Reasoning, ServerToolResult, ServerToolUse, Source,
     ToolCall, ToolResult, to_base64,
@@ -11,9 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::NAME;
-use crate::blocks::{Place, Speaker, arguments, cache_mark, id_of, object_text, read_cache_mark, sendable_id};
+use crate::blocks::{Outcome, Place, Speaker, cache_mark, object_text, read_cache_mark, sendable_id};
 use crate::json::{Fields, List, Object, Wrong, string_of, value_of, write_json};
-use crate::shared::Losses;
 
 /// The kind of mark for the cache that there is.
 const MARK: &str = "ephemeral";
@@ -145,19 +142,13 @@ fn read_citation(json: Value) -> Part {
 /// Writes parts as blocks, and collects what could not be written.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    pub(super) losses: Losses,
-    /// Why the whole cannot be sent.
-    pub(super) refused: Option<Error>,
-    /// We ask a provider; otherwise we answer a client.
-    pub(super) asks: bool,
+    pub(super) outcome: Outcome,
     /// The API version is 2026-10-21, which refuses some blocks.
     pub(super) modern: bool,
     /// Thoughts may go without a signature.
     pub(super) unsigned: bool,
     /// The answer's id, from which ids of calls are made.
     pub(super) answer_id: String,
-    pub(super) calls_without_id: usize,
-    pub(super) results_without_id: usize,
 }
 
 impl Writer {
@@ -208,7 +199,7 @@ impl Writer {
             Some(_) => return own,
             None => "only this dialect's own citations can be sent",
         };
-        self.losses.lose(Feature::Citations, place, note);
+        self.outcome.losses.lose(Feature::Citations, place, note);
         None
     }
 
@@ -216,29 +207,26 @@ impl Writer {
     pub(super) fn part(&mut self, part: &Part, speaker: Speaker, place: Place, to: &mut List) {
         match &part.content {
             _ if speaker == Speaker::System => {
-                self.losses.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
+                self.outcome.losses.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
             }
             Content::Document(_) if self.modern && speaker == Speaker::Assistant => {
-                self.losses.lose(Feature::Documents, place, "not taken from the assistant since 2026-10-21");
+                self.outcome.losses.lose(Feature::Documents, place, "not taken from the assistant since 2026-10-21");
             }
-            Content::Image(media) if self.asks => self.media("image", part, media, None, place, to),
-            Content::Document(document) if self.asks => {
+            Content::Image(media) if self.outcome.asks => self.media("image", part, media, None, place, to),
+            Content::Document(document) if self.outcome.asks => {
                 self.media("document", part, &document.media, document.title.as_deref(), place, to);
             }
             Content::ToolCall(call) => {
-                let input = arguments(call, !self.asks, place, &mut self.losses);
-                let input = input.unwrap_or_else(|error| {
-                    self.refused.get_or_insert(error);
-                    "{}"
-                });
-                let id = self.call_id(&call.id);
+                let note = "arguments that are not a JSON object became {}";
+                let input = self.outcome.arguments(call, place, note).unwrap_or("{}");
+                let id = self.outcome.call_id(&call.id, usize::MAX, |number| made_id(&self.answer_id, number));
                 write_block(to, "tool_use", part, |to| {
                     to.field("id", &*id).field("name", &call.name).raw("input", input)
                 });
             }
             Content::Reasoning(thought) => self.reasoning(part, thought, place, to),
             Content::Refusal { text } => {
-                self.losses.lose(Feature::Refusals, place, "sent as text");
+                self.outcome.losses.lose(Feature::Refusals, place, "sent as text");
                 write_block(to, "text", part, |to| to.field("text", text));
             }
             Content::ServerToolUse(used) if used.kind.ends_with("_tool_use") => {
@@ -252,35 +240,31 @@ impl Writer {
                 write_json(to.item(), &result.json);
             }
             Content::Opaque { dialect, json } if dialect == NAME => write_json(to.item(), json),
-            other => self.losses.part(place, other),
+            other => self.outcome.losses.part(place, other),
         }
     }
 
     fn reasoning(&mut self, part: &Part, thought: &Reasoning, place: Place, to: &mut List) {
         let Reasoning { text, signature, encrypted } = thought;
-        // A request may carry back only what Anthropic itself signed or sealed.
-        let foreign = self.asks && part.meta.dialects().next().is_some() && part.meta.of(NAME).is_none();
-        // Clients expect a signature, even an empty one.
-        let signature = signature.as_deref().or((!self.asks).then_some(""));
-        match encrypted {
-            _ if foreign && (encrypted.is_some() || signature.is_some()) => {
-                self.losses.lose(Feature::Signatures, place, "signed or sealed by another provider; left out");
-            }
-            Some(sealed) => {
-                if !self.asks && !text.is_empty() {
-                    self.part(&Part::reasoning(text), Speaker::Assistant, place, to);
-                }
-                write_block(to, "redacted_thinking", part, |to| to.field("data", sealed));
-            }
-            None if signature.is_some() || self.unsigned => {
-                write_block(to, "thinking", part, |to| to.field("thinking", text).some("signature", signature));
-            }
-            None => self.losses.lose(Feature::Reasoning, place, "thoughts without a signature are refused; left out"),
+        let asks = self.outcome.asks;
+        let note = (asks && !self.unsigned).then_some("thoughts without a signature are refused; left out");
+        if !self.outcome.takes(thought, (&part.meta, NAME), note, place) {
+            return;
         }
+        if let Some(sealed) = encrypted {
+            if !asks && !text.is_empty() {
+                self.part(&Part::reasoning(text), Speaker::Assistant, place, to);
+            }
+            write_block(to, "redacted_thinking", part, |to| to.field("data", sealed));
+            return;
+        }
+        // Clients expect a signature, even an empty one.
+        let signature = signature.as_deref().or((!asks).then_some(""));
+        write_block(to, "thinking", part, |to| to.field("thinking", text).some("signature", signature));
     }
 
     fn media(&mut self, kind: &str, part: &Part, media: &Media, title: Option<&str>, place: Place, to: &mut List) {
-        self.losses.untold_type(&place.to_string(), &part.content);
+        self.outcome.losses.untold_type(&place.to_string(), &part.content);
         let mime = media.mime.as_deref();
         let here = |mime, bytes| json!({ "type": "base64", "media_type": mime, "data": to_base64(bytes) });
         let is_pdf = |bytes: &[u8]| mime.map_or(bytes.starts_with(b"%PDF"), |mime| mime == "application/pdf");
@@ -292,16 +276,16 @@ impl Writer {
             (Source::Bytes(bytes), _) if kind == "document" => {
                 let Ok(text) = std::str::from_utf8(bytes) else {
                     let note = "only PDF and plain text are taken; left out";
-                    return self.losses.lose(Feature::Documents, place, note);
+                    return self.outcome.losses.lose(Feature::Documents, place, note);
                 };
                 if mime.is_some_and(|mime| mime != "text/plain") {
-                    self.losses.lose(Feature::Documents, place, "sent as plain text");
+                    self.outcome.losses.lose(Feature::Documents, place, "sent as plain text");
                 }
                 json!({ "type": "text", "media_type": "text/plain", "data": text })
             }
             _ => {
                 let what = format!("{place}: this dialect needs the medium's MIME type, such as image/png");
-                self.refused.get_or_insert(Error::new(ErrorKind::InvalidRequest, what));
+                self.outcome.refused.get_or_insert(Error::new(ErrorKind::InvalidRequest, what));
                 return;
             }
         };
@@ -309,8 +293,7 @@ impl Writer {
     }
 
     fn tool_result(&mut self, part: &Part, result: &ToolResult, place: Place, to: &mut List) {
-        let made = |number| made_id(&self.answer_id, number);
-        let id = id_of(&result.call_id, Some(usize::MAX), &mut self.results_without_id, made);
+        let id = self.outcome.result_id(&result.call_id, usize::MAX, |number| made_id(&self.answer_id, number));
         let plain = plain_text(&result.parts);
         let place = Place { inner: Some(0), ..place };
         let inner = plain.map_or_else(|| self.blocks(Speaker::User, &[(place, &result.parts)]), |_| List::default());
@@ -318,12 +301,6 @@ impl Writer {
         write_block(to, "tool_result", part, |to| {
             to.field("tool_use_id", &*id).some("content", plain).list("content", &inner).some("is_error", failed)
         });
-    }
-
-    /// The id of a call. An answer keeps what the provider said; a request is held to Anthropic's alphabet.
-    fn call_id<'c>(&mut self, id: &'c str) -> Cow<'c, str> {
-        let made = |number| made_id(&self.answer_id, number);
-        id_of(id, self.asks.then_some(usize::MAX), &mut self.calls_without_id, made)
     }
 }
 

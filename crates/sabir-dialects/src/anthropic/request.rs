@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::NAME;
 use super::block::{Writer, cache_control, plain_text, take_cache, take_content, write_rest};
 use crate::blocks::{
-    Place, Speaker, Turn, allowed, claude_choice, lose_settings, read_conversation, read_function, thinking, turns,
+    Outcome, Place, Speaker, Turn, allowed, claude_choice, lose_settings, read_conversation, read_function, thinking,
+    turns,
 };
 use crate::json::{Fields, List, Object, Wrong, known, title_of, value_of, write_json};
 use crate::shared::{Losses, need_messages, no_arguments, schema_format};
@@ -41,14 +42,14 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let version = endpoint.headers.get(VERSION);
     let mut writer = Writer {
         modern: version.is_some_and(|v| v == MODERN_VERSION),
-        asks: true,
+        outcome: Outcome::of_request(),
         unsigned: endpoint.quirks.get("unsigned_thinking") == Some("true"),
         ..Writer::default()
     };
     let mut body = Vec::with_capacity(1024);
     write_body(request, endpoint, &mut writer, &mut body)?;
-    writer.refused.map_or(Ok(()), Err)?;
-    let mut encoded = Encoded::post_json(uri, body, writer.losses.0);
+    writer.outcome.refused.map_or(Ok(()), Err)?;
+    let mut encoded = Encoded::post_json(uri, body, writer.outcome.losses.0);
     if version.is_none() {
         encoded.headers.insert(VERSION, USUAL_VERSION);
     }
@@ -68,7 +69,7 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
     let (system, messages) = conversation(request, endpoint, writer)?;
     need_messages(request.messages.is_empty() || !messages.is_empty())?;
     let modern = writer.modern;
-    let losses = &mut writer.losses;
+    let losses = &mut writer.outcome.losses;
     let tools = tools(request, losses);
     let sampling = [
         (request.temperature.is_some(), Feature::Temperature, "temperature"),
@@ -185,7 +186,7 @@ fn conversation(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer)
         turn.speaker == Speaker::User && (has_some || has_results(message))
     };
     let mid_system = endpoint.quirks.get("mid_system") == Some("true");
-    let (system, turns) = turns(request, mid_system, &mut writer.losses, joins)?;
+    let (system, turns) = turns(request, mid_system, &mut writer.outcome.losses, joins)?;
     let (system, mut messages) = (content(&system, writer), List::default());
     for turn in &turns {
         let said = content(turn, writer);

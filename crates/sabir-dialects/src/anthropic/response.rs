@@ -37,7 +37,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
 pub(super) fn respond(response: &ChatResponse) -> Responded {
     let mut writer = Writer { answer_id: response.id.clone(), ..Writer::default() };
     let blocks = writer.blocks(Speaker::Assistant, &[(Place::default(), &response.parts)]);
-    let mut losses = writer.losses;
+    let mut losses = writer.outcome.losses;
     let mut out = Vec::new();
     let mut message = Object::new(&mut out);
     write_head(&mut message, &response.id, &response.model);

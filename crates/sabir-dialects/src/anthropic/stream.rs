@@ -1,7 +1,7 @@
 //! Streamed answers, read and written: `message_start`, blocks of deltas, `message_delta`, `message_stop`.
 
 use http::StatusCode;
-use sabir_core::chat::{ChatResponse, Content, Event, Finish, Meta, Part, ToolCall, Usage};
+use sabir_core::chat::{ChatResponse, Content, Event, Finish, Meta, Part, Reasoning, ToolCall, Usage};
 use sabir_core::dialect::{Decoder, unreadable};
 use sabir_core::frame::Frame;
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
@@ -240,18 +240,13 @@ impl Open {
             (self.part, self.citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
         }
         match &mut self.part.content {
-            Content::Text { .. } => sink.part_end(None, self.part.meta),
-            Content::Reasoning(thought) if thought.encrypted.is_none() => {
-                sink.part_end(thought.signature.as_deref().filter(|s| !s.is_empty()), self.part.meta);
-            }
-            Content::ServerToolUse(used) if !self.input.is_empty() => {
-                used.input = self.input;
-                sink.part(self.part);
-            }
-            _ => sink.part(self.part),
+            // The deltas have told it.
+            Content::Text { text } | Content::Reasoning(Reasoning { text, .. }) => text.clear(),
+            Content::ServerToolUse(used) if !self.input.is_empty() => used.input = self.input,
+            _ => {}
         }
-        self.citations.into_iter().for_each(|citation| sink.part(citation));
-        Ok(())
+        let parts = std::iter::once(self.part).chain(self.citations).collect();
+        tell(parts, NAME, sink).map_err(|e| Wrong::new(e.message()))
     }
 }
 
@@ -313,13 +308,13 @@ impl BlockEvents for MessagesEvents {
     fn complete(&mut self, _: Option<&ToolCall>, meta: &Meta, place: Place) {
         if meta.of(NAME).is_some() {
             let path = format!("{place}.meta.{NAME}");
-            self.writer.losses.lose(Feature::Meta, path, "it came after the start of its block");
+            self.writer.outcome.losses.lose(Feature::Meta, path, "it came after the start of its block");
         }
     }
 
     fn citation(&mut self, part: &Part, cites: bool, place: Place) -> Option<Value> {
         if !cites {
-            self.writer.losses.part(place, &part.content);
+            self.writer.outcome.losses.part(place, &part.content);
             return None;
         }
         self.writer.citation(part, Speaker::Assistant, place).cloned()
@@ -343,7 +338,7 @@ impl BlockEvents for MessagesEvents {
     }
 
     fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
-        let (losses, meta) = (&mut self.writer.losses, &response.meta);
+        let (losses, meta) = (&mut self.writer.outcome.losses, &response.meta);
         write_event(out, "message_delta", |event| {
             event.object("delta", |delta| {
                 write_finish(delta, &response.finish, losses);
@@ -360,6 +355,6 @@ impl BlockEvents for MessagesEvents {
     }
 
     fn losses(&self) -> &Losses {
-        &self.writer.losses
+        &self.writer.outcome.losses
     }
 }

@@ -70,7 +70,9 @@ pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losse
     let split = |hour: u64| json!({ "ephemeral_5m_input_tokens": minutes.unwrap_or_default(), "ephemeral_1h_input_tokens": hour });
     // Clients expect this one beside any other.
     let mut tools = json!({ "web_search_requests": 0 });
-    uses.iter().for_each(|(tool, uses)| tools[tool] = (*uses).into());
+    for (tool, uses) in &uses {
+        tools[tool] = (*uses).into();
+    }
     let fields = [
         ("input_tokens", Some(input.into())),
         ("cache_creation_input_tokens", cache_write.map(Value::from)),

@@ -1,20 +1,19 @@
 //! Content blocks, read and written: requests and answers share them.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use sabir_core::Feature;
 use sabir_core::chat::{
     CacheMark, Citation, Content, Meta, Part, Reasoning, ServerToolResult, ServerToolUse, ToolCall, ToolResult,
     from_base64,
 };
-use sabir_core::{Error, Feature};
 use serde_json::value::RawValue;
 use serde_json::{Value, from_str, json};
 
 use super::{NAME, media};
-use crate::blocks::{Place, Speaker, arguments, cache_mark, id_of, object_text, read_cache_mark};
+use crate::blocks::{Outcome, Place, Speaker, cache_mark, object_text, read_cache_mark};
 use crate::json::{Fields, List, Object, One, Wrong, known, string_of, value_of, write_json};
-use crate::shared::{Losses, feature_of};
+use crate::shared::feature_of;
 
 /// The kind of mark for the cache that there is.
 const MARK: &str = "default";
@@ -185,17 +184,11 @@ const LONGEST_ID: usize = 64;
 /// Writes parts as blocks, and collects what could not be written.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    pub(super) losses: Losses,
-    /// We ask a provider; otherwise we answer a client.
-    pub(super) asks: bool,
+    pub(super) outcome: Outcome,
     /// Thoughts go back only with a signature.
     pub(super) signed_only: bool,
-    /// Why it cannot be asked at all. What we answer is never refused.
-    pub(super) refused: Option<Error>,
     /// Names of documents that are taken: each may stand once in a conversation.
     pub(super) names: BTreeSet<String>,
-    pub(super) calls_without_id: usize,
-    pub(super) results_without_id: usize,
 }
 
 /// A text that citations may still follow, or citations without a text.
@@ -236,7 +229,7 @@ impl Writer {
     fn cited(&mut self, (text, citations): Cited<'_>, to: &mut List) {
         match text {
             // An empty text is refused, and says nothing.
-            Some("") if self.asks && citations.is_empty() => {}
+            Some("") if self.outcome.asks && citations.is_empty() => {}
             Some(text) if citations.is_empty() => write_json(to.item(), &One("text", text)),
             None if citations.is_empty() => {}
             _ => member(to, "citationsContent", |block| {
@@ -248,7 +241,11 @@ impl Writer {
     /// Writes a cache mark after the part that bears it; `before` is how long the list was before that.
     fn mark(&mut self, mark: &CacheMark, before: usize, place: Place, to: &mut List) {
         if to.items().len() == before {
-            self.losses.lose(Feature::CacheMarks, place, "what bears the mark is left out, and the mark with it");
+            self.outcome.losses.lose(
+                Feature::CacheMarks,
+                place,
+                "what bears the mark is left out, and the mark with it",
+            );
         } else {
             write_json(to.item(), &cache_point(mark));
         }
@@ -265,12 +262,12 @@ impl Writer {
             ("sourceContent", quote.as_ref().map(|quote| json!([{ "text": quote }]))),
             ("location", url.as_ref().map(|url| json!({ "web": { "url": url } }))),
         ]);
-        if self.asks || made.is_empty() {
-            self.losses.lose(Feature::Citations, place, "only this dialect's own citations can be sent");
+        if self.outcome.asks || made.is_empty() {
+            self.outcome.losses.lose(Feature::Citations, place, "only this dialect's own citations can be sent");
             return None;
         }
         if span.is_some() {
-            self.losses.lose(Feature::Citations, place, "the place in the text is not in this dialect");
+            self.outcome.losses.lose(Feature::Citations, place, "the place in the text is not in this dialect");
         }
         Some(made.into())
     }
@@ -281,26 +278,22 @@ impl Writer {
             Content::Text { text } => self.cited((Some(text), Vec::new()), to),
             Content::Opaque { dialect, json } if dialect == NAME => write_json(to.item(), json),
             _ if speaker == Speaker::System => {
-                self.losses.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
+                self.outcome.losses.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
             }
             Content::Image(_) | Content::Audio(_) | Content::Video(_) => {
-                media::write(part, None, place, &mut self.losses, to);
+                media::write(part, None, place, &mut self.outcome.losses, to);
             }
             Content::Document(document) => {
                 let made = || part.meta.form(NAME, "name")?.as_str();
                 let name = self.document_name(document.title.as_deref().or_else(made), place);
-                media::write(part, Some(&name), place, &mut self.losses, to);
+                media::write(part, Some(&name), place, &mut self.outcome.losses, to);
             }
             Content::ToolCall(call) => {
-                let input = match arguments(call, false, place, &mut self.losses) {
-                    Err(error) if self.asks => {
-                        self.refused.get_or_insert(error);
-                        return;
-                    }
-                    input => input.ok(),
-                };
-                self.check(call, place);
-                let id = self.call_id(&call.id);
+                let input = self.arguments(call, place);
+                if self.outcome.refused.is_some() {
+                    return;
+                }
+                let id = self.outcome.call_id(&call.id, LONGEST_ID, made_id);
                 member(to, "toolUse", |block| {
                     block.field("toolUseId", &id).field("name", &call.name);
                     match input {
@@ -315,7 +308,7 @@ impl Writer {
             }
             Content::Reasoning(thought) => self.reasoning(&part.meta, thought, place, to),
             Content::Refusal { text } => {
-                self.losses.lose(Feature::Refusals, place, "told as text");
+                self.outcome.losses.lose(Feature::Refusals, place, "told as text");
                 self.cited((Some(text), Vec::new()), to);
             }
             Content::ServerToolUse(used) if part.meta.of(NAME).is_some() => member(to, "toolUse", |block| {
@@ -325,16 +318,14 @@ impl Writer {
             Content::ServerToolResult(result) if result.json["toolUseId"].is_string() => {
                 write_json(to.item(), &One("toolResult", &result.json));
             }
-            content => self.losses.part(place, content),
+            content => self.outcome.losses.part(place, content),
         }
     }
 
     /// Arguments that are broken go as the text that they are, as a stream brings them: told as none, they would
     /// call a tool that the model did not call so.
-    pub(super) fn check(&mut self, call: &ToolCall, place: Place) {
-        if object_text(&call.arguments).is_none() {
-            self.losses.lose(Feature::Tools, place, "arguments that are not a JSON object are told as text");
-        }
+    pub(super) fn arguments<'c>(&mut self, call: &'c ToolCall, place: Place) -> Option<&'c str> {
+        self.outcome.arguments(call, place, "arguments that are not a JSON object are told as text")
     }
 
     /// A document must have a name of its own, of few characters: letters, digits, single blanks, `-_()[]`
@@ -352,14 +343,14 @@ impl Writer {
         }
         if wanted.is_some_and(|wanted| wanted != name) {
             let note = "its title has characters that are not taken, or is another's; changed";
-            self.losses.lose(Feature::Documents, place, note);
+            self.outcome.losses.lose(Feature::Documents, place, note);
         }
         self.names.insert(name.clone());
         name
     }
 
     fn tool_result(&mut self, part: &Part, result: &ToolResult, mut place: Place, to: &mut List) {
-        let id = id_of(&result.call_id, Some(LONGEST_ID), &mut self.results_without_id, made_id);
+        let id = self.outcome.result_id(&result.call_id, LONGEST_ID, made_id);
         let mut inner = List::default();
         for (i, part) in result.parts.iter().enumerate() {
             place.inner = Some(i);
@@ -374,7 +365,7 @@ impl Writer {
                 }
                 Content::Citation(_) | Content::Audio(_) | Content::Reasoning(_) | Content::ToolCall(_) => {
                     let feature = feature_of(&part.content);
-                    self.losses.lose(feature, place, "not in a tool's result; left out");
+                    self.outcome.losses.lose(feature, place, "not in a tool's result; left out");
                 }
                 _ => self.part(part, Speaker::User, place, &mut inner),
             }
@@ -392,31 +383,22 @@ impl Writer {
 
     fn reasoning(&mut self, meta: &Meta, thought: &Reasoning, place: Place, to: &mut List) {
         let Reasoning { text, signature, encrypted } = thought;
-        // A request may carry back only what the models here themselves signed or sealed.
-        let is_foreign = self.asks && !meta.is_empty() && meta.of(NAME).is_none();
-        let (feature, note) = if is_foreign && (encrypted.is_some() || signature.is_some()) {
-            (Feature::Signatures, "signed or sealed by another provider; left out")
-        } else if encrypted.as_ref().is_some_and(|sealed| from_base64(sealed).is_err()) {
-            (Feature::Signatures, "a sealed thought must be base64 in this dialect; left out")
-        } else if encrypted.is_none() && signature.is_none() && self.signed_only {
-            (Feature::Reasoning, "this model refuses thoughts without a signature; left out")
-        } else {
-            return member(to, "reasoningContent", |block| {
-                if encrypted.is_some() {
-                    block.some("redactedContent", encrypted.as_ref());
-                    return;
-                }
-                block.object("reasoningText", |inner| {
+        let note = self.signed_only.then_some("this model refuses thoughts without a signature; left out");
+        if !self.outcome.takes(thought, (meta, NAME), note, place) {
+            return;
+        }
+        if encrypted.as_ref().is_some_and(|sealed| from_base64(sealed).is_err()) {
+            let note = "a sealed thought must be base64 in this dialect; left out";
+            return self.outcome.losses.lose(Feature::Signatures, place, note);
+        }
+        member(to, "reasoningContent", |block| {
+            match encrypted {
+                Some(sealed) => block.field("redactedContent", sealed),
+                None => block.object("reasoningText", |inner| {
                     inner.field("text", text).some("signature", signature.as_ref());
-                });
-            });
-        };
-        self.losses.lose(feature, place, note);
-    }
-
-    /// The id of a call.
-    pub(super) fn call_id<'c>(&mut self, id: &'c str) -> Cow<'c, str> {
-        id_of(id, self.asks.then_some(LONGEST_ID), &mut self.calls_without_id, made_id)
+                }),
+            };
+        });
     }
 }
 

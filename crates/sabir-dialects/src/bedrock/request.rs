@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 use super::NAME;
 use super::block::{Writer, cache_point, read_blocks, read_cache_point};
 use super::family::{self, Family};
-use crate::blocks::{Place, Turn, allowed, choice_word, lose_settings, read_conversation, read_function, turns};
+use crate::blocks::{
+    Outcome, Place, Turn, allowed, choice_word, lose_settings, read_conversation, read_function, turns,
+};
 use crate::json::{Fields, List, Object, Wrong, known, merged, value_of, wrapped};
 use crate::percent::{percent, unescaped};
 use crate::shared::{Losses, need_messages, no_arguments};
@@ -25,11 +27,12 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let operation = if request.stream { "converse-stream" } else { "converse" };
     // The `:` of versions and the `/` of ARNs are encoded too.
     let uri = endpoint.url(&format!("/model/{}/{operation}", percent(&request.model, "-_.~")))?;
-    let mut writer = Writer { asks: true, signed_only: family == Family::Claude, ..Writer::default() };
+    let (outcome, signed_only) = (Outcome::of_request(), family == Family::Claude);
+    let mut writer = Writer { outcome, signed_only, ..Writer::default() };
     let mid_system = endpoint.quirks.get("mid_system") == Some("true");
     let (messages, system) = conversation(request, mid_system, &mut writer)?;
     need_messages(request.messages.is_empty() || !messages.is_empty())?;
-    let losses = &mut writer.losses;
+    let losses = &mut writer.outcome.losses;
     let inference = known([
         ("maxTokens", request.max_tokens.map(Value::from)),
         ("temperature", request.temperature.map(Value::from)),
@@ -44,7 +47,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
         ("requestMetadata", request_metadata(request, losses)),
     ];
     lose_settings(request, NAME, "metadata", losses);
-    writer.refused.map_or(Ok(()), Err)?;
+    writer.outcome.refused.map_or(Ok(()), Err)?;
     // The caller's own options have the last word.
     let mut options = request.options.of(NAME).cloned().unwrap_or_default();
     let mut top = Map::new();
@@ -57,7 +60,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut body = Object::with(&mut out, Some(&top));
     body.raw("messages", messages.json()).list("system", &system);
     body.end();
-    Ok(Encoded::post_json(uri, out, writer.losses.0))
+    Ok(Encoded::post_json(uri, out, writer.outcome.losses.0))
 }
 
 /// Labels, and among them the end user's id, which has no place of its own here.
@@ -152,9 +155,9 @@ fn tool_spec(function: &FunctionTool) -> Value {
 fn conversation(request: &ChatRequest, mid_system: bool, writer: &mut Writer) -> Result<(List, List)> {
     for (i, _) in request.messages.iter().enumerate().filter(|(_, message)| message.role == Role::Developer) {
         let note = "the developer speaks as the system";
-        writer.losses.lose(Feature::SystemPrompt, format!("messages[{i}].role"), note);
+        writer.outcome.losses.lose(Feature::SystemPrompt, format!("messages[{i}].role"), note);
     }
-    let (system, turns) = turns(request, mid_system, &mut writer.losses, |_, _| true)?;
+    let (system, turns) = turns(request, mid_system, &mut writer.outcome.losses, |_, _| true)?;
     let mut blocks = |turn: &Turn<'_>| {
         let mut blocks = List::default();
         for (i, message) in &turn.messages {

@@ -88,7 +88,7 @@ fn read_usage(mut counters: Fields<'_>, meta: &mut Meta) -> Result<Usage, Wrong>
 pub(super) fn respond(response: &ChatResponse) -> Responded {
     let (mut writer, mut blocks, mut body) = (Writer::default(), List::default(), Vec::new());
     writer.parts(&response.parts, Speaker::Assistant, Place::default(), &mut blocks);
-    let mut losses = writer.losses;
+    let mut losses = writer.outcome.losses;
     let mut object = Object::new(&mut body);
     object.object("output", |output| {
         output.object("message", |message| {

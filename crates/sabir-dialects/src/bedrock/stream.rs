@@ -230,7 +230,7 @@ impl BlockEvents for ConverseEvents {
 
     fn complete(&mut self, call: Option<&ToolCall>, _: &Meta, place: Place) {
         if let Some(call) = call {
-            self.writer.check(call, place);
+            self.writer.arguments(call, place);
         }
     }
 
@@ -248,14 +248,14 @@ impl BlockEvents for ConverseEvents {
         for block in blocks {
             match cut(block) {
                 Some(pieces) => all.push(pieces),
-                None => self.writer.losses.part(place, &part.content),
+                None => self.writer.outcome.losses.part(place, &part.content),
             }
         }
         all
     }
 
     fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
-        let losses = &mut self.writer.losses;
+        let losses = &mut self.writer.outcome.losses;
         let (stop, metadata) = (stop(response, losses), metadata(response, losses));
         self.frame("messageStop", out, |payload| {
             payload.meta(Some(&stop), &[]);
@@ -275,7 +275,7 @@ impl BlockEvents for ConverseEvents {
     }
 
     fn losses(&self) -> &Losses {
-        &self.writer.losses
+        &self.writer.outcome.losses
     }
 }
 
