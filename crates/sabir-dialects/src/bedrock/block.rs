@@ -290,7 +290,7 @@ impl Writer {
             }
             Content::ToolCall(call) => {
                 let input = self.arguments(call, place);
-                if self.outcome.refused.is_some() {
+                if input.is_none() && self.outcome.asks {
                     return;
                 }
                 let id = self.outcome.call_id(&call.id, LONGEST_ID, made_id);
