@@ -42,7 +42,7 @@ const NAME: &str = "anthropic-messages";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnthropicMessages;
 
-/// What a request cannot carry here alone.
+/// What a request cannot carry here, besides what no dialect of blocks can.
 const LOST: &[Feature] = &[Feature::Audio, Feature::Video, Feature::Reasoning, Feature::Metadata];
 
 impl Dialect for AnthropicMessages {

@@ -49,7 +49,7 @@ const NAME: &str = "bedrock-converse";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bedrock;
 
-/// What a request cannot carry here alone.
+/// What a request cannot carry here, besides what no dialect of blocks can.
 const LOST: &[Feature] = &[Feature::ParallelTools, Feature::MediaUrls, Feature::ReasoningBudget, Feature::TopK];
 
 impl Dialect for Bedrock {
