@@ -17,10 +17,10 @@ use crate::json::{Fields, Wrong, known};
 use crate::shared::{Losses, no_arguments};
 
 mod encoder;
-mod outcome;
+pub(crate) mod outcome;
 
 pub(crate) use encoder::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces};
-pub(crate) use outcome::{Outcome, sendable_id};
+pub(crate) use outcome::Outcome;
 
 /// Who speaks, as far as it decides which blocks may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::NAME;
-use crate::blocks::{Outcome, Place, Speaker, cache_mark, object_text, read_cache_mark, sendable_id};
+use crate::blocks::outcome::sendable_id;
+use crate::blocks::{Outcome, Place, Speaker, cache_mark, object_text, read_cache_mark};
 use crate::json::{Fields, List, Object, Wrong, string_of, value_of, write_json};
 
 /// The kind of mark for the cache that there is.
