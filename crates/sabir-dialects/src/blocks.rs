@@ -1,19 +1,26 @@
 //! What the dialects of content blocks, Anthropic's and Bedrock's, say in the same way.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, Finish, FinishReason, Message, Meta, Part, ReasoningRequest, Role, ToolCall,
-    ToolChoice, Usage,
+    CacheMark, ChatRequest, Content, Effort, Finish, FinishReason, FunctionTool, Message, Meta, Part, ReasoningRequest,
+    Role, ToolCall, ToolChoice, Usage,
 };
 use sabir_core::schema::{BOUNDS, SchemaRules};
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::json::{Fields, Wrong};
-use crate::shared::Losses;
+use crate::json::{Fields, Wrong, known};
+use crate::shared::{Losses, no_arguments};
+
+mod encoder;
+pub(crate) mod outcome;
+
+pub(crate) use encoder::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces};
+pub(crate) use outcome::Outcome;
 
 /// Who speaks, as far as it decides which blocks may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +80,7 @@ impl From<Place> for String {
 
 /// Reads one message on the wire: tool results become messages of the tool's, in the order in which they stand.
 /// What else is said of the message stays with its first.
-pub(crate) fn read_message(
+fn read_message(
     json: &RawValue,
     dialect: &str,
     messages: &mut Vec<Message>,
@@ -105,6 +112,56 @@ pub(crate) fn read_message(
     }
     messages[start].meta = fields.meta(dialect)?;
     Ok(())
+}
+
+/// Reads `system` and `messages`, of which `read_content` reads what is in a field.
+pub(crate) fn read_conversation(
+    fields: &mut Fields<'_>,
+    dialect: &str,
+    messages: &mut Vec<Message>,
+    read_content: impl Fn(&mut Fields<'_>, &str, Speaker) -> Result<Vec<Part>, Wrong>,
+) -> Result<(), Wrong> {
+    let system = read_content(fields, "system", Speaker::System)?;
+    if !system.is_empty() {
+        messages.push(Message::new(Role::System, system));
+    }
+    if fields.peek("messages").is_none() {
+        return Err(Wrong::new("messages: is missing"));
+    }
+    fields.each("messages", |json| {
+        read_message(json, dialect, messages, |message, speaker| read_content(message, "content", speaker))
+    })
+}
+
+/// Reads a function, of which the parameters are read already.
+pub(crate) fn read_function(
+    fields: &mut Fields<'_>,
+    dialect: &str,
+    parameters: Option<Value>,
+) -> Result<FunctionTool, Wrong> {
+    Ok(FunctionTool {
+        name: fields.need("name")?.into_owned(),
+        description: fields.string("description")?,
+        parameters: parameters.filter(|schema| *schema != no_arguments()),
+        strict: fields.get("strict")?,
+        cache: None,
+        meta: fields.left().meta(dialect)?,
+    })
+}
+
+/// A mark for the cache, of the one kind that there is.
+pub(crate) fn cache_mark(kind: &str, mark: &CacheMark) -> Value {
+    match &mark.ttl {
+        Some(ttl) => json!({ "type": kind, "ttl": ttl }),
+        None => json!({ "type": kind }),
+    }
+}
+
+/// Reads a mark for the cache; `None` for one of another kind, or that says more.
+pub(crate) fn read_cache_mark(fields: &mut Fields<'_>, kind: &str) -> Result<Option<CacheMark>, Wrong> {
+    let is_plain = fields.text("type")?.as_deref() == Some(kind);
+    let ttl = fields.string("ttl")?;
+    Ok((is_plain && fields.is_empty()).then_some(CacheMark { ttl }))
 }
 
 /// One turn on the wire: who speaks, and the messages that it is made of, with their numbers.
@@ -203,52 +260,6 @@ pub(crate) fn object_text(json: &str) -> Option<&str> {
     if json.trim().is_empty() { Some("{}") } else { crate::json::object_text(json) }
 }
 
-/// The arguments of a call, which must be an object. An answer goes on without them, a request does not.
-pub(crate) fn arguments<'c>(call: &'c ToolCall, answers: bool, place: Place, losses: &mut Losses) -> Result<&'c str> {
-    match object_text(&call.arguments) {
-        Some(object) => Ok(object),
-        None if answers => {
-            losses.lose(Feature::Tools, place, "arguments that are not a JSON object became {}");
-            Ok("{}")
-        }
-        None => {
-            let what = format!("{place}: the arguments of a tool call must be a JSON object in this dialect");
-            Err(Error::new(ErrorKind::InvalidRequest, what))
-        }
-    }
-}
-
-/// Letters, digits, `_` and `-` are taken in ids; other providers put more into theirs. What is longer than `most`
-/// keeps its beginning and gets a checksum of the whole (FNV-1a), so that call and result still meet.
-pub(crate) fn sendable_id(id: &str, most: usize) -> Cow<'_, str> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if id.len() <= most && id.chars().all(fits) {
-        return id.into();
-    }
-    let clean = |c: char| if fits(c) { c } else { '_' };
-    if id.chars().count() <= most {
-        return id.chars().map(clean).collect();
-    }
-    let sum = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, b| (sum ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let start: String = id.chars().take(most.saturating_sub(17)).map(clean).collect();
-    format!("{start}_{sum:016x}").into()
-}
-
-/// The id with which a call goes: in an answer its own; in a request, of which at most `most` characters are taken, one
-/// that can be sent. Where there is none it is made of how many had none before.
-pub(crate) fn id_of<'c>(
-    id: &'c str,
-    most: Option<usize>,
-    without: &mut usize,
-    made: impl FnOnce(usize) -> String,
-) -> Cow<'c, str> {
-    if id.is_empty() {
-        *without += 1;
-        return made(*without - 1).into();
-    }
-    most.map_or(Cow::Borrowed(id), |most| sendable_id(id, most))
-}
-
 /// Claude's own field for thoughts. An effort asks for thoughts, which Claude gives only where they are switched on.
 pub(crate) fn thinking(reasoning: &ReasoningRequest) -> Option<Value> {
     let ReasoningRequest { effort, budget, enabled } = reasoning;
@@ -272,6 +283,21 @@ pub(crate) fn choice_word(choice: &ToolChoice) -> Result<(&'static str, Option<&
     }
 }
 
+/// Claude's field for how tools may be used, and whether several at once; `None` where neither is said.
+pub(crate) fn claude_choice(choice: Option<&ToolChoice>, parallel: Option<bool>) -> Result<Option<Value>> {
+    let (kind, name) = match choice {
+        Some(choice) => choice_word(choice)?,
+        None if parallel.is_none() => return Ok(None),
+        None => ("auto", None),
+    };
+    let disabled = parallel.filter(|_| kind != "none").map(|parallel| !parallel);
+    Ok(Some(Value::Object(known([
+        ("type", Some(kind.into())),
+        ("name", name.map(Value::from)),
+        ("disable_parallel_tool_use", disabled.map(Value::from)),
+    ]))))
+}
+
 /// The tools that alone may be used, where that is said by sending no others.
 pub(crate) fn allowed<'r>(request: &'r ChatRequest, losses: &mut Losses) -> Option<&'r [String]> {
     let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else {
@@ -293,11 +319,57 @@ pub(crate) fn stop_word(finish: &Finish, words: &[&'static str], losses: &mut Lo
     })
 }
 
-/// The counters that these dialects must write, where they are unknown.
-pub(crate) fn lose_unknown(usage: &Usage, losses: &mut Losses) {
-    let counters = [(usage.input, "usage.input"), (usage.output, "usage.output")];
-    for (_, path) in counters.iter().filter(|(count, _)| count.is_none()) {
-        losses.lose(Feature::Usage, *path, "unknown; clients of this dialect are told 0");
+/// The counters as these dialects have them: the input excludes the cache, the output includes thoughts.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) input: u64,
+    pub(crate) cache_read: Option<u64>,
+    /// What was written into the cache, for however long.
+    pub(crate) cache_write: Option<u64>,
+    /// What of that was written for minutes, and for an hour.
+    pub(crate) minutes: Option<u64>,
+    pub(crate) hour: Option<u64>,
+    pub(crate) output: u64,
+    pub(crate) reasoning: Option<u64>,
+    pub(crate) tools: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    /// The counters of an answer. The two that clients require are zero where they are unknown, which is said; so is
+    /// what cannot be told apart, but for what is `kept` besides the cache and tools.
+    pub(crate) fn of(usage: &Usage, kept: &str, losses: &mut Losses) -> Self {
+        let usage = losses.summed(usage).into_owned();
+        for (_, path) in
+            [(usage.input, "usage.input"), (usage.output, "usage.output")].iter().filter(|(count, _)| count.is_none())
+        {
+            losses.lose(Feature::Usage, *path, "unknown; clients of this dialect are told 0");
+        }
+        losses.usage(&usage, &["cache_read", "cache_write", "cache_write_1h", "tools", kept]);
+        let sum = |buckets: &[Option<u64>]| buckets.iter().flatten().fold(0_u64, |sum, n| sum.saturating_add(*n));
+        let (minutes, hour) = (usage.cache_write, usage.cache_write_1h);
+        Self {
+            input: sum(&[usage.input, usage.audio_input, usage.image_input]),
+            cache_read: usage.cache_read,
+            cache_write: minutes.or(hour).map(|_| sum(&[minutes, hour])),
+            minutes,
+            hour,
+            output: sum(&[usage.output, usage.reasoning, usage.audio_output, usage.image_output]),
+            reasoning: usage.reasoning,
+            tools: usage.tools,
+        }
+    }
+}
+
+/// An error's message, with the dialect's own words for the two errors that clients know by their words alone.
+pub(crate) fn known_words<'e>(error: &'e Error, too_long: &str, filtered: &str) -> Cow<'e, str> {
+    let words = match error.kind() {
+        ErrorKind::ContextTooLong => too_long,
+        ErrorKind::ContentFiltered => filtered,
+        _ => "",
+    };
+    match error.message() {
+        message if message.to_ascii_lowercase().contains(&words.to_ascii_lowercase()) => message.into(),
+        message => format!("{words}: {message}").into(),
     }
 }
 
@@ -320,6 +392,19 @@ pub(crate) fn lose_settings(request: &ChatRequest, dialect: &str, kept: &str, lo
         }
     }
 }
+
+/// What no request can carry in either dialect.
+pub(crate) const LOST: &[Feature] = &[
+    Feature::JsonOutput,
+    Feature::Citations,
+    Feature::Refusals,
+    Feature::CacheKey,
+    Feature::SystemMidway,
+    Feature::Names,
+    Feature::Seed,
+    Feature::PresencePenalty,
+    Feature::FrequencyPenalty,
+];
 
 /// What schemas of answers take (Anthropic, "Structured outputs", limitations).
 pub(crate) const STRICT: SchemaRules =

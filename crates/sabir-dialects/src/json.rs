@@ -542,6 +542,13 @@ pub(crate) fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(out, value).expect("strings, numbers and maps keyed by strings always serialize");
 }
 
+/// A value as JSON text.
+pub(crate) fn text_of<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut text = Vec::new();
+    write_json(&mut text, value);
+    text
+}
+
 /// The most characters of a provider's message that are kept.
 const LONGEST: usize = 300;
 

@@ -27,6 +27,8 @@ pub mod count;
 pub mod embeddings;
 #[cfg(any(feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
 mod exchange;
+#[cfg(feature = "bedrock")]
+mod formats;
 #[cfg(feature = "openai-chat")]
 mod fragments;
 #[cfg(feature = "gemini")]

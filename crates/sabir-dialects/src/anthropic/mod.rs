@@ -16,14 +16,11 @@
 //! into the field that Sabir writes, anything else replaces it, and `null` leaves the field out. `betas`, a list or
 //! a comma-separated string, becomes the header `anthropic-beta`.
 
-mod accept;
 mod block;
-mod encoder;
 mod request;
 mod response;
 mod stream;
 mod wire;
-mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +33,8 @@ use sabir_core::frame::Framing;
 use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
+use crate::blocks;
+
 /// The name of the dialect, and of its options and metadata.
 const NAME: &str = "anthropic-messages";
 
@@ -43,22 +42,8 @@ const NAME: &str = "anthropic-messages";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnthropicMessages;
 
-/// What a request cannot carry here.
-const LOST: &[Feature] = &[
-    Feature::Audio,
-    Feature::Video,
-    Feature::JsonOutput,
-    Feature::Reasoning,
-    Feature::Citations,
-    Feature::Refusals,
-    Feature::CacheKey,
-    Feature::SystemMidway,
-    Feature::Names,
-    Feature::Seed,
-    Feature::PresencePenalty,
-    Feature::FrequencyPenalty,
-    Feature::Metadata,
-];
+/// What a request cannot carry here, besides what no dialect of blocks can.
+const LOST: &[Feature] = &[Feature::Audio, Feature::Video, Feature::Reasoning, Feature::Metadata];
 
 impl Dialect for AnthropicMessages {
     fn name(&self) -> &'static str {
@@ -67,9 +52,9 @@ impl Dialect for AnthropicMessages {
 
     fn abilities(&self, _: &Quirks) -> Abilities {
         Abilities {
-            features: Features::OF_REQUESTS.without(LOST),
+            features: Features::OF_REQUESTS.without(blocks::LOST).without(LOST),
             free_arguments: false,
-            schema: crate::blocks::STRICT,
+            schema: blocks::STRICT,
             ..crate::bounds::anthropic()
         }
     }
@@ -99,7 +84,7 @@ impl Dialect for AnthropicMessages {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        accept::accept(asked)
+        request::accept(asked)
     }
 
     fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
@@ -107,7 +92,7 @@ impl Dialect for AnthropicMessages {
     }
 
     fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(encoder::MessagesEncoder::default())
+        Box::new(stream::MessagesEncoder::default())
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

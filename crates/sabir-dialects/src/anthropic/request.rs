@@ -1,25 +1,31 @@
-//! Requests, written to the provider. `accept` is the way back.
+//! Requests: written to the provider, read from a client.
 
 use http::{HeaderName, HeaderValue};
-use sabir_core::chat::{ChatRequest, Content, Effort, FunctionTool, Message, Part, ResponseFormat, Role, Tool};
-use sabir_core::dialect::Encoded;
+use sabir_core::chat::{
+    ChatRequest, Content, Effort, FunctionTool, Message, Part, ResponseFormat, Role, Tool, ToolChoice,
+};
+use sabir_core::dialect::{Asked, Encoded};
 use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::NAME;
-use super::writer::{Writer, cache_control, plain_text, write_rest};
-use crate::blocks::{Place, Speaker, Turn, allowed, choice_word, lose_settings, thinking, turns};
-use crate::json::{List, Object, known, title_of, write_json};
-use crate::shared::{Losses, need_messages, no_arguments};
+use super::block::{Writer, cache_control, plain_text, take_cache, take_content, write_rest};
+use crate::blocks::{
+    Outcome, Place, Speaker, Turn, allowed, claude_choice, lose_settings, read_conversation, read_function, thinking,
+    turns,
+};
+use crate::json::{Fields, List, Object, Wrong, known, title_of, value_of, write_json};
+use crate::shared::{Losses, need_messages, no_arguments, schema_format};
 
-pub(super) const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
-pub(super) const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
 /// The version that is asked for unless the endpoint names another.
 const USUAL_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// The version that refuses sampling parameters and some blocks.
-pub(super) const MODERN_VERSION: &str = "2026-10-21";
+const MODERN_VERSION: &str = "2026-10-21";
 
 /// What is sent as `max_tokens`, which this dialect requires, where neither request nor row sets it and nothing is
 /// known of the model.
@@ -36,14 +42,14 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let version = endpoint.headers.get(VERSION);
     let mut writer = Writer {
         modern: version.is_some_and(|v| v == MODERN_VERSION),
-        asks: true,
+        outcome: Outcome::of_request(),
         unsigned: endpoint.quirks.get("unsigned_thinking") == Some("true"),
         ..Writer::default()
     };
     let mut body = Vec::with_capacity(1024);
     write_body(request, endpoint, &mut writer, &mut body)?;
-    writer.refused.map_or(Ok(()), Err)?;
-    let mut encoded = Encoded::post_json(uri, body, writer.losses.0);
+    writer.outcome.refused.map_or(Ok(()), Err)?;
+    let mut encoded = Encoded::post_json(uri, body, writer.outcome.losses.0);
     if version.is_none() {
         encoded.headers.insert(VERSION, USUAL_VERSION);
     }
@@ -63,7 +69,7 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
     let (system, messages) = conversation(request, endpoint, writer)?;
     need_messages(request.messages.is_empty() || !messages.is_empty())?;
     let modern = writer.modern;
-    let losses = &mut writer.losses;
+    let losses = &mut writer.outcome.losses;
     let tools = tools(request, losses);
     let sampling = [
         (request.temperature.is_some(), Feature::Temperature, "temperature"),
@@ -73,6 +79,9 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
     for (_, feature, path) in sampling.into_iter().filter(|(is_set, ..)| modern && *is_set) {
         losses.lose(feature, path, "not in the API version 2026-10-21");
     }
+    // Without tools there is nothing to be parallel.
+    let calls = request.tool_choice.is_some() || !request.tools.is_empty();
+    let parallel = request.parallel_tool_calls.filter(|_| calls);
     // Large fields are written as they are; among the others, they only hold their places.
     let mut top = known([
         ("model", Some(request.model.as_str().into())),
@@ -80,7 +89,7 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
         ("system", (!system.is_empty()).then_some(Value::Null)),
         ("messages", Some(Value::Null)),
         ("tools", (!tools.is_empty()).then_some(Value::Null)),
-        ("tool_choice", tool_choice(request)?),
+        ("tool_choice", claude_choice(request.tool_choice.as_ref(), parallel)?),
         ("stop_sequences", (!request.stop.is_empty()).then(|| json!(request.stop))),
         ("stream", request.stream.then_some(true.into())),
         ("temperature", request.temperature.filter(|_| !modern).map(Value::from)),
@@ -177,7 +186,7 @@ fn conversation(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer)
         turn.speaker == Speaker::User && (has_some || has_results(message))
     };
     let mid_system = endpoint.quirks.get("mid_system") == Some("true");
-    let (system, turns) = turns(request, mid_system, &mut writer.losses, joins)?;
+    let (system, turns) = turns(request, mid_system, &mut writer.outcome.losses, joins)?;
     let (system, mut messages) = (content(&system, writer), List::default());
     for turn in &turns {
         let said = content(turn, writer);
@@ -240,19 +249,167 @@ fn write_function(function: &FunctionTool, to: &mut Object<'_>) {
     write_rest(to, function.cache.as_ref(), &function.meta, &["name", "description", "input_schema", "strict"]);
 }
 
-fn tool_choice(request: &ChatRequest) -> Result<Option<Value>> {
-    let (kind, name) = match &request.tool_choice {
-        Some(choice) => choice_word(choice)?,
-        // Without tools there is nothing to be parallel.
-        None if request.tools.is_empty() || request.parallel_tool_calls.is_none() => return Ok(None),
-        None => ("auto", None),
+/// What a client asks of us.
+pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
+    let mut fields = Fields::of_request(asked.body)?;
+    let read = read_request(&mut fields, &asked).and_then(|mut request| {
+        let mut options = fields.meta(NAME)?;
+        // The header's `betas` count, not the body's.
+        options.merge(request.options);
+        request.options = options;
+        Ok(request)
+    });
+    read.map_err(|e| e.invalid())
+}
+
+fn read_request(fields: &mut Fields<'_>, asked: &Asked<'_>) -> Result<ChatRequest, Wrong> {
+    let header = |name: HeaderName| asked.headers.get(name)?.to_str().ok();
+    let in_body = fields.text("anthropic_version")?;
+    let version = header(VERSION).or(in_body.as_deref());
+    // Google's endpoints name it in the path: …/models/claude-x:rawPredict.
+    let in_path = || asked.path.rsplit_once("/models/")?.1.split([':', '?', '/']).next().map(str::to_owned);
+    let model = fields.string("model")?.or_else(|| in_path().filter(|model| !model.is_empty()));
+    let mut request = ChatRequest::new(model.ok_or_else(|| Wrong::new("model: is missing"))?);
+    read_conversation(fields, NAME, &mut request.messages, |fields, key, speaker| {
+        let parts = take_content(fields, key, speaker != Speaker::System)?;
+        let is_empty = speaker == Speaker::System && plain_text(&parts) == Some("");
+        Ok(if is_empty { Vec::new() } else { parts })
+    })?;
+    fields.each("tools", |json| {
+        request.tools.push(read_tool(json)?);
+        Ok(())
+    })?;
+    request.max_tokens = fields.get("max_tokens")?;
+    request.temperature = fields.get("temperature")?;
+    request.top_p = fields.get("top_p")?;
+    // Some clients send -1 for "not set", which the API lets pass.
+    if fields.peek("top_k").is_none_or(|k| !k.get().starts_with('-')) {
+        request.top_k = fields.get("top_k")?;
+    }
+    request.stop = fields.get("stop_sequences")?.unwrap_or_default();
+    request.stream = fields.get("stream")?.unwrap_or_default();
+    request.cache = take_cache(fields)?;
+    if version == Some(MODERN_VERSION) {
+        refuse_what_is_gone(&request)?;
+    }
+    read_objects(fields, &mut request)?;
+    if let Some(betas) = header(BETA) {
+        let betas: Vec<&str> = betas.split(',').map(str::trim).filter(|b| !b.is_empty()).collect();
+        request.options.set(NAME, "betas", json!(betas));
+    }
+    Ok(request)
+}
+
+fn read_tool(json: &RawValue) -> Result<Tool, Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    if fields.value("type")?.is_some_and(|kind| kind != "custom") {
+        return Ok(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
+    }
+    let parameters = fields.value("input_schema")?;
+    if parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
+        return Err(Wrong::new("input_schema: is not an object"));
+    }
+    let cache = take_cache(&mut fields)?;
+    Ok(Tool::Function(FunctionTool { cache, ..read_function(&mut fields, NAME, parameters)? }))
+}
+
+/// The objects of the top level that have words in the vocabulary.
+fn read_objects(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), Wrong> {
+    known_in(fields, "tool_choice", request, |choice, request| {
+        request.tool_choice = Some(match &*choice.need("type")? {
+            "auto" => ToolChoice::Auto,
+            "any" => ToolChoice::Required,
+            "none" => ToolChoice::None,
+            "tool" => ToolChoice::Named(choice.need("name")?.into_owned()),
+            _ => return Ok(false),
+        });
+        let disabled: Option<bool> = choice.get("disable_parallel_tool_use")?;
+        request.parallel_tool_calls = disabled.map(|disabled| !disabled);
+        Ok(true)
+    })?;
+    let says_thinking = fields.peek("thinking").is_some();
+    known_in(fields, "thinking", request, |thinking, request| {
+        let (budget, enabled) = match &*thinking.need("type")? {
+            "enabled" => match thinking.get("budget_tokens")? {
+                None => return Err(Wrong::new("budget_tokens: is missing")),
+                budget => (budget, None),
+            },
+            "adaptive" => (None, Some(true)),
+            "disabled" => (None, Some(false)),
+            _ => return Ok(false),
+        };
+        let reasoning = request.reasoning.get_or_insert_default();
+        (reasoning.budget, reasoning.enabled) = (budget, enabled);
+        Ok(true)
+    })?;
+    known_in(fields, "output_config", request, |config, request| {
+        if let Some(effort) = config.text("effort")? {
+            request.reasoning.get_or_insert_default().effort = Some(Effort::from(&*effort));
+            // An effort alone does not make this API think, but in the vocabulary it asks for thoughts.
+            if !says_thinking {
+                request.options.set(NAME, "thinking", Value::Null);
+            }
+        }
+        request.response_format = config.take_if("format", read_schema);
+        Ok(true)
+    })?;
+    if request.response_format.is_none() {
+        // Its name while it was in beta.
+        request.response_format = fields.take_if("output_format", read_schema);
+    }
+    known_in(fields, "metadata", request, |metadata, request| {
+        request.user = metadata.string("user_id")?;
+        Ok(true)
+    })
+}
+
+/// Reads an object of which `read` takes what has a word in the vocabulary. What is left stays an option; the whole
+/// does where `read` says that it does not know its kind.
+fn known_in(
+    fields: &mut Fields<'_>,
+    key: &str,
+    request: &mut ChatRequest,
+    read: impl FnOnce(&mut Fields<'_>, &mut ChatRequest) -> Result<bool, Wrong>,
+) -> Result<(), Wrong> {
+    let whole = fields.peek(key);
+    let read = fields.inside(key, |object| match whole {
+        Some(whole) if !read(object, request)? => {
+            request.options.set(NAME, key, value_of(whole)?);
+            Ok(())
+        }
+        _ => object.keep(key, NAME, &mut request.options),
+    });
+    read.map(Option::unwrap_or_default)
+}
+
+/// A format that is a schema and nothing else.
+fn read_schema(json: &RawValue) -> Option<ResponseFormat> {
+    let mut fields = Fields::read(json, true).ok()?;
+    let is_schema = fields.text("type").ok()?? == "json_schema";
+    let schema = fields.value("schema").ok()??;
+    (is_schema && fields.is_empty()).then(|| schema_format(schema))
+}
+
+/// What the version 2026-10-21 answers 400 to.
+fn refuse_what_is_gone(request: &ChatRequest) -> Result<(), Wrong> {
+    let cites = |block: &Value| block["citations"].as_array().is_some_and(|list| !list.is_empty());
+    let is_gone = |role: &Role, part: &Part| match (role, &part.content) {
+        (Role::Assistant, Content::Document(_)) | (Role::User, Content::Citation(_)) => true,
+        (Role::Assistant, Content::Opaque { json, .. }) => json["type"] == "document",
+        (Role::User, Content::Opaque { json, .. }) if json["type"] == "search_result" => {
+            json["content"].as_array().is_some_and(|blocks| blocks.iter().any(cites))
+        }
+        _ => false,
     };
-    let mut choice = json!({ "type": kind });
-    if let Some(name) = name {
-        choice["name"] = name.into();
+    let is_said = request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part)));
+    let gone = [
+        (request.temperature.is_some(), "temperature"),
+        (request.top_p.is_some(), "top_p"),
+        (request.top_k.is_some(), "top_k"),
+        (is_said, "messages: a document of the assistant's or a citation of the user's"),
+    ];
+    match gone.into_iter().find(|(is_there, _)| *is_there) {
+        Some((_, what)) => Err(Wrong::new(format!("{what}: is not taken since the version {MODERN_VERSION}"))),
+        None => Ok(()),
     }
-    if let Some(parallel) = request.parallel_tool_calls.filter(|_| kind != "none") {
-        choice["disable_parallel_tool_use"] = (!parallel).into();
-    }
-    Ok(Some(choice))
 }

@@ -1,7 +1,5 @@
 //! Whole answers and errors: read from the provider, written to a client.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatResponse, Finish};
@@ -9,10 +7,10 @@ use sabir_core::dialect::{Answer, Responded};
 use sabir_core::{Error, ErrorKind, Result, Sink};
 
 use super::NAME;
+use super::block::Writer;
 use super::stream::MessagesDecoder;
 use super::wire::write_usage;
-use super::writer::Writer;
-use crate::blocks::{Place, Speaker, stop_word};
+use crate::blocks::{Place, Speaker, known_words, stop_word};
 use crate::json::{Fields, Object, Wrong};
 use crate::shared::{Complaint, Losses, usual_status};
 
@@ -39,7 +37,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
 pub(super) fn respond(response: &ChatResponse) -> Responded {
     let mut writer = Writer { answer_id: response.id.clone(), ..Writer::default() };
     let blocks = writer.blocks(Speaker::Assistant, &[(Place::default(), &response.parts)]);
-    let mut losses = writer.losses;
+    let mut losses = writer.outcome.losses;
     let mut out = Vec::new();
     let mut message = Object::new(&mut out);
     write_head(&mut message, &response.id, &response.model);
@@ -100,16 +98,7 @@ pub(super) fn write_error(to: &mut Object<'_>, error: &Error) {
         529 => "overloaded_error",
         _ => "api_error",
     };
-    // Clients know these two by their words alone.
-    let words = match error.kind() {
-        ErrorKind::ContextTooLong => "prompt is too long",
-        ErrorKind::ContentFiltered => "content_filter",
-        _ => "",
-    };
-    let message = match error.message() {
-        message if message.to_ascii_lowercase().contains(words) => Cow::Borrowed(message),
-        message => format!("{words}: {message}").into(),
-    };
+    let message = known_words(error, "prompt is too long", "content_filter");
     to.object("error", |inner| {
         inner.field("type", kind).field("message", &*message);
     });

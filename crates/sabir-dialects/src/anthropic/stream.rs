@@ -1,20 +1,21 @@
-//! Streamed answers, read: `message_start`, blocks of deltas, `message_delta`, `message_stop`.
+//! Streamed answers, read and written: `message_start`, blocks of deltas, `message_delta`, `message_stop`.
 
 use http::StatusCode;
-use sabir_core::chat::{Content, Finish, Part};
+use sabir_core::chat::{ChatResponse, Content, Event, Finish, Meta, Part, Reasoning, ToolCall, Usage};
 use sabir_core::dialect::{Decoder, unreadable};
 use sabir_core::frame::Frame;
-use sabir_core::{Error, ErrorKind, Result, Sink};
+use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::NAME;
-use super::block::{read_block, take_content};
-use super::wire::{Delta, StreamEvent, tell_usage};
-use crate::blocks::{join, start_call, tell};
-use crate::json::{Fields, Wrong, plain_words, value_of};
-use crate::shared::Complaint;
+use super::block::{Writer, read_block, take_content};
+use super::response::{WRITTEN, write_error, write_finish, write_head};
+use super::wire::{Delta, StreamEvent, tell_usage, write_usage};
+use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, start_call, tell};
+use crate::json::{Fields, List, Object, Wrong, plain_words, value_of};
+use crate::shared::{Complaint, Losses, write_event};
 
 /// The most blocks that may be open at once. The protocol has one.
 const MAX_OPEN: usize = 1024;
@@ -239,17 +240,121 @@ impl Open {
             (self.part, self.citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
         }
         match &mut self.part.content {
-            Content::Text { .. } => sink.part_end(None, self.part.meta),
-            Content::Reasoning(thought) if thought.encrypted.is_none() => {
-                sink.part_end(thought.signature.as_deref().filter(|s| !s.is_empty()), self.part.meta);
-            }
-            Content::ServerToolUse(used) if !self.input.is_empty() => {
-                used.input = self.input;
-                sink.part(self.part);
-            }
-            _ => sink.part(self.part),
+            // The deltas have told it.
+            Content::Text { text } | Content::Reasoning(Reasoning { text, .. }) => text.clear(),
+            Content::ServerToolUse(used) if !self.input.is_empty() => used.input = self.input,
+            _ => {}
         }
-        self.citations.into_iter().for_each(|citation| sink.part(citation));
-        Ok(())
+        let parts = std::iter::once(self.part).chain(self.citations).collect();
+        tell(parts, NAME, sink).map_err(|e| Wrong::new(e.message()))
+    }
+}
+
+/// Writes one streamed answer.
+pub(super) type MessagesEncoder = BlockEncoder<MessagesEvents>;
+
+/// What a stream is made of.
+#[derive(Debug, Default)]
+pub(super) struct MessagesEvents {
+    writer: Writer,
+    /// The model, held back with the start until it is known whether the usage follows.
+    model: Option<String>,
+}
+
+impl BlockEvents for MessagesEvents {
+    const DIALECT: &'static str = NAME;
+    const CONTENT_TYPE: &'static str = "text/event-stream";
+    const NAMES: Names = Names {
+        start: "content_block_start",
+        delta: "content_block_delta",
+        stop: "content_block_stop",
+        number: "index",
+        block: "content_block",
+        text: Grown(Some(r#"{"type":"text","text":""}"#), Around(r#"{"type":"text_delta","text":"#, "}")),
+        thought: Grown(
+            Some(r#"{"type":"thinking","thinking":"","signature":""}"#),
+            Around(r#"{"type":"thinking_delta","thinking":"#, "}"),
+        ),
+        signature: Around(r#"{"type":"signature_delta","signature":"#, "}"),
+        citation: Around(r#"{"type":"citations_delta","citation":"#, "}"),
+        input: Around(r#"{"type":"input_json_delta","partial_json":"#, "}"),
+    };
+    const ONE_AT_A_TIME: bool = true;
+    const TELLS_WORDS_OF_SEALED: bool = true;
+
+    fn frame(&mut self, name: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Object<'_>)) {
+        write_event(out, name, data);
+    }
+
+    fn announce(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if let Event::Start { id, model } = event {
+            id.clone_into(&mut self.writer.answer_id);
+            self.model = Some(model.clone());
+            return;
+        }
+        let Some(model) = self.model.take() else { return };
+        let usage = if let Event::Usage(known) = event { known } else { &Usage::default() };
+        write_event(out, "message_start", |start| {
+            start.object("message", |message| {
+                write_head(message, &self.writer.answer_id, &model);
+                message.raw("content", "[]").raw("stop_reason", "null").raw("stop_sequence", "null");
+                // What is unknown yet is no loss.
+                write_usage(message, usage, &Meta::default(), &mut Losses::default());
+            });
+        });
+    }
+
+    /// What this dialect alone says of a block comes too late at its end: its start is written.
+    fn complete(&mut self, _: Option<&ToolCall>, meta: &Meta, place: Place) {
+        if meta.of(NAME).is_some() {
+            let path = format!("{place}.meta.{NAME}");
+            self.writer.outcome.losses.lose(Feature::Meta, path, "it came after the start of its block");
+        }
+    }
+
+    fn citation(&mut self, part: &Part, cites: bool, place: Place) -> Option<Value> {
+        if !cites {
+            self.writer.outcome.losses.part(place, &part.content);
+            return None;
+        }
+        self.writer.citation(part, Speaker::Assistant, place).cloned()
+    }
+
+    /// The input of a tool comes as a delta, as it would have come; all else of a block stands in its start.
+    fn pieces(&mut self, part: &Part, place: Place) -> Vec<Pieces> {
+        let mut part = part.clone();
+        let input = match &mut part.content {
+            Content::ToolCall(call) => Some(std::mem::take(&mut call.arguments)),
+            Content::ServerToolUse(used) => Some(std::mem::take(&mut used.input)),
+            _ => None,
+        };
+        let mut block = List::default();
+        self.writer.part(&part, Speaker::Assistant, place, &mut block);
+        if block.is_empty() {
+            return Vec::new();
+        }
+        let deltas = input.iter().map(|input| Self::NAMES.input.delta(input)).collect();
+        vec![Pieces { start: Some(block.items().to_vec()), deltas }]
+    }
+
+    fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
+        let (losses, meta) = (&mut self.writer.outcome.losses, &response.meta);
+        write_event(out, "message_delta", |event| {
+            event.object("delta", |delta| {
+                write_finish(delta, &response.finish, losses);
+                delta.meta(meta.of(NAME), &[WRITTEN, &["context_management"]].concat());
+            });
+            write_usage(event, &response.usage, meta, losses);
+            event.some("context_management", meta.get(NAME, "context_management"));
+        });
+        write_event(out, "message_stop", |_| {});
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        write_event(out, "error", |event| write_error(event, error));
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.writer.outcome.losses
     }
 }

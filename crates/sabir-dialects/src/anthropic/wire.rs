@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::NAME;
-use crate::blocks::lose_unknown;
+use crate::blocks::Counters;
 use crate::json::Object;
 use crate::lenient::{Count, Text, leniently};
 use crate::shared::Losses;
@@ -63,23 +63,24 @@ pub(super) fn tell_usage(mut said: Map<String, Value>, sink: &mut Sink) {
     sink.usage(usage);
 }
 
-/// Writes the counters. The two that clients require are zero where they are unknown, which is said.
+/// Writes the counters.
 pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losses: &mut Losses) {
-    let usage = &*losses.summed(usage);
-    let sum = |buckets: &[Option<u64>]| buckets.iter().flatten().fold(0_u64, |sum, n| sum.saturating_add(*n));
-    let (minutes, hour) = (usage.cache_write, usage.cache_write_1h);
+    let Counters { input, cache_read, cache_write, minutes, hour, output, reasoning, tools: uses } =
+        Counters::of(usage, "reasoning", losses);
     let split = |hour: u64| json!({ "ephemeral_5m_input_tokens": minutes.unwrap_or_default(), "ephemeral_1h_input_tokens": hour });
     // Clients expect this one beside any other.
     let mut tools = json!({ "web_search_requests": 0 });
-    usage.tools.iter().for_each(|(tool, uses)| tools[tool] = (*uses).into());
+    for (tool, uses) in &uses {
+        tools[tool] = (*uses).into();
+    }
     let fields = [
-        ("input_tokens", Some(sum(&[usage.input, usage.audio_input, usage.image_input]).into())),
-        ("cache_creation_input_tokens", minutes.or(hour).map(|_| sum(&[minutes, hour]).into())),
-        ("cache_read_input_tokens", usage.cache_read.map(Value::from)),
+        ("input_tokens", Some(input.into())),
+        ("cache_creation_input_tokens", cache_write.map(Value::from)),
+        ("cache_read_input_tokens", cache_read.map(Value::from)),
         ("cache_creation", hour.map(split)),
-        ("output_tokens", Some(sum(&[usage.output, usage.reasoning, usage.audio_output, usage.image_output]).into())),
-        ("output_tokens_details", usage.reasoning.map(|thinking| json!({ "thinking_tokens": thinking }))),
-        ("server_tool_use", Some(tools).filter(|_| !usage.tools.is_empty())),
+        ("output_tokens", Some(output.into())),
+        ("output_tokens_details", reasoning.map(|thinking| json!({ "thinking_tokens": thinking }))),
+        ("server_tool_use", Some(tools).filter(|_| !uses.is_empty())),
     ];
     to.object("usage", |to| {
         for (key, value) in &fields {
@@ -87,6 +88,4 @@ pub(super) fn write_usage(to: &mut Object<'_>, usage: &Usage, meta: &Meta, losse
         }
         to.meta(meta.get(NAME, "usage").and_then(Value::as_object), &fields.each_ref().map(|(key, _)| *key));
     });
-    lose_unknown(usage, losses);
-    losses.usage(usage, &["cache_read", "cache_write", "cache_write_1h", "reasoning", "tools"]);
 }

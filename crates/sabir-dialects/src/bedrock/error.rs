@@ -6,6 +6,7 @@ use sabir_core::error::{kind_for, said};
 use sabir_core::{Error, ErrorKind, Stage};
 use serde_json::{Value, json};
 
+use crate::blocks::known_words;
 use crate::json::plain_words;
 use crate::shared::of_kind;
 
@@ -77,16 +78,8 @@ fn kind_of(code: &str, message: &str, json: &Value) -> Option<ErrorKind> {
 /// SDK looks for it when the header `x-amzn-errortype` is not there.
 pub(super) fn refuse(error: &Error) -> (StatusCode, Bytes) {
     let (status, code, _) = words_for(error.kind());
-    // Clients know these two by Bedrock's own words alone.
-    let words = match error.kind() {
-        ErrorKind::ContextTooLong => "Input is too long for requested model",
-        ErrorKind::ContentFiltered => "Output blocked by content filtering policy",
-        _ => "",
-    };
-    let mut message = error.message().to_owned();
-    if !message.to_ascii_lowercase().contains(&words.to_ascii_lowercase()) {
-        message = format!("{words}: {message}");
-    }
+    let message =
+        known_words(error, "Input is too long for requested model", "Output blocked by content filtering policy");
     let body = json!({ "__type": code, "message": message }).to_string();
     (StatusCode::from_u16(status).expect("a constant between 100 and 999"), body.into())
 }

@@ -4,7 +4,7 @@ use sabir_core::Feature;
 use sabir_core::chat::{ChatRequest, Effort, ReasoningRequest, ToolChoice};
 use serde_json::{Map, Value, json};
 
-use crate::blocks::{choice_word, thinking};
+use crate::blocks::{claude_choice, thinking};
 use crate::shared::Losses;
 
 /// The makers whose own fields are known.
@@ -66,13 +66,10 @@ pub(super) fn fields(request: &ChatRequest, family: Family, losses: &mut Losses)
     match request.parallel_tool_calls {
         Some(parallel) if family == Family::Claude && !request.tools.is_empty() => {
             let choice = request.tool_choice.as_ref().filter(|choice| **choice != ToolChoice::None);
-            let mut choice = match choice.map(choice_word) {
-                Some(Ok((word, Some(name)))) => json!({ "type": word, "name": name }),
-                Some(Ok((word, None))) => json!({ "type": word }),
-                _ => json!({ "type": "auto" }),
-            };
-            choice["disable_parallel_tool_use"] = (!parallel).into();
-            put("tool_choice", choice);
+            // A choice that is new is refused with the tools.
+            if let Ok(Some(choice)) = claude_choice(choice, Some(parallel)) {
+                put("tool_choice", choice);
+            }
         }
         Some(_) => lose(Feature::ParallelTools, "parallel_tool_calls"),
         None => {}

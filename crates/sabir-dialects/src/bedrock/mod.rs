@@ -20,13 +20,10 @@
 //! `status` of tool results, `json` on a result's text that was JSON, `apart` on a citation that stands in a block of
 //! its own, `type` on tools that the service runs. On answers: `metrics`, `trace`, `performanceConfig`, `serviceTier`, `additionalModelResponseFields`, `usage`.
 
-mod accept;
 mod block;
-mod encoder;
 mod error;
 mod family;
 mod media;
-mod read;
 mod request;
 mod response;
 mod stream;
@@ -43,6 +40,8 @@ use sabir_core::frame::Framing;
 use sabir_core::{Abilities, Feature, Features, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
+use crate::blocks;
+
 /// The name of the dialect, and of its options and metadata.
 const NAME: &str = "bedrock-converse";
 
@@ -50,22 +49,8 @@ const NAME: &str = "bedrock-converse";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bedrock;
 
-/// What a request cannot carry here.
-const LOST: &[Feature] = &[
-    Feature::ParallelTools,
-    Feature::MediaUrls,
-    Feature::JsonOutput,
-    Feature::ReasoningBudget,
-    Feature::Citations,
-    Feature::Refusals,
-    Feature::CacheKey,
-    Feature::SystemMidway,
-    Feature::Names,
-    Feature::TopK,
-    Feature::Seed,
-    Feature::PresencePenalty,
-    Feature::FrequencyPenalty,
-];
+/// What a request cannot carry here, besides what no dialect of blocks can.
+const LOST: &[Feature] = &[Feature::ParallelTools, Feature::MediaUrls, Feature::ReasoningBudget, Feature::TopK];
 
 impl Dialect for Bedrock {
     fn name(&self) -> &'static str {
@@ -74,9 +59,9 @@ impl Dialect for Bedrock {
 
     fn abilities(&self, _: &Quirks) -> Abilities {
         Abilities {
-            features: Features::OF_REQUESTS.without(LOST),
+            features: Features::OF_REQUESTS.without(blocks::LOST).without(LOST),
             free_arguments: false,
-            schema: crate::blocks::STRICT,
+            schema: blocks::STRICT,
             ..crate::bounds::bedrock()
         }
     }
@@ -106,7 +91,7 @@ impl Dialect for Bedrock {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        accept::accept(asked)
+        request::accept(asked)
     }
 
     fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
@@ -114,7 +99,7 @@ impl Dialect for Bedrock {
     }
 
     fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(encoder::ConverseEncoder::default())
+        Box::new(stream::ConverseEncoder::default())
     }
 
     fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {

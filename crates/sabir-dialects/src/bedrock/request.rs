@@ -1,16 +1,21 @@
-//! Requests, written to the provider.
+//! Requests: written to the provider, read from a client.
 
-use sabir_core::chat::{ChatRequest, Content, FunctionTool, ResponseFormat, Role, Tool, ToolChoice};
-use sabir_core::dialect::Encoded;
+use sabir_core::chat::{
+    ChatRequest, Content, Effort, FunctionTool, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice,
+};
+use sabir_core::dialect::{Asked, Encoded};
 use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::NAME;
-use super::block::{Writer, cache_point};
+use super::block::{Writer, cache_point, read_blocks, read_cache_point};
 use super::family::{self, Family};
-use crate::blocks::{Place, Turn, allowed, choice_word, lose_settings, turns};
-use crate::json::{List, Object, known, merged, wrapped};
-use crate::percent::percent;
+use crate::blocks::{
+    Outcome, Place, Turn, allowed, choice_word, lose_settings, read_conversation, read_function, turns,
+};
+use crate::json::{Fields, List, Object, Wrong, known, merged, value_of, wrapped};
+use crate::percent::{percent, unescaped};
 use crate::shared::{Losses, need_messages, no_arguments};
 
 /// What is asked, as an HTTP request.
@@ -22,11 +27,12 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let operation = if request.stream { "converse-stream" } else { "converse" };
     // The `:` of versions and the `/` of ARNs are encoded too.
     let uri = endpoint.url(&format!("/model/{}/{operation}", percent(&request.model, "-_.~")))?;
-    let mut writer = Writer { asks: true, signed_only: family == Family::Claude, ..Writer::default() };
+    let (outcome, signed_only) = (Outcome::of_request(), family == Family::Claude);
+    let mut writer = Writer { outcome, signed_only, ..Writer::default() };
     let mid_system = endpoint.quirks.get("mid_system") == Some("true");
     let (messages, system) = conversation(request, mid_system, &mut writer)?;
     need_messages(request.messages.is_empty() || !messages.is_empty())?;
-    let losses = &mut writer.losses;
+    let losses = &mut writer.outcome.losses;
     let inference = known([
         ("maxTokens", request.max_tokens.map(Value::from)),
         ("temperature", request.temperature.map(Value::from)),
@@ -41,7 +47,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
         ("requestMetadata", request_metadata(request, losses)),
     ];
     lose_settings(request, NAME, "metadata", losses);
-    writer.refused.map_or(Ok(()), Err)?;
+    writer.outcome.refused.map_or(Ok(()), Err)?;
     // The caller's own options have the last word.
     let mut options = request.options.of(NAME).cloned().unwrap_or_default();
     let mut top = Map::new();
@@ -54,7 +60,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut body = Object::with(&mut out, Some(&top));
     body.raw("messages", messages.json()).list("system", &system);
     body.end();
-    Ok(Encoded::post_json(uri, out, writer.losses.0))
+    Ok(Encoded::post_json(uri, out, writer.outcome.losses.0))
 }
 
 /// Labels, and among them the end user's id, which has no place of its own here.
@@ -126,7 +132,7 @@ fn tool_config(request: &ChatRequest, losses: &mut Losses) -> Result<Map<String,
 }
 
 /// A choice of tools in this dialect's words.
-pub(super) fn choice_json(choice: &ToolChoice) -> Result<Value> {
+fn choice_json(choice: &ToolChoice) -> Result<Value> {
     let (word, name) = choice_word(choice)?;
     Ok(json!({ word: name.map_or_else(|| json!({}), |name| json!({ "name": name })) }))
 }
@@ -149,9 +155,9 @@ fn tool_spec(function: &FunctionTool) -> Value {
 fn conversation(request: &ChatRequest, mid_system: bool, writer: &mut Writer) -> Result<(List, List)> {
     for (i, _) in request.messages.iter().enumerate().filter(|(_, message)| message.role == Role::Developer) {
         let note = "the developer speaks as the system";
-        writer.losses.lose(Feature::SystemPrompt, format!("messages[{i}].role"), note);
+        writer.outcome.losses.lose(Feature::SystemPrompt, format!("messages[{i}].role"), note);
     }
-    let (system, turns) = turns(request, mid_system, &mut writer.losses, |_, _| true)?;
+    let (system, turns) = turns(request, mid_system, &mut writer.outcome.losses, |_, _| true)?;
     let mut blocks = |turn: &Turn<'_>| {
         let mut blocks = List::default();
         for (i, message) in &turn.messages {
@@ -172,4 +178,104 @@ fn conversation(request: &ChatRequest, mid_system: bool, writer: &mut Writer) ->
         }
     }
     Ok((messages, system))
+}
+
+/// What a client asks of us.
+pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
+    // `/model/ID/converse` or `/model/ID/converse-stream`, where the ID is percent-encoded, or an ARN with its
+    // slashes as they are. A path that says neither names no model.
+    let path = asked.path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let model = path.split_once("/model/").map_or("", |(_, rest)| rest.rsplit_once('/').map_or(rest, |(id, _)| id));
+    let mut request = ChatRequest::new(unescaped(model));
+    if request.model.contains(char::REPLACEMENT_CHARACTER) {
+        let what = "the path is not /model/ID/converse: its ID is not UTF-8";
+        return Err(Error::new(ErrorKind::InvalidRequest, what));
+    }
+    request.stream = path.ends_with("/converse-stream");
+    let mut fields = Fields::of_request(asked.body)?;
+    let read = read_body(&mut fields, &mut request).and_then(|()| fields.meta(NAME));
+    request.options.merge(read.map_err(|e| e.invalid())?);
+    Ok(request)
+}
+
+fn read_body(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), Wrong> {
+    read_conversation(fields, NAME, &mut request.messages, |fields, key, speaker| {
+        read_blocks(fields, key, Some(speaker))
+    })?;
+    fields.inside("inferenceConfig", |config| {
+        request.max_tokens = config.get("maxTokens")?;
+        request.temperature = config.get("temperature")?;
+        request.top_p = config.get("topP")?;
+        request.stop = config.get("stopSequences")?.unwrap_or_default();
+        config.keep("inferenceConfig", NAME, &mut request.options)
+    })?;
+    fields.inside("toolConfig", |config| {
+        config.each("tools", |tool| read_tool(tool, &mut request.tools))?;
+        request.tool_choice = config.take_if("toolChoice", read_choice);
+        config.keep("toolConfig", NAME, &mut request.options)
+    })?;
+    fields.inside("outputConfig", |config| {
+        let effort = config.text("effort")?.map(|word| Effort::from(&*word));
+        request.reasoning = effort.map(|word| ReasoningRequest { effort: Some(word), ..ReasoningRequest::default() });
+        request.response_format = config.take_if("textFormat", read_format);
+        config.keep("outputConfig", NAME, &mut request.options)
+    })?;
+    let key = "additionalModelRequestFields";
+    let mut extra = fields.value(key)?.unwrap_or_else(|| Map::new().into());
+    if let Value::Object(extra) = &mut extra {
+        family::take(extra, Family::of(&request.model, None), request);
+    }
+    if extra.as_object().is_none_or(|extra| !extra.is_empty()) {
+        request.options.set(NAME, key, extra);
+    }
+    request.metadata = fields.get("requestMetadata")?.unwrap_or_default();
+    request.user = request.metadata.remove("user");
+    Ok(())
+}
+
+fn read_tool(json: &RawValue, tools: &mut Vec<Tool>) -> Result<(), Wrong> {
+    let mut fields = Fields::read(json, true)?;
+    let function = fields.inside("toolSpec", |spec| {
+        let schema = spec.inside("inputSchema", |schema| schema.value("json"))?;
+        let schema = schema.ok_or_else(|| Wrong::new("inputSchema: is missing"))?;
+        read_function(spec, NAME, schema)
+    })?;
+    if let Some(function) = function {
+        tools.push(Tool::Function(function));
+        return Ok(());
+    }
+    if let Some(Tool::Function(last)) = tools.last_mut()
+        && last.cache.is_none()
+    {
+        last.cache = fields.inside("cachePoint", read_cache_point)?.flatten();
+        if last.cache.is_some() {
+            return Ok(());
+        }
+    }
+    tools.push(Tool::Opaque { dialect: NAME.to_owned(), json: value_of(json)? });
+    Ok(())
+}
+
+/// A choice that there is a word for, and nothing besides; `None` stays an option.
+fn read_choice(json: &RawValue) -> Option<ToolChoice> {
+    let json = value_of(json).ok()?;
+    let named = json["tool"]["name"].as_str().map(|name| ToolChoice::Named(name.to_owned()));
+    let mut known = [Some(ToolChoice::Auto), Some(ToolChoice::Required), named].into_iter().flatten();
+    known.find(|choice| choice_json(choice).is_ok_and(|said| said == json))
+}
+
+/// A format that is a schema and nothing else. The schema is a string here.
+fn read_format(json: &RawValue) -> Option<ResponseFormat> {
+    let mut fields = Fields::read(json, true).ok()?;
+    let is_schema = fields.text("type").ok()?? == "json_schema";
+    let mut structure = fields.object("structure").ok()??;
+    let mut inner = structure.object("jsonSchema").ok()??;
+    let format = ResponseFormat::JsonSchema {
+        schema: serde_json::from_str(&inner.text("schema").ok()??).ok()?,
+        name: inner.string("name").ok()?.unwrap_or_default(),
+        description: inner.string("description").ok()?,
+        strict: None,
+    };
+    let is_all = [fields, structure, inner].iter().all(Fields::is_empty);
+    (is_schema && is_all).then_some(format)
 }

@@ -6,10 +6,10 @@ use sabir_core::dialect::{Answer, Responded};
 use sabir_core::{Result, Sink};
 use serde_json::{Map, Value, json};
 
-use super::block::Writer;
+use super::NAME;
+use super::block::{Writer, read_blocks};
 use super::error::from_answer;
-use super::{NAME, read};
-use crate::blocks::{Place, Speaker, lose_unknown, stop_word, tell};
+use crate::blocks::{Counters, Place, Speaker, stop_word, tell};
 use crate::json::{Fields, List, Object, Wrong, known};
 use crate::shared::Losses;
 
@@ -25,7 +25,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
     let mut fields = Fields::of_answer(body)?;
     let says_error = ["message", "Message", "__type", "Output"].iter().any(|key| fields.peek(key).is_some());
     let parts = fields.inside("output", |output| {
-        let parts = output.inside("message", |message| read::blocks(message, "content", None))?;
+        let parts = output.inside("message", |message| read_blocks(message, "content", None))?;
         Ok(parts.unwrap_or_default())
     });
     let parts = parts.map_err(|e| e.unreadable())?;
@@ -88,7 +88,7 @@ fn read_usage(mut counters: Fields<'_>, meta: &mut Meta) -> Result<Usage, Wrong>
 pub(super) fn respond(response: &ChatResponse) -> Responded {
     let (mut writer, mut blocks, mut body) = (Writer::default(), List::default(), Vec::new());
     writer.parts(&response.parts, Speaker::Assistant, Place::default(), &mut blocks);
-    let mut losses = writer.losses;
+    let mut losses = writer.outcome.losses;
     let mut object = Object::new(&mut body);
     object.object("output", |output| {
         output.object("message", |message| {
@@ -125,18 +125,14 @@ pub(super) fn metadata(response: &ChatResponse, losses: &mut Losses) -> Map<Stri
     all
 }
 
-/// The counters in this dialect's way. The ones that its clients require are zero where they are unknown.
+/// The counters in this dialect's way.
 fn usage(response: &ChatResponse, losses: &mut Losses) -> Map<String, Value> {
-    let usage = &*losses.summed(&response.usage);
-    let sum = |buckets: &[Option<u64>]| buckets.iter().flatten().fold(0_u64, |sum, n| sum.saturating_add(*n));
-    lose_unknown(usage, losses);
-    losses.usage(usage, &["cache_read", "cache_write", "cache_write_1h", "tools"]);
-    let input = sum(&[usage.input, usage.audio_input, usage.image_input]);
-    let written = sum(&[usage.cache_write, usage.cache_write_1h]);
-    let output = sum(&[usage.output, usage.reasoning, usage.audio_output, usage.image_output]);
-    let total = sum(&[Some(input), Some(output), usage.cache_read, Some(written)]);
-    let minutes = usage.cache_write.filter(|n| *n > 0).map(|n| json!({ "ttl": "5m", "inputTokens": n }));
-    let details = usage.cache_write_1h.map(|hour| {
+    let Counters { input, cache_read, cache_write, minutes, hour, output, tools, .. } =
+        Counters::of(&response.usage, "", losses);
+    let cached = [cache_read, cache_write].into_iter().flatten();
+    let total = cached.chain([output]).fold(input, u64::saturating_add);
+    let minutes = minutes.filter(|n| *n > 0).map(|n| json!({ "ttl": "5m", "inputTokens": n }));
+    let details = hour.map(|hour| {
         let hour = json!({ "ttl": "1h", "inputTokens": hour });
         minutes.into_iter().chain([hour]).collect::<Vec<_>>().into()
     });
@@ -144,10 +140,10 @@ fn usage(response: &ChatResponse, losses: &mut Losses) -> Map<String, Value> {
         ("inputTokens", Some(input.into())),
         ("outputTokens", Some(output.into())),
         ("totalTokens", Some(total.into())),
-        ("cacheReadInputTokens", usage.cache_read.map(Value::from)),
-        ("cacheWriteInputTokens", usage.cache_write.or(usage.cache_write_1h).map(|_| written.into())),
+        ("cacheReadInputTokens", cache_read.map(Value::from)),
+        ("cacheWriteInputTokens", cache_write.map(Value::from)),
         ("cacheDetails", details),
-        ("serverToolUsage", Some(json!(usage.tools)).filter(|_| !usage.tools.is_empty())),
+        ("serverToolUsage", Some(json!(tools)).filter(|_| !tools.is_empty())),
     ]);
     for (key, value) in response.meta.get(NAME, "usage").and_then(Value::as_object).into_iter().flatten() {
         counters.entry(key).or_insert_with(|| value.clone());

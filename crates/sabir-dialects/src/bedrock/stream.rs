@@ -1,21 +1,22 @@
-//! Streamed answers, read: `messageStart`, blocks of deltas, `messageStop`, and after it `metadata`.
+//! Streamed answers, read and written: `messageStart`, blocks of deltas, `messageStop`, and after it `metadata`.
 
 use std::collections::BTreeMap;
 
-use sabir_core::chat::{Content, Meta, Reasoning, from_base64, to_base64};
+use sabir_core::chat::{ChatResponse, Content, Event, Meta, Part, Reasoning, ToolCall, from_base64, to_base64};
 use sabir_core::dialect::{Decoder, truncated, unreadable as not_json};
-use sabir_core::frame::Frame;
+use sabir_core::frame::{Frame, event_stream};
 use sabir_core::{Error, ErrorKind, Result, Sink};
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::block::made_id;
-use super::error::from_exception;
-use super::response::take_in;
+use super::NAME;
+use super::block::{Writer, is_servers, made_id, read_block, read_citations};
+use super::error::{from_exception, words_for};
+use super::response::{metadata, stop, take_in};
 use super::wire::{Delta, DeltaEvent};
-use super::{NAME, read};
-use crate::blocks::{join, tell};
-use crate::json::Fields;
+use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, tell};
+use crate::json::{Fields, List, Object, One, text_of};
+use crate::shared::Losses;
 
 /// The most blocks that may be open at once. The service has few.
 const MAX_OPEN: usize = 1024;
@@ -93,7 +94,7 @@ impl Decoder for ConverseDecoder {
 impl ConverseDecoder {
     fn delta(&mut self, data: &[u8], sink: &mut Sink) -> Result<()> {
         let broken = |e| not_json("an event of the stream", &e);
-        let event: DeltaEvent<Delta<'_>> = serde_json::from_slice(data).map_err(broken)?;
+        let event: DeltaEvent<'_> = serde_json::from_slice(data).map_err(broken)?;
         let DeltaEvent { content_block_index: index, delta } = event;
         if !self.open.contains_key(&index) {
             sink.part_end(None, Meta::default());
@@ -140,7 +141,7 @@ impl ConverseDecoder {
 impl Block {
     fn start(start: Value, sink: &mut Sink) -> Result<Self> {
         let (call, mut block) = (&start["toolUse"], Self::default());
-        if call.is_object() && !read::is_servers(call["type"].as_str().unwrap_or_default()) {
+        if call.is_object() && !is_servers(call["type"].as_str().unwrap_or_default()) {
             let text = |key: &str| call[key].as_str().unwrap_or_default();
             block.call = Some(sink.tool_start(text("toolUseId"), text("name"))?);
         } else {
@@ -159,11 +160,11 @@ impl Block {
         if let Some(sealed) = joined(self.sealed) {
             sink.part(Content::Reasoning(Reasoning { encrypted: Some(sealed), ..Reasoning::default() }).into());
         }
-        read::citations(self.citations, !self.speaks).for_each(|citation| sink.part(citation));
+        read_citations(self.citations, !self.speaks).for_each(|citation| sink.part(citation));
         if self.whole.as_object().is_some_and(|whole| !whole.is_empty()) {
             let whole = to_raw_value(&self.whole).map_err(|e| not_json("a block", &e))?;
             let mut parts = Vec::new();
-            read::block(&whole, None, &mut parts).map_err(|e| e.unreadable())?;
+            read_block(&whole, None, &mut parts).map_err(|e| e.unreadable())?;
             tell(parts, NAME, sink)?;
         }
         Ok(())
@@ -177,4 +178,133 @@ fn joined(mut pieces: Vec<String>) -> Option<String> {
     }
     let bytes: Result<Vec<_>> = pieces.iter().map(|piece| from_base64(piece)).collect();
     Some(bytes.map_or_else(|_| pieces.concat(), |bytes| to_base64(&bytes.concat())))
+}
+
+/// Writes one streamed answer.
+pub(super) type ConverseEncoder = BlockEncoder<ConverseEvents>;
+
+/// What a stream is made of.
+#[derive(Debug, Default)]
+pub(super) struct ConverseEvents {
+    started: bool,
+    writer: Writer,
+    payload: Vec<u8>,
+}
+
+const THOUGHT: &str = "reasoningContent";
+
+impl BlockEvents for ConverseEvents {
+    const DIALECT: &'static str = NAME;
+    const CONTENT_TYPE: &'static str = "application/vnd.amazon.eventstream";
+    const NAMES: Names = Names {
+        start: "contentBlockStart",
+        delta: "contentBlockDelta",
+        stop: "contentBlockStop",
+        number: "contentBlockIndex",
+        block: "start",
+        text: Grown(None, Around(r#"{"text":"#, "}")),
+        thought: Grown(None, Around(r#"{"reasoningContent":{"text":"#, "}}")),
+        signature: Around(r#"{"reasoningContent":{"signature":"#, "}}"),
+        citation: Around(r#"{"citation":"#, "}"),
+        input: Around(r#"{"toolUse":{"input":"#, "}}"),
+    };
+    const ONE_AT_A_TIME: bool = false;
+    const TELLS_WORDS_OF_SEALED: bool = false;
+
+    fn frame(&mut self, name: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Object<'_>)) {
+        self.payload.clear();
+        let mut object = Object::new(&mut self.payload);
+        data(&mut object);
+        object.end();
+        let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+        event_stream::write(out, &headers, &self.payload);
+    }
+
+    fn announce(&mut self, _: &Event, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.frame("messageStart", out, |payload| {
+                payload.field("role", "assistant");
+            });
+        }
+    }
+
+    fn complete(&mut self, call: Option<&ToolCall>, _: &Meta, place: Place) {
+        if let Some(call) = call {
+            self.writer.arguments(call, place);
+        }
+    }
+
+    fn citation(&mut self, part: &Part, _: bool, place: Place) -> Option<Value> {
+        let Content::Citation(citation) = &part.content else { return None };
+        self.writer.citation(citation, place)
+    }
+
+    fn pieces(&mut self, part: &Part, place: Place) -> Vec<Pieces> {
+        let mut blocks = List::default();
+        self.writer.part(part, Speaker::Assistant, place, &mut blocks);
+        let blocks = blocks.json();
+        let blocks: Vec<&RawValue> = serde_json::from_slice(&blocks).unwrap_or_default();
+        let mut all = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            match cut(block) {
+                Some(pieces) => all.push(pieces),
+                None => self.writer.outcome.losses.part(place, &part.content),
+            }
+        }
+        all
+    }
+
+    fn done(&mut self, response: &ChatResponse, out: &mut Vec<u8>) {
+        let losses = &mut self.writer.outcome.losses;
+        let (stop, metadata) = (stop(response, losses), metadata(response, losses));
+        self.frame("messageStop", out, |payload| {
+            payload.meta(Some(&stop), &[]);
+        });
+        self.frame("metadata", out, |payload| {
+            payload.meta(Some(&metadata), &[]);
+        });
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        let headers = [
+            (":exception-type", words_for(error.kind()).2),
+            (":content-type", "application/json"),
+            (":message-type", "exception"),
+        ];
+        event_stream::write(out, &headers, json!({ "message": error.message() }).to_string().as_bytes());
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.writer.outcome.losses
+    }
+}
+
+/// A block in pieces; `None` for one that cannot be cut. A delta brings what is long, all else stands at the start.
+fn cut(block: &RawValue) -> Option<Pieces> {
+    let mut fields = Fields::read(block, false).ok()?;
+    let member = &*fields.first()?;
+    let key = match member {
+        "text" => return Some(Pieces { start: None, deltas: vec![block.get().into()] }),
+        THOUGHT => {
+            let mut thought = fields.object(member).ok()??;
+            let mut open = thought.object("reasoningText").ok()?;
+            let thought = open.as_mut().unwrap_or(&mut thought);
+            let pieces = ["text", "signature", "redactedContent"].map(|key| Some(One(key, thought.take(key)?)));
+            let deltas = pieces.into_iter().flatten().map(|piece| text_of(&One(THOUGHT, piece)));
+            return Some(Pieces { start: None, deltas: deltas.collect() });
+        }
+        "toolUse" => "input",
+        "toolResult" => "content",
+        "image" => "source",
+        _ => return None,
+    };
+    let mut inner = fields.object(member).ok()??;
+    let delta = inner.take(key).map(|piece| match key {
+        // The arguments come as a text, in which their JSON is.
+        "input" => text_of(&One(member, One(key, piece.get()))),
+        "content" => text_of(&One(member, piece)),
+        _ => text_of(&One(member, One(key, piece))),
+    });
+    let start = text_of(&One(member, inner.rest().ok()?));
+    Some(Pieces { start: Some(start), deltas: delta.into_iter().collect() })
 }

@@ -1,16 +1,17 @@
 //! The frequent event of a stream. Everything else is read field by field.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::json::Text;
 
-/// `contentBlockDelta`, with what it brings as it is read or written.
-#[derive(Debug, Deserialize, Serialize)]
+/// `contentBlockDelta`.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct DeltaEvent<D> {
+pub(super) struct DeltaEvent<'a> {
     #[serde(default)]
     pub(super) content_block_index: u64,
-    pub(super) delta: D,
+    #[serde(borrow)]
+    pub(super) delta: Delta<'a>,
 }
 
 /// The frequent members of its union.
