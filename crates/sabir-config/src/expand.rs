@@ -10,7 +10,10 @@ pub(crate) fn expand(node: &mut Node, path: &str, env: &Ask<'_>, faults: &mut Ve
     match &mut node.value {
         Value::Text(text) if text.contains("${") => match expanded(text, env) {
             Ok(whole) => *text = whole,
-            Err(message) => faults.push(Fault { source: node.source.clone(), field: path.to_owned(), message }),
+            Err(message) => {
+                faults.push(Fault { source: node.source.clone(), field: path.to_owned(), message });
+                node.value = Value::Null;
+            }
         },
         Value::List(items) => {
             for (at, item) in items.iter_mut().enumerate() {

@@ -1,8 +1,8 @@
 //! The definitions of fields: one list, by which files are read, faults are told, the JSON Schema is made and the page is
 //! written.
 
-use crate::scope::Scope;
 use crate::node::Node;
+use crate::scope::Scope;
 
 /// A field of a section.
 #[derive(Clone, Copy, Debug)]

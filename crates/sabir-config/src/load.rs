@@ -147,6 +147,13 @@ impl Loader {
         let mut scope = Scope { path: String::new(), known };
         let settings = Settings::read(Some(&whole).filter(|whole| !whole.is_null()), &mut scope);
         let Known { mut faults, mut shown, .. } = scope.known;
+        // What has no value because its variable has none is told once.
+        let mut told: Vec<String> = Vec::new();
+        faults.retain(|fault| {
+            let again = fault.message.starts_with("is missing") && told.contains(&fault.field);
+            told.push(fault.field.clone());
+            !again
+        });
         for field in self.explicit.keys() {
             if !shown.iter().any(|shown| shown.field == *field && shown.source == Source::Explicit)
                 && !faults.iter().any(|fault| fault.field == *field)
@@ -201,7 +208,10 @@ impl Loader {
 /// Names only: values may be keys.
 impl fmt::Debug for Loader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loader").field("file", &self.file).field("explicit", &self.explicit.keys()).finish_non_exhaustive()
+        f.debug_struct("Loader")
+            .field("file", &self.file)
+            .field("explicit", &self.explicit.keys())
+            .finish_non_exhaustive()
     }
 }
 

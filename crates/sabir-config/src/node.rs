@@ -99,13 +99,14 @@ impl Node {
         matches!(self.value, Value::Null)
     }
 
-    /// What it is, for a person.
+    /// What it is, for a person. A key in a place where none belongs is masked.
     pub(crate) fn what(&self) -> String {
         match &self.value {
+            Value::Text(text) if text.chars().count() > 60 => "a text that is too long".to_owned(),
             Value::Null => "nothing".to_owned(),
             Value::Bool(yes) => yes.to_string(),
             Value::Number(text) => text.clone(),
-            Value::Text(text) => format!("{text:?}"),
+            Value::Text(text) => format!("{:?}", sabir_core::secret::mask(text)),
             Value::List(_) => "a list".to_owned(),
             Value::Table(_) => "a table".to_owned(),
         }
@@ -119,9 +120,11 @@ impl Node {
             Value::Number(text) => text.parse::<u64>().map_or_else(|_| text.as_str().into(), Into::into),
             Value::Text(text) => text.as_str().into(),
             Value::List(items) => items.iter().map(Node::json).collect(),
-            Value::Table(entries) => {
-                entries.iter().map(|(key, node)| (key.name.clone(), node.json())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Table(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.name.clone(), node.json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 }

@@ -77,7 +77,8 @@ fn kind(of: Kind) -> Value {
                 text["pattern"] = format!("{}|[$][{{]", leaf.pattern).into();
             }
             let number = leaf.number.then(|| json!({ "type": "number", "minimum": 0 }));
-            let other = if leaf.pattern.is_empty() { json!({ "type": ["number", "null"] }) } else { json!({ "type": "null" }) };
+            let other =
+                if leaf.pattern.is_empty() { json!({ "type": ["number", "null"] }) } else { json!({ "type": "null" }) };
             let any: Vec<Value> = [Some(text), number, Some(other)].into_iter().flatten().collect();
             json!({ "anyOf": any })
         }

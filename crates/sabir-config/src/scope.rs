@@ -76,7 +76,11 @@ impl<'a> Scope<'a> {
     }
 
     /// The fields of the section that stands here. Tells of names that no field has.
-    pub(crate) fn fields<'s>(&'s mut self, node: Option<&'s Node>, section: &'static Section) -> Option<Fields<'s, 'a>> {
+    pub(crate) fn fields<'s>(
+        &'s mut self,
+        node: Option<&'s Node>,
+        section: &'static Section,
+    ) -> Option<Fields<'s, 'a>> {
         let Some(node) = node else { return Some(Fields { scope: self, section, node: None }) };
         let Some(entries) = node.table() else {
             let names: Vec<&str> = section.fields.iter().take(3).map(|field| field.name).collect();
@@ -84,11 +88,17 @@ impl<'a> Scope<'a> {
             return None;
         };
         for (key, _) in entries {
-            let known = || section.fields.iter().flat_map(|field| [field.name].into_iter().chain(field.also.iter().copied()));
+            let known =
+                || section.fields.iter().flat_map(|field| [field.name].into_iter().chain(field.also.iter().copied()));
             if !known().any(|name| name == key.name) {
                 let near = nearest(&key.name, known());
                 let hint = near.map_or_else(
-                    || format!("the fields here are {}", section.fields.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")),
+                    || {
+                        format!(
+                            "the fields here are {}",
+                            section.fields.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+                        )
+                    },
                     |near| format!("did you mean `{near}`?"),
                 );
                 let field = self.path_of(&key.name);
@@ -128,7 +138,8 @@ impl<'a> Scope<'a> {
 /// The variables of a provider: those of its row, or its id in capitals.
 fn provider_variables(id: &str, end: &str) -> Vec<String> {
     let Some(row) = providers::find(id) else {
-        let id: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        let id: String =
+            id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
         return vec![format!("{id}{end}")];
     };
     let names = match end {
@@ -171,7 +182,8 @@ impl Fields<'_, '_> {
     /// What the file says of a field, under whichever of its names.
     fn written(&mut self, field: &Field, path: &str) -> Option<Node> {
         let entries = self.node?.table()?;
-        let mut said = entries.iter().filter(|(key, _)| key.name == field.name || field.also.contains(&key.name.as_str()));
+        let mut said =
+            entries.iter().filter(|(key, _)| key.name == field.name || field.also.contains(&key.name.as_str()));
         let (first, node) = said.next()?;
         for (again, _) in said {
             let message = format!("{} and {} are the same; keep one of them", first.name, again.name);

@@ -40,7 +40,9 @@ impl SecretRef {
     pub fn resolve(&self) -> Result<Secret> {
         let text = match self {
             Self::Given(secret) => return Ok(secret.clone()),
-            Self::File(path) => read(path).map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?,
+            Self::File(path) => {
+                read(path).map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?
+            }
             Self::Command(words) => run(words)?,
         };
         match text.trim() {

@@ -81,7 +81,9 @@ impl Setting for String {
     fn read(node: Option<&Node>, scope: &mut Scope<'_>) -> Option<Self> {
         let node = node?;
         match &node.value {
-            Value::Text(text) if text.trim().is_empty() => scope.fault(&node.source, "is empty; take it out or say something"),
+            Value::Text(text) if text.trim().is_empty() => {
+                scope.fault(&node.source, "is empty; take it out or say something")
+            }
             Value::Text(text) | Value::Number(text) => return Some(text.clone()),
             _ => scope.expected(node, TEXT.name, ""),
         }

@@ -23,6 +23,8 @@
 //!   [`layers::Stack`] puts them in order, [`ClientBuilder::stack`] around a client.
 //! * [`prices`] is what models cost; with [`layers::Receipts`] in the stack every answer has a
 //!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
+//! * With the feature `config`, `Client::from_config` makes a client of files, variables and words; with `reload` it
+//!   follows its file.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -32,6 +34,8 @@ pub mod blocking;
 mod border;
 mod builder;
 mod client;
+#[cfg(feature = "config")]
+pub mod config;
 mod conversation;
 pub mod credentials;
 mod directory;

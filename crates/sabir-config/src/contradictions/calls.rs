@@ -19,7 +19,8 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
         limit_rule(rule, &format!("limits.rules[{at}]"), found);
     }
     if let Some(hedge) = &settings.hedge {
-        let bounded = ["min_delay", "max_delay"].into_iter().find(|name| found.sources.is_said(&format!("hedge.{name}")));
+        let bounded =
+            ["min_delay", "max_delay"].into_iter().find(|name| found.sources.is_said(&format!("hedge.{name}")));
         if let (Some(_), Some(bound)) = (hedge.after, bounded) {
             found.fault(format!("hedge.{bound}"), "has no effect where `after` says the time; keep one of them");
         }
@@ -83,7 +84,8 @@ fn timeouts(settings: &Settings, found: &mut Found<'_>) {
 }
 
 fn limit_rule(rule: &LimitRule, at: &str, found: &mut Found<'_>) {
-    let minute = [rule.requests_per_minute, rule.tokens_per_minute, rule.input_tokens_per_minute, rule.output_tokens_per_minute];
+    let minute =
+        [rule.requests_per_minute, rule.tokens_per_minute, rule.input_tokens_per_minute, rule.output_tokens_per_minute];
     let span = [rule.requests, rule.tokens];
     let amounts = minute.iter().chain(&span).chain([&rule.concurrent_calls]).flatten().count();
     if amounts == 0 {
@@ -91,7 +93,9 @@ fn limit_rule(rule: &LimitRule, at: &str, found: &mut Found<'_>) {
     }
     match (span.iter().any(Option::is_some), rule.per) {
         (true, None) => found.fault(at, "requests and tokens need `per`: in which time; or say requests_per_minute"),
-        (false, Some(_)) => found.fault(format!("{at}.per"), "is the time of `requests` or `tokens`, and neither is there"),
+        (false, Some(_)) => {
+            found.fault(format!("{at}.per"), "is the time of `requests` or `tokens`, and neither is there")
+        }
         (true, Some(per)) if per.is_zero() => found.fault(format!("{at}.per"), "there is no time in no time"),
         _ => {}
     }
@@ -112,6 +116,7 @@ fn limit_rule(rule: &LimitRule, at: &str, found: &mut Found<'_>) {
     if let (Some(id), Some(provider)) = (of, &rule.provider)
         && id != provider
     {
-        found.fault(format!("{at}.model"), format!("is a model of {id}, and `provider` is {provider}: no call is both"));
+        found
+            .fault(format!("{at}.model"), format!("is a model of {id}, and `provider` is {provider}: no call is both"));
     }
 }

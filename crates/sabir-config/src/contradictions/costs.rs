@@ -41,7 +41,8 @@ fn budget(budget: &BudgetConfig, at: &str, found: &mut Found<'_>) {
         found.fault(format!("{at}.limit"), "with nothing to spend nothing is ever sent; take it out for no limit");
     }
     if let (Period::Rolling(_), Some(_)) = (budget.period, &budget.time_zone) {
-        let message = "has no effect on a period that rolls; for the calendar's, set period to day, week, month or year";
+        let message =
+            "has no effect on a period that rolls; for the calendar's, set period to day, week, month or year";
         found.fault(format!("{at}.time_zone"), message);
     }
     match (budget.scope, &budget.tag) {

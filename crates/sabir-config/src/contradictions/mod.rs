@@ -21,16 +21,22 @@ pub(crate) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Where a field was said, or the first of those below it.
+    /// Where a field was said, or the first of those below it, or of those beside it.
     fn of(&self, field: &str) -> Source {
-        let exact = self.shown.iter().find(|shown| shown.field == field);
-        let below = |shown: &&Shown| {
-            let rest = shown.field.strip_prefix(field);
-            shown.source != Source::Default && rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+        let said = |prefix: &str, shown: &&Shown| {
+            let rest = shown.field.strip_prefix(prefix);
+            shown.source != Source::Default && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        let found = exact.or_else(|| self.shown.iter().filter(below).min_by_key(|shown| &shown.source));
-        let file = || self.file.map_or(Source::Default, |file| Source::File { file: file.clone(), line: 1 });
-        found.map_or_else(file, |shown| shown.source.clone())
+        let mut prefix = field;
+        loop {
+            if let Some(first) = self.shown.iter().filter(|shown| said(prefix, shown)).min_by_key(|shown| &shown.source)
+            {
+                return first.source.clone();
+            }
+            let Some(end) = prefix.rfind(['.', '[']) else { break };
+            prefix = &prefix[..end];
+        }
+        self.file.map_or(Source::Default, |file| Source::File { file: file.clone(), line: 1 })
     }
 
     /// How much what was said of a field weighs: see [`Source::rank`]. Nothing was said of it at 0.

@@ -83,7 +83,8 @@ fn give_key(settings: &Settings, id: &str, found: &mut Found<'_>) {
 /// Whether an id names a provider: its own, one that is built in, or a service of the program's; perhaps with a dialect
 /// behind it.
 fn is_known(settings: &Settings, id: &str, found: &Found<'_>) -> bool {
-    let own = |id: &str| settings.providers.contains_key(id) || found.sources.services.iter().any(|service| service == id);
+    let own =
+        |id: &str| settings.providers.contains_key(id) || found.sources.services.iter().any(|service| service == id);
     let (base, dialect) = id.split_once(':').map_or((id, None), |(base, dialect)| (base, Some(dialect)));
     let serves = |dialect: &str| providers::find(base).is_some_and(|row| row.dialect_called(dialect).is_some());
     own(id) || dialect.map_or_else(|| providers::find(base).is_some(), serves)
@@ -95,10 +96,8 @@ fn known(settings: &Settings, id: &str, at: &str, found: &mut Found<'_>) {
     }
     let own = settings.providers.keys().map(String::as_str);
     let all = own.chain(providers::rows().iter().filter(|row| row.retired.is_none()).map(|row| row.id));
-    let hint = nearest(id, all).map_or_else(
-        || "declare it in `providers`".to_owned(),
-        |near| format!("did you mean {near}?"),
-    );
+    let hint =
+        nearest(id, all).map_or_else(|| "declare it in `providers`".to_owned(), |near| format!("did you mean {near}?"));
     found.fault(at, format!("there is no provider {id:?}; {hint}"));
 }
 
@@ -143,19 +142,31 @@ fn prefer_ordered(targets: &[Short<TargetConfig>], at: &str, found: &mut Found<'
 fn route(route: &RouteConfig, at: &str, found: &mut Found<'_>) {
     let knows_weights = matches!(route.policy, Policy::Weighted | Policy::LeastBusy | Policy::Sticky);
     if !knows_weights && route.targets.iter().any(|target| target.weight.is_some()) {
-        let message = format!("weights have no effect with the policy {}; it may be weighted, least_busy or sticky", route.policy);
+        let message = format!(
+            "weights have no effect with the policy {}; it may be weighted, least_busy or sticky",
+            route.policy
+        );
         found.fault(format!("{at}.policy"), message);
     }
-    if route.policy == Policy::Weighted && !route.targets.is_empty() && route.targets.iter().all(|t| t.weight == Some(0)) {
+    if route.policy == Policy::Weighted
+        && !route.targets.is_empty()
+        && route.targets.iter().all(|t| t.weight == Some(0))
+    {
         found.fault(format!("{at}.targets"), "all weights are 0: no target is ever first; give one of them a weight");
     }
     if route.policy != Policy::Cheapest && route.targets.iter().any(|target| target.price.is_some()) {
-        found.fault(format!("{at}.policy"), format!("prices have no effect with the policy {}; it must be cheapest", route.policy));
+        found.fault(
+            format!("{at}.policy"),
+            format!("prices have no effect with the policy {}; it must be cheapest", route.policy),
+        );
     }
     match (&route.sticky_by, route.policy) {
-        (None, Policy::Sticky) => found.fault(format!("{at}.policy"), "sticky needs `sticky_by`: user, tenant or tag:NAME"),
+        (None, Policy::Sticky) => {
+            found.fault(format!("{at}.policy"), "sticky needs `sticky_by`: user, tenant or tag:NAME")
+        }
         (Some(_), policy) if policy != Policy::Sticky => {
-            found.fault(format!("{at}.sticky_by"), format!("has no effect with the policy {policy}; it must be sticky"));
+            found
+                .fault(format!("{at}.sticky_by"), format!("has no effect with the policy {policy}; it must be sticky"));
         }
         _ => {}
     }
@@ -164,7 +175,8 @@ fn route(route: &RouteConfig, at: &str, found: &mut Found<'_>) {
         let message = "no target goes on with an answer that was begun; set `prefill` on those that do";
         found.fault(format!("{at}.mid_stream"), message);
     } else if !goes_on && route.targets.iter().any(|target| target.prefill) {
-        let message = format!("prefill has no effect with {}; it needs continue or continue_or_restart", route.mid_stream);
+        let message =
+            format!("prefill has no effect with {}; it needs continue or continue_or_restart", route.mid_stream);
         found.fault(format!("{at}.mid_stream"), message);
     }
     if route.mid_stream != MidStream::Fail && route.targets.len() == 1 {

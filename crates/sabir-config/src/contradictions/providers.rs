@@ -13,6 +13,12 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
         }
         if let Some(row) = row(id, provider, &at, found) {
             speaks(row, provider, &at, found);
+            let no_key = provider.api_key.is_none() && provider.keys.is_empty() && provider.auth.is_none();
+            if provider.like.is_some() && row.key_required && no_key {
+                let message =
+                    format!("has no key of its own, and that of {} is another account's; set api_key", row.id);
+                found.fault(at.as_str(), message);
+            }
         }
         keys(provider, &at, found);
         for name in provider.headers.keys() {
@@ -36,9 +42,8 @@ fn row(id: &str, provider: &ProviderConfig, at: &str, found: &mut Found<'_>) -> 
     let Some(row) = providers::find(like.unwrap_or(id)) else {
         if let Some(like) = like {
             found.fault(format!("{at}.like"), format!("there is no built-in provider {like:?}{}", meant(like)));
-        } else if provider.dialect.is_none() || provider.base_url.is_none() {
-            let message = format!("is not built in{}; one of your own needs `dialect` and `base_url`", meant(id));
-            found.fault(at, message);
+        } else if provider.base_url.is_none() {
+            found.fault(at, format!("is not built in{}; one of your own needs `base_url`", meant(id)));
         } else if let Some(dialect) = &provider.dialect {
             let known = || sabir_dialects::dialects().iter().map(|dialect| dialect.name());
             if !known().any(|name| name == dialect) {
@@ -66,7 +71,10 @@ fn speaks(row: &ProviderRow, provider: &ProviderConfig, at: &str, found: &mut Fo
     let Some(dialect) = &provider.dialect else { return };
     if row.dialect_called(dialect).is_none() {
         let served: Vec<&str> = row.dialects().map(|(name, _)| name).collect();
-        found.fault(format!("{at}.dialect"), format!("{} does not serve {dialect:?}; it serves {}", row.id, served.join(", ")));
+        found.fault(
+            format!("{at}.dialect"),
+            format!("{} does not serve {dialect:?}; it serves {}", row.id, served.join(", ")),
+        );
     }
 }
 

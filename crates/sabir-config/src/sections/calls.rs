@@ -169,7 +169,7 @@ section! {
 
     /// Somebody to ask about each request.
     WebhookConfig {
-        /// Where.
+        /// Where to ask.
         url: Url;
         /// Sent as `Authorization: Bearer`.
         api_key: Option<SecretRef>, also "key";

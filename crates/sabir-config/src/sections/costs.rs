@@ -54,7 +54,7 @@ section! {
 
     /// Keeping account of what was spent.
     LedgerConfig {
-        /// The file.
+        /// The file in which it is kept.
         path: PathBuf, also "file";
     }
 

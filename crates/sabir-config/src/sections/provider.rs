@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
-use crate::field::{choice, section};
+use crate::field::{Kind, Leaf, Setting, choice, section};
+use crate::node::Node;
+use crate::scope::Scope;
 use crate::secret::SecretRef;
-use crate::values::{Named, leaf};
+use crate::values::{Named, leaf, read_leaf};
 
 section! {
     /// A provider: one that is built in, or one's own with a dialect and a base URL.
@@ -17,7 +19,8 @@ section! {
         name: Option<String>;
         /// The built-in provider that it is like, where its name is another: a second account.
         like: Option<String>, also "type";
-        /// The dialect it speaks: `openai-chat`, `anthropic-messages` …
+        /// The dialect it speaks: `openai-chat`, `anthropic-messages` …; one of your own speaks `openai-chat` unless
+        /// said.
         dialect: Option<String>;
         /// Where its API begins.
         base_url: Option<Url>, env "*_BASE_URL";
@@ -103,12 +106,32 @@ impl ProviderTimeouts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(pub String);
 
-leaf!(Url, "an address", "https://api.example.com/v1", "^https?://[^@]+$", number: false, |text| {
-    let uri: Uri = text.parse().ok()?;
-    let known = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    (known && plain).then(|| Url(text.trim_end_matches('/').to_owned()))
-});
+const URL: Leaf = Leaf {
+    name: "an address",
+    example: "https://api.example.com/v1",
+    pattern: "^https?://[^@]+$",
+    number: false,
+    secret: false,
+};
+
+impl Setting for Url {
+    const KIND: Kind = Kind::Leaf(&URL);
+
+    fn read(node: Option<&Node>, scope: &mut Scope<'_>) -> Option<Self> {
+        let node = node?;
+        if node.text().is_some_and(|text| text.contains('@')) {
+            // What stands there may be a password: it is not shown.
+            scope.fault(&node.source, "must not have a user or a password in it; put the key in `api_key`");
+            return None;
+        }
+        read_leaf(Some(node), scope, &URL, |text| {
+            let uri: Uri = text.parse().ok()?;
+            let known =
+                matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+            known.then(|| Self(text.trim_end_matches('/').to_owned()))
+        })
+    }
+}
 
 /// How a key is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,8 @@ pub(super) fn is_time_zone(text: &str) -> bool {
         below(hours, 15) && below(minutes, 60)
     };
     let is_name = |text: &str| {
-        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b));
+        let word =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b));
         text.contains('/') && text.split('/').all(word)
     };
     text == "UTC" || text.strip_prefix(['+', '-']).is_some_and(is_offset) || is_name(text)

@@ -13,7 +13,9 @@ use crate::node::{Key, Node, Value};
 
 pub(super) fn read(text: &str, lines: &Lines) -> Result<Node, Faults> {
     let broken = |error: serde_json::Error| {
-        Faults::one(lines.line(error.line()), format!("cannot be read as JSON: {error}"))
+        let (message, end) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+        let message = message.strip_suffix(&end).unwrap_or(&message);
+        Faults::one(lines.line(error.line()), format!("cannot be read as JSON: {message}"))
     };
     // Each level is read again for the one below it: the depth is bounded, and so is the work.
     let whole: &RawValue = serde_json::from_str(text).map_err(broken)?;

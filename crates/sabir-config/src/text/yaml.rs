@@ -124,7 +124,8 @@ impl<'t> Reader<'t> {
     fn is_text(&self, tag: Option<&Tag>, span: Span) -> Result<bool, Faults> {
         match tag {
             Some(tag) if !tag.is_yaml_core_schema() => {
-                Err(self.fault(span, format!("the tag {tag} is not read; write ${{VARIABLE}} or file:PATH for a secret")))
+                Err(self
+                    .fault(span, format!("the tag {tag} is not read; write ${{VARIABLE}} or file:PATH for a secret")))
             }
             tag => Ok(tag.is_some_and(|tag| tag.suffix == "str")),
         }
