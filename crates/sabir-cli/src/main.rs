@@ -1,6 +1,7 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
 mod chat;
+mod config;
 mod failure;
 mod input;
 mod local;
@@ -17,6 +18,9 @@ use clap::{Parser, Subcommand};
 #[command(name = "sabir", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 done, 1 the call failed, 2 wrong usage or configuration.")]
 struct Cli {
+    /// The configuration; else $SABIR_CONFIG, ./sabir.toml or sabir/config.toml in the configuration folder
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -25,6 +29,9 @@ struct Cli {
 enum Command {
     /// Ask a model; the answer streams to standard output.
     Chat(chat::Args),
+    /// Write, check and show the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// Look into the wire: decode, encode, accept and translate the dialects.
@@ -40,7 +47,8 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Chat(args) => chat::run(args).await,
+            Command::Chat(args) => chat::run(args, cli.config).await,
+            Command::Config(command) => config::run(command, cli.config),
             Command::Sim(args) => sim::run(args).await,
             Command::Wire(command) => wire::run(command).await,
         }

@@ -31,6 +31,9 @@ impl fmt::Display for Fault {
     }
 }
 
+/// The most that is told at once.
+const MOST: usize = 100;
+
 /// All that is wrong, by where it stands. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
@@ -40,6 +43,11 @@ impl Faults {
     pub(crate) fn of(mut faults: Vec<Fault>) -> Option<Self> {
         faults.sort_by(|a, b| (&a.source, &a.field).cmp(&(&b.source, &b.field)));
         faults.dedup();
+        if let Some(more) = faults.len().checked_sub(MOST).filter(|more| *more > 0) {
+            faults.truncate(MOST);
+            let message = format!("and {more} more that is wrong");
+            faults.push(Fault { source: Source::Default, field: String::new(), message });
+        }
         (!faults.is_empty()).then_some(Self(faults))
     }
 
