@@ -1,12 +1,12 @@
 //! From files, variables and words to a configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::contradictions::{self, Sources};
+use crate::contradictions::{self, Found, Sources};
 use crate::expand::expand;
 use crate::fault::{Fault, Faults};
 use crate::field::Setting as _;
@@ -147,34 +147,36 @@ impl Loader {
         let mut scope = Scope { path: String::new(), known };
         let settings = Settings::read(Some(&whole).filter(|whole| !whole.is_null()), &mut scope);
         let Known { mut faults, mut shown, .. } = scope.known;
-        // What has no value because its variable has none is told once.
-        let mut told: Vec<String> = Vec::new();
-        faults.retain(|fault| {
-            let again = fault.message.starts_with("is missing") && told.contains(&fault.field);
-            told.push(fault.field.clone());
-            !again
-        });
-        for field in self.explicit.keys() {
-            if !shown.iter().any(|shown| shown.field == *field && shown.source == Source::Explicit)
-                && !faults.iter().any(|fault| fault.field == *field)
-            {
-                let message = "is no field that can be set so".to_owned();
-                faults.push(Fault { source: Source::Explicit, field: field.clone(), message });
-            }
-        }
+        tell_once(&mut faults);
+        faults.extend(self.unheard(&shown, &faults));
         if let Some(mut settings) = settings {
             let sources = Sources { shown: &shown, file: name.as_ref(), services: &self.services };
-            let found = contradictions::find(&mut settings, &sources);
+            let Found { faults: found, amended, .. } = contradictions::find(&mut settings, &sources);
             // What contradicts something that is wrong anyway need not be told.
             let section = |field: &str| field.split(['.', '[']).next().unwrap_or_default().to_owned();
             let wrong: Vec<String> = faults.iter().map(|fault| section(&fault.field)).collect();
             faults.extend(found.into_iter().filter(|fault| !wrong.contains(&section(&fault.field))));
             if faults.is_empty() {
+                for (field, value) in amended {
+                    shown.retain(|shown| shown.field != field);
+                    shown.extend(value);
+                }
                 shown.sort_by(|a, b| a.field.cmp(&b.field));
                 return Ok(Config { settings, shown, file: self.file.clone() });
             }
         }
         Err(Faults::of(faults).unwrap_or_else(|| Faults::one(Source::Default, "the configuration cannot be read")))
+    }
+
+    /// What was said explicitly of fields that there are not.
+    fn unheard(&self, shown: &[Shown], faults: &[Fault]) -> Vec<Fault> {
+        let heard = |field: &str| {
+            let is_shown = shown.iter().any(|shown| shown.field == field && shown.source == Source::Explicit);
+            is_shown || faults.iter().any(|fault| fault.field == field)
+        };
+        let fields = self.explicit.keys().filter(|field| !heard(field));
+        let message = || "is no field that can be set so".to_owned();
+        fields.map(|field| Fault { source: Source::Explicit, field: field.clone(), message: message() }).collect()
     }
 
     /// The whole tree, and the file's name.
@@ -213,6 +215,12 @@ impl fmt::Debug for Loader {
             .field("explicit", &self.explicit.keys())
             .finish_non_exhaustive()
     }
+}
+
+/// What is missing because its variable has no value is told once.
+fn tell_once(faults: &mut Vec<Fault>) {
+    let mut told = HashSet::new();
+    faults.retain(|fault| told.insert(fault.field.clone()) || !fault.message.starts_with("is missing"));
 }
 
 /// A configuration that was found to be whole.

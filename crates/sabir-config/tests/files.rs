@@ -131,6 +131,8 @@ fn the_specification_s_variables_hold() {
     assert_eq!(config.retry.max_attempts.get(), 4, "three tries after the first one");
     assert_eq!(config.limits.concurrent_calls.expect("said").get(), 10);
     assert_eq!(config.cost_control.max_budget, Some(Money(100_000_000_000)));
+    let attempts = config.show().iter().find(|shown| shown.field == "retry.max_attempts").expect("shown");
+    assert_eq!((attempts.value.as_str(), attempts.source.to_string().as_str()), ("4", "$LLM_MAX_RETRIES"));
     for (name, _) in env {
         let source = Source::Variable(name.into());
         assert!(config.show().iter().any(|shown| shown.source == source), "{name} sets nothing");

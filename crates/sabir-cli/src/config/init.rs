@@ -34,7 +34,8 @@ pub(crate) fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     if path.exists() && !args.force {
         return Err(Failure::usage(format!("{shown} is there already; --force writes over it")));
     }
-    let usual = with_key().or_else(|| providers::find("openai")).ok_or_else(|| Failure::usage("no provider is known"))?;
+    let usual =
+        with_key().or_else(|| providers::find("openai")).ok_or_else(|| Failure::usage("no provider is known"))?;
     let lines = if args.yes { said(usual, usual.model, None) } else { asked(usual)? };
     let text = template(&lines);
     // What is written here must be right where it will be read; a variable that is not set yet is not.
@@ -93,7 +94,8 @@ fn asked(usual: &'static ProviderRow) -> Result<String, Failure> {
 fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     whisper(&if usual.is_empty() { format!("{question} ") } else { format!("{question} [{usual}] ") });
     let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::io("cannot read standard input", &e))?;
+    let read =
+        std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::io("cannot read standard input", &e))?;
     if read == 0 {
         return Err(Failure::usage("standard input ended before all was answered; --yes asks nothing"));
     }

@@ -53,6 +53,7 @@ fn retry(settings: &mut Settings, found: &mut Found<'_>) {
         } else if retries > attempts {
             let all = NonZeroU32::MIN.saturating_add(more);
             settings.retry.max_attempts = all;
+            found.amend("retry.max_attempts", Some(all.to_string()), "retry.max_retries");
         }
     }
     let retry = &settings.retry;

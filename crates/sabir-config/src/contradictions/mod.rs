@@ -51,9 +51,11 @@ impl Sources<'_> {
 }
 
 /// What was found.
-struct Found<'a> {
+pub(crate) struct Found<'a> {
     sources: &'a Sources<'a>,
-    faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
+    /// Values that hold otherwise than they were read, because another weighs more; without a value where none holds.
+    pub(crate) amended: Vec<(String, Option<Shown>)>,
 }
 
 impl Found<'_> {
@@ -61,6 +63,13 @@ impl Found<'_> {
         let field = field.into();
         let fault = Fault { source: self.sources.of(&field), field, message: message.into() };
         self.faults.push(fault);
+    }
+
+    /// Shows a field with another value, which came from where `by` was said, or without any.
+    fn amend(&mut self, field: &str, value: Option<String>, by: &str) {
+        let source = self.sources.of(by);
+        let shown = value.map(|value| Shown { field: field.to_owned(), value, source });
+        self.amended.push((field.to_owned(), shown));
     }
 
     /// Tells of a time that is longer than one that it is part of.
@@ -75,11 +84,11 @@ impl Found<'_> {
 }
 
 /// All contradictions. Where two fields say the same and one weighs more, the other is brought into line.
-pub(crate) fn find(settings: &mut Settings, sources: &Sources<'_>) -> Vec<Fault> {
-    let mut found = Found { sources, faults: Vec::new() };
+pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Found<'a> {
+    let mut found = Found { sources, faults: Vec::new(), amended: Vec::new() };
     providers::check(settings, &mut found);
     models::check(settings, &mut found);
     calls::check(settings, &mut found);
     costs::check(settings, &mut found);
-    found.faults
+    found
 }

@@ -64,6 +64,7 @@ fn default_place(settings: &mut Settings, found: &mut Found<'_>) {
             found.fault("api_key", message);
         } else {
             settings.provider = Some("openai".to_owned());
+            found.amend("provider", settings.provider.clone(), "api_key");
         }
     }
     if let Some(id) = settings.provider.clone().or(stated) {

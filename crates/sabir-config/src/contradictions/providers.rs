@@ -86,6 +86,7 @@ fn keys(provider: &mut ProviderConfig, at: &str, found: &mut Found<'_>) {
         } else {
             // A variable that happens to be set does not take the place of a pool that somebody wrote down.
             provider.api_key = None;
+            found.amend(&one, None, &one);
         }
     }
     if provider.auth == Some(AuthConfig::None) && (provider.api_key.is_some() || !provider.keys.is_empty()) {

@@ -97,7 +97,8 @@ impl Live {
     pub fn watch(&self, tell: impl Fn(Result<()>) + Send + 'static) -> Result<Watch> {
         let refused = |why: String| Error::new(ErrorKind::Configuration, why);
         let path = self.0.loader.path().ok_or_else(|| refused("there is no file to watch".to_owned()))?;
-        let file = std::path::absolute(path).map_err(|error| refused(format!("cannot watch {}: {error}", path.display())))?;
+        let file =
+            std::path::absolute(path).map_err(|error| refused(format!("cannot watch {}: {error}", path.display())))?;
         // Editors put a new file in the place of the old one: it is the folder that stays. One word waits at most, since
         // the file is read whole.
         let folder = file.parent().map_or_else(|| PathBuf::from("."), PathBuf::from);

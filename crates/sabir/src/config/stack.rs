@@ -132,21 +132,15 @@ fn limits(config: &Config) -> Limits {
     let waiting = usize::try_from(said.max_waiting.get()).unwrap_or(usize::MAX);
     let mut limits = Limits::default().max_wait(said.max_wait).max_waiting(waiting).learn(said.learn);
     let all = amounts([
-        said.requests_per_minute,
-        said.tokens_per_minute,
-        said.input_tokens_per_minute,
-        said.output_tokens_per_minute,
+        said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
         said.concurrent_calls,
     ]);
     limits = all.map(Limit::together).fold(limits, Limits::limit);
     for (id, provider) in config.providers.iter() {
         let said = &provider.limits;
         let own = amounts([
-            said.requests_per_minute,
-            said.tokens_per_minute,
-            said.input_tokens_per_minute,
-            said.output_tokens_per_minute,
-            said.concurrent_calls,
+            said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute,
+            said.output_tokens_per_minute, said.concurrent_calls,
         ]);
         limits = own.map(|limit| limit.for_provider(id)).fold(limits, Limits::limit);
     }
@@ -169,10 +163,7 @@ fn amounts(said: [Amount; 5]) -> impl Iterator<Item = Limit> {
 
 fn rule(said: &LimitRule) -> Vec<Limit> {
     let minute = amounts([
-        said.requests_per_minute,
-        said.tokens_per_minute,
-        said.input_tokens_per_minute,
-        said.output_tokens_per_minute,
+        said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
         said.concurrent_calls,
     ]);
     let requests = said.requests.zip(said.per).map(|(amount, per)| Limit::requests(amount.get(), per));
