@@ -133,8 +133,12 @@ async fn routes_and_aliases_lead_on_and_retries_are_counted() {
 
 #[tokio::test]
 async fn limits_and_caches_hold() {
-    let (client_, wire) =
-        client(&format!("model = \"up/m\"\n{TWO}[limits]\nrequests_per_minute = 1\nmax_wait = \"0\"\n"), &[]);
+    let (client_, wire) = client(
+        &format!(
+            "model = \"up/m\"\n{TWO}[limits]\nrequests_per_minute = 1\nmax_wait = \"0\"\n[retry]\nmax_attempts = 1\n"
+        ),
+        &[],
+    );
     client_.complete("hi").await.expect("an answer");
     let refused = client_.complete("hi").await.expect_err("one a minute");
     assert_eq!((refused.kind(), wire.sent().len()), (ErrorKind::RateLimit, 1));
