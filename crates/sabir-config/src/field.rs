@@ -27,6 +27,8 @@ pub struct Field {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Kind {
+    /// `true` or `false`.
+    YesOrNo,
     /// A word or a number.
     Leaf(&'static Leaf),
     /// One of these words.

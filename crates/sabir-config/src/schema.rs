@@ -70,7 +70,7 @@ fn kind(of: Kind) -> Value {
                 },
             } },
         ] }),
-        Kind::Leaf(leaf) if leaf.name == "true or false" => words(&["true", "false"], json!("boolean")),
+        Kind::YesOrNo => words(&["true", "false"], "boolean"),
         Kind::Leaf(leaf) => {
             let mut text = json!({ "type": "string" });
             if !leaf.pattern.is_empty() {
@@ -84,7 +84,7 @@ fn kind(of: Kind) -> Value {
         }
         Kind::Choice(choices) => {
             let words: Vec<&str> = choices.iter().map(|choice| choice.word).collect();
-            self::words(&words, json!("null"))
+            self::words(&words, "null")
         }
         Kind::Section(fields) => section(fields),
         Kind::Short(fields) => json!({ "anyOf": [{ "type": "string" }, section(fields)] }),
@@ -100,6 +100,6 @@ fn kind(of: Kind) -> Value {
 }
 
 /// One of these words, a reference to a variable, or another type.
-fn words(words: &[&str], other: Value) -> Value {
+fn words(words: &[&str], other: &str) -> Value {
     json!({ "anyOf": [{ "enum": words }, { "type": other }, { "type": "string", "pattern": "[$][{]" }] })
 }

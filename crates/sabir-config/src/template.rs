@@ -45,7 +45,7 @@ fn add(file: &mut String, field: &Field, section: &Section) {
 /// A default as it stands in TOML.
 fn written(kind: Kind, default: &str) -> String {
     match kind {
-        Kind::Leaf(leaf) if leaf.name == "true or false" => default.to_owned(),
+        Kind::YesOrNo => default.to_owned(),
         Kind::Leaf(leaf) if leaf.number && default.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
             default.to_owned()
         }
@@ -59,7 +59,7 @@ fn commented(mark: &str, about: &str) -> String {
     for word in about.split_whitespace() {
         let line = lines.last_mut().expect("there is a line");
         if line.chars().count() + word.chars().count() >= 100 {
-            lines.push(format!("{}{word}", mark));
+            lines.push(format!("{mark}{word}"));
         } else {
             line.push(' ');
             line.push_str(word);

@@ -62,14 +62,16 @@ pub(crate) fn decimal(text: &str) -> Option<f64> {
     text.parse().ok().filter(|_| plain)
 }
 
-const YES_OR_NO: Leaf =
-    Leaf { name: "true or false", example: "", pattern: "^(true|false)$", number: false, secret: false };
-
 impl Setting for bool {
-    const KIND: Kind = Kind::Leaf(&YES_OR_NO);
+    const KIND: Kind = Kind::YesOrNo;
 
     fn read(node: Option<&Node>, scope: &mut Scope<'_>) -> Option<Self> {
-        read_leaf(node, scope, &YES_OR_NO, |text| text.parse().ok())
+        let node = node?;
+        let read = node.text().and_then(|text| text.parse().ok());
+        if read.is_none() {
+            scope.expected(node, "true or false", "");
+        }
+        read
     }
 }
 
@@ -82,7 +84,7 @@ impl Setting for String {
         let node = node?;
         match &node.value {
             Value::Text(text) if text.trim().is_empty() => {
-                scope.fault(&node.source, "is empty; take it out or say something")
+                scope.fault(&node.source, "is empty; take it out or say something");
             }
             Value::Text(text) | Value::Number(text) => return Some(text.clone()),
             _ => scope.expected(node, TEXT.name, ""),

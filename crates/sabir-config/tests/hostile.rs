@@ -56,7 +56,7 @@ fn what_grows_is_refused_before_it_is_large() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let below = vec![format!("*a{}", level - 1); 9].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+        bomb.extend([format!("a{level}: &a{level} [{below}]\n")]);
     }
     assert!(load(&bomb, Format::Yaml).expect_err("too large").contains("comes to more than"));
     for (open, close, format) in [
@@ -70,7 +70,7 @@ fn what_grows_is_refused_before_it_is_large() {
     }
     load(&format!("a = {}1{}", "[".repeat(20_000), "]".repeat(20_000)), Format::Toml).expect_err("too deep");
     assert!(load(&" ".repeat(2 << 20), Format::Toml).expect_err("too long").contains("is longer than"));
-    let wide: String = (0..30_000).map(|n| format!("k{n} = 1\n")).collect();
+    let wide = (0..30_000).map(|n| format!("k{n} = 1\n")).collect::<Vec<_>>().concat();
     load(&wide, Format::Toml).expect_err("no fields");
     let wide = format!("{{{}}}", (0..30_000).map(|n| format!("\"k{n}\": 1")).collect::<Vec<_>>().join(","));
     load(&wide, Format::Json).expect_err("no fields");

@@ -55,8 +55,8 @@ fn table(page: &mut String, path: &str, title: &str, section: &Section) {
 
 fn takes(kind: Kind) -> String {
     match kind {
-        Kind::Leaf(leaf) if leaf.example.is_empty() => leaf.name.to_owned(),
-        Kind::Leaf(leaf) => format!("{}: {}", leaf.name, leaf.example),
+        Kind::YesOrNo => "true or false".to_owned(),
+        Kind::Leaf(leaf) => leaf.name.to_owned(),
         Kind::Choice(choices) => {
             let words: Vec<String> =
                 choices.iter().map(|choice| format!("`{}`: {}", choice.word, choice.about.trim())).collect();

@@ -55,8 +55,8 @@ const LAWS: &[Law] = &[
     Law {
         package: "sabir",
         ours: &[
-            "sabir-config", "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-prices", "sabir-store",
-            "sabir-testkit", "sabir-tokens",
+            "sabir-config", "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-prices",
+            "sabir-store", "sabir-testkit", "sabir-tokens",
         ],
         theirs: Theirs::Not(&["reqwest", "axum"]),
     },

@@ -95,7 +95,7 @@ fn limit_rule(rule: &LimitRule, at: &str, found: &mut Found<'_>) {
     match (span.iter().any(Option::is_some), rule.per) {
         (true, None) => found.fault(at, "requests and tokens need `per`: in which time; or say requests_per_minute"),
         (false, Some(_)) => {
-            found.fault(format!("{at}.per"), "is the time of `requests` or `tokens`, and neither is there")
+            found.fault(format!("{at}.per"), "is the time of `requests` or `tokens`, and neither is there");
         }
         (true, Some(per)) if per.is_zero() => found.fault(format!("{at}.per"), "there is no time in no time"),
         _ => {}

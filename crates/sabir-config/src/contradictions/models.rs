@@ -163,7 +163,7 @@ fn route(route: &RouteConfig, at: &str, found: &mut Found<'_>) {
     }
     match (&route.sticky_by, route.policy) {
         (None, Policy::Sticky) => {
-            found.fault(format!("{at}.policy"), "sticky needs `sticky_by`: user, tenant or tag:NAME")
+            found.fault(format!("{at}.policy"), "sticky needs `sticky_by`: user, tenant or tag:NAME");
         }
         (Some(_), policy) if policy != Policy::Sticky => {
             found

@@ -49,13 +49,13 @@ section! {
     BreakerConfig {
         /// Whether there is one.
         enabled: bool = "true";
-        /// Of at least so many calls …
+        /// How many calls there must be within the window before their failures count.
         calls: NonZeroU32 = "10", also "min_calls";
-        /// … within this time …
+        /// The time over which calls and failures are counted.
         window: Duration = "30s";
-        /// … so large a share must fail.
+        /// The share of them that must fail for the model to be left alone.
         failure_share: Share = "50%", also "failure_rate";
-        /// For how long it is then left alone, at first.
+        /// For how long it is left alone at first.
         open_for: Duration = "10s";
         /// For how long at most, where it does not recover.
         longest: Duration = "2m";
@@ -161,7 +161,7 @@ section! {
         max_request: Option<Size>, also "max_request_size";
         /// The most text in an answer.
         max_response: Option<Size>, also "max_response_size";
-        /// Takes out what looks like a card number, a key, an e-mail address or a telephone number.
+        /// Takes out what looks like a key, the number of a payment card or an e-mail address.
         redact: bool = "false";
         /// Somebody to ask about each request.
         webhook: Option<WebhookConfig>;
