@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 #[command(name = "sabir", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 done, 1 the call failed, 2 wrong usage or configuration.")]
 struct Cli {
-    /// The configuration; else $SABIR_CONFIG, ./sabir.toml or sabir/config.toml in the configuration folder
+    /// The configuration's file, in place of the one that is found; see `sabir config --help`
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     #[command(subcommand)]

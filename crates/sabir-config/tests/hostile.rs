@@ -70,9 +70,9 @@ fn what_grows_is_refused_before_it_is_large() {
     }
     load(&format!("a = {}1{}", "[".repeat(20_000), "]".repeat(20_000)), Format::Toml).expect_err("too deep");
     assert!(load(&" ".repeat(2 << 20), Format::Toml).expect_err("too long").contains("is longer than"));
-    let wide = (0..30_000).map(|n| format!("k{n} = 1\n")).collect::<Vec<_>>().concat();
+    let wide = (0..5_000).map(|n| format!("k{n} = 1\n")).collect::<Vec<_>>().concat();
     load(&wide, Format::Toml).expect_err("no fields");
-    let wide = format!("{{{}}}", (0..30_000).map(|n| format!("\"k{n}\": 1")).collect::<Vec<_>>().join(","));
+    let wide = format!("{{{}}}", (0..5_000).map(|n| format!("\"k{n}\": 1")).collect::<Vec<_>>().join(","));
     load(&wide, Format::Json).expect_err("no fields");
     // Minutes, were any of it quadratic or worse in a way that matters.
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());

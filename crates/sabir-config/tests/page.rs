@@ -77,8 +77,7 @@ fn takes(kind: Kind) -> String {
 fn inside(field: &Field) -> Option<(&'static Section, String)> {
     fn of(kind: Kind, path: String) -> Option<(&'static Section, String)> {
         match kind {
-            Kind::Section(section) => Some((section, path)),
-            Kind::Short(section) => Some((section, path)),
+            Kind::Section(section) | Kind::Short(section) => Some((section, path)),
             Kind::List(item) => of(*item, format!("{path}[]")),
             Kind::Map(item) | Kind::Named(item) => of(*item, format!("{path}.NAME")),
             _ => None,

@@ -60,7 +60,7 @@ fn what_is_wrong_by_its_form_is_wrong_by_the_schema() {
 #[test]
 fn every_default_holds() {
     let config = Loader::new().load().expect("defaults are right");
-    assert!(config.show().len() > 30 && config.show().iter().all(|shown| shown.source == Source::Default));
+    assert!(config.show().len() > 25 && config.show().iter().all(|shown| shown.source == Source::Default));
 }
 
 #[test]

@@ -50,9 +50,9 @@ pub(crate) fn run(args: Args, config: Option<PathBuf>) -> Outcome {
 
 /// The first provider whose key is in the environment.
 fn with_key() -> Option<&'static ProviderRow> {
-    let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
+    let set = |name: &&'static str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
     let usable = |row: &&ProviderRow| row.retired.is_none() && !row.dialect.is_empty() && !row.model.is_empty();
-    providers::rows().iter().filter(usable).find(|row| row.key_env.iter().any(|name| set(name)))
+    providers::rows().iter().filter(usable).find(|row| row.key_env.iter().any(set))
 }
 
 fn asked(usual: &'static ProviderRow) -> Result<String, Failure> {

@@ -14,6 +14,11 @@ use crate::output::{notice, print, print_json};
 
 /// Write, check and show the configuration.
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Without --config the file is $SABIR_CONFIG; sabir.toml, .yaml, .yml or .json in the working folder; \
+    or sabir/config.toml and so on in $XDG_CONFIG_HOME (~/.config). The environment weighs more than the file: \
+    LLM_PROVIDER, LLM_MODEL, LLM_TIMEOUT and others."
+)]
 pub(crate) enum Command {
     /// Ask what is needed, and write a configuration with comments.
     Init(init::Args),

@@ -29,8 +29,10 @@ fn timeout(all: &TimeoutsConfig) -> Timeout {
     limited.total(all.total.unwrap_or(Duration::MAX))
 }
 
+type Set = fn(Timeout, Duration) -> Timeout;
+
 fn own(own: &ProviderTimeouts, mut limits: Timeout) -> Timeout {
-    let set: [(Option<Duration>, fn(Timeout, Duration) -> Timeout); 5] = [
+    let set: [(Option<Duration>, Set); 5] = [
         (own.connect, Timeout::connect),
         (own.whole, Timeout::whole),
         (own.first_event, Timeout::first_event),
