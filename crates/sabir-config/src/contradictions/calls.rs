@@ -73,6 +73,13 @@ fn timeouts(settings: &Settings, found: &mut Found<'_>) {
     if settings.timeout.is_some_and(|whole| whole.is_zero()) {
         found.fault("timeout", "no call is done in no time; set a time, or take it out");
     }
+    let mut sections = vec!["timeouts".to_owned()];
+    sections.extend(settings.providers.keys().map(|id| format!("providers.{id}.timeouts")));
+    for field in sections.iter().flat_map(|at| [format!("{at}.whole"), format!("{at}.total")]) {
+        if found.sources.is_said(&field) && (1..=found.sources.rank(&field)).contains(&found.sources.rank("timeout")) {
+            found.fault(field, "has no effect: `timeout` stands in its place, for every attempt; keep one of them");
+        }
+    }
     for (id, provider) in settings.providers.iter().filter(|(_, provider)| !provider.timeouts.is_empty()) {
         let (own, at) = (&provider.timeouts, format!("providers.{id}.timeouts"));
         let connect = own.connect.unwrap_or(all.connect);

@@ -35,7 +35,8 @@ section! {
         /// The key of that provider, where it has none of its own. With a key and no word of a provider, that is
         /// `openai`.
         api_key: Option<SecretRef>, env "LLM_API_KEY";
-        /// The longest that a whole call may take, a stream to its end included.
+        /// The longest that an attempt may take, a stream to its end included: one limit in place of `timeouts.whole`
+        /// and `timeouts.total`.
         timeout: Option<Duration>, env "LLM_TIMEOUT";
         /// Makes what a model's dialect cannot carry an error, before anything is sent.
         strict: bool = "false";
