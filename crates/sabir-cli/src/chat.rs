@@ -9,7 +9,7 @@ use sabir::{ChatResponse, Client, Error};
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, notice, part_in_words, print, print_json, whisper};
-use crate::{input, local};
+use crate::{config, input, local};
 
 /// Ask a model; the answer streams to standard output.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ use crate::{input, local};
 pub(crate) struct Args {
     /// What to ask. Standard input, where it is a pipe, is added after it
     prompt: Vec<String>,
-    /// Who is asked: provider/model, or a provider alone for its default model
+    /// Who is asked: provider/model, a provider alone for its default model, or a name of the configuration's
     #[arg(short, long, value_name = "PROVIDER/MODEL")]
     model: Option<String>,
     /// Instructions for the model
@@ -44,11 +44,11 @@ pub(crate) struct Args {
     strict: bool,
 }
 
-pub(crate) async fn run(args: Args) -> Outcome {
+pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let (json, no_stream) = (args.json, args.no_stream);
     let model = args.model.clone();
     let mut request = request(args)?;
-    let (client, model) = local::client(model).await?;
+    let (client, model) = local::client(&config::load(config)?, model).await?;
     request.model = model;
     let answered = if no_stream || json { client.chat(request).await } else { stream(&client, request).await? };
     match answered {

@@ -1,7 +1,9 @@
-//! Which model answers when none is named: the first provider with a key, else a local Ollama, else the simulator.
+//! Which model answers when none is named: what the configuration says, else the first provider with a key, else a local
+//! Ollama, else the simulator.
 
 use std::time::Duration;
 
+use sabir::config::Config;
 use sabir::{Client, Env, Error, Registry};
 
 use crate::output::notice;
@@ -10,11 +12,11 @@ use crate::output::notice;
 pub(crate) const SIMULATOR: &str = "sim";
 
 /// A client, and the model that it is to use.
-pub(crate) async fn client(model: Option<String>) -> Result<(Client, String), Error> {
+pub(crate) async fn client(config: &Config, model: Option<String>) -> Result<(Client, String), Error> {
     let env = Env::process();
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let client = Client::builder().registry(registry.clone()).env(env.clone()).build()?;
+    let client = Client::builder().registry(registry.clone()).env(env.clone()).config(config)?.build()?;
     if let Some(model) = model {
         // A provider's name alone means its default model.
         let whole = match registry.get(&model) {
@@ -25,6 +27,10 @@ pub(crate) async fn client(model: Option<String>) -> Result<(Client, String), Er
             _ => model,
         };
         return Ok((client, whole));
+    }
+    if config.model.is_some() || config.provider.is_some() {
+        // The client knows both.
+        return Ok((client, String::new()));
     }
     for id in registry.ids() {
         if let Ok(provider) = registry.get(&id)

@@ -1,6 +1,7 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
 mod chat;
+mod config;
 mod cost;
 mod failure;
 mod input;
@@ -24,6 +25,9 @@ use clap::{Parser, Subcommand};
 #[command(name = "sabir", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 done, 1 the call failed, 2 wrong usage or configuration.")]
 struct Cli {
+    /// The configuration's file, in place of the one that is found; see `sabir config --help`
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -40,6 +44,9 @@ enum Command {
     Models(models::Args),
     /// Say what a call would cost, before it is made.
     Cost(cost::Args),
+    /// Write, check and show the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// What was spent, by day, model, provider, key or label.
@@ -62,7 +69,8 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Chat(args) => chat::run(args).await,
+            Command::Chat(args) => chat::run(args, cli.config).await,
+            Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args).await,
             Command::Tokens(args) => tokens::run(args).await,
             Command::Models(args) => models::run(args).await,

@@ -13,15 +13,15 @@ use crate::{Env, Provider, Registry};
 /// Sets up a [`Client`]. Nothing is read and nothing can fail before [`build`](Self::build).
 #[derive(Debug, Default)]
 pub struct ClientBuilder {
-    provider: Option<String>,
-    model: Option<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) model: Option<String>,
     key: Option<Secret>,
     base_url: Option<String>,
     headers: Vec<(String, String)>,
-    timeout: Option<Duration>,
-    strict: bool,
-    env: Env,
-    registry: Registry,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) strict: bool,
+    pub(crate) env: Env,
+    pub(crate) registry: Registry,
     transport: Option<Arc<dyn Transport>>,
     layers: Vec<Arc<dyn Layer>>,
     metrics: Metrics,
@@ -189,7 +189,7 @@ impl ClientBuilder {
     }
 }
 
-fn add_header(provider: Provider, name: &str, value: &str) -> Result<Provider> {
+pub(crate) fn add_header(provider: Provider, name: &str, value: &str) -> Result<Provider> {
     let unsendable = || {
         Error::new(
             ErrorKind::Configuration,

@@ -28,6 +28,8 @@
 //!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
 //! * [`ledger`] keeps what was spent, a row for each attempt: in memory, or with the feature `ledger` in an SQLite file.
 //! * [`tokens`] counts before a call is sent: exactly (feature `tokens-openai` for OpenAI's models), or with a bound.
+//! * With the feature `config`, `Client::from_config` makes a client of files, variables and words; with `reload` it
+//!   follows its file.
 //! * A stream ends with exactly one terminal item: `Event::Done` with the whole answer, or an [`Error`] with what
 //!   had arrived. What a dialect cannot carry is a [`Loss`] on the answer, or an error in strict mode.
 //!
@@ -37,6 +39,8 @@ pub mod blocking;
 mod border;
 mod builder;
 mod client;
+#[cfg(feature = "config")]
+pub mod config;
 mod conversation;
 pub mod credentials;
 mod directory;

@@ -37,6 +37,12 @@ const LAWS: &[Law] = &[
     Law { package: "sabir-tokens", ours: &["sabir-core"], theirs: Theirs::Not(NETWORK) },
     // Numbers in, numbers out.
     Law { package: "sabir-prices", ours: &["sabir-core"], theirs: Theirs::Only(&["serde", "serde_json"]) },
+    // It holds data and reads files; what is made of it is the facade's.
+    Law {
+        package: "sabir-config",
+        ours: &["sabir-core", "sabir-dialects", "sabir-prices"],
+        theirs: Theirs::Not(NETWORK),
+    },
     // A layer never sees JSON of a dialect, nor a socket.
     Law {
         package: "sabir-layers",
@@ -49,8 +55,8 @@ const LAWS: &[Law] = &[
     Law {
         package: "sabir",
         ours: &[
-            "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-prices", "sabir-store",
-            "sabir-testkit", "sabir-tokens",
+            "sabir-config", "sabir-core", "sabir-dialects", "sabir-http", "sabir-layers", "sabir-prices",
+            "sabir-store", "sabir-testkit", "sabir-tokens",
         ],
         theirs: Theirs::Not(&["reqwest", "axum"]),
     },

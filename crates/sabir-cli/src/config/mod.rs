@@ -1,0 +1,96 @@
+//! `sabir config`: write, check and show the configuration.
+
+mod init;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use sabir::config::{Config, Faults, Loader, Source, schema};
+use serde_json::json;
+
+use crate::failure::{Failure, Outcome};
+use crate::local::SIMULATOR;
+use crate::output::{notice, print, print_json};
+
+/// Write, check and show the configuration.
+#[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Without --config the file is $SABIR_CONFIG; sabir.toml, .yaml, .yml or .json in the working folder; \
+    or sabir/config.toml and so on in $XDG_CONFIG_HOME (~/.config). The environment weighs more than the file: \
+    LLM_PROVIDER, LLM_MODEL, LLM_TIMEOUT and others."
+)]
+pub(crate) enum Command {
+    /// Ask what is needed, and write a configuration with comments.
+    Init(init::Args),
+    /// Say all that is wrong with the configuration, or that nothing is. No key is fetched.
+    Check,
+    /// Show what holds, and where it came from. Keys are masked.
+    Show(ShowArgs),
+    /// Write the JSON Schema of the configuration, for editors.
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// Also what nobody said: the defaults
+    #[arg(long)]
+    all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Says all that is wrong, one a line.
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::usage(faults.to_string())
+    }
+}
+
+/// The configuration: the file that was named, or the one in its usual place, and the environment over it.
+pub(crate) fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
+    let loader = Loader::new().process_env().service(SIMULATOR);
+    let loader = match file {
+        Some(file) => loader.file(file),
+        None => loader.find()?,
+    };
+    Ok(loader.load()?)
+}
+
+pub(crate) fn run(command: Command, file: Option<PathBuf>) -> Outcome {
+    match command {
+        Command::Init(args) => init::run(args, file),
+        Command::Check => {
+            let config = load(file)?;
+            match config.file() {
+                Some(path) => print(&format!("{} is right.\n", path.display()))?,
+                None => notice("There is no configuration file; `sabir config init` writes one."),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(args) => show(&load(file)?, &args),
+        Command::Schema => {
+            print(&format!("{:#}\n", schema()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn show(config: &Config, args: &ShowArgs) -> Outcome {
+    let shown: Vec<_> = config.show().iter().filter(|shown| args.all || shown.source != Source::Default).collect();
+    if args.json {
+        for shown in shown {
+            print_json(&json!({ "field": shown.field, "value": shown.value, "source": shown.source.to_string() }))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if shown.is_empty() {
+        notice("Nothing is said; `sabir config show --all` shows the defaults.");
+    }
+    let lines: Vec<String> = shown.iter().map(|shown| format!("{} = {}", shown.field, shown.value)).collect();
+    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0).min(60);
+    for (line, shown) in lines.iter().zip(shown) {
+        print(&format!("{line:width$}  # {}\n", shown.source))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,81 @@
+//! The sections, and in them the fields: what can be said in a configuration, each thing once.
+
+mod calls;
+mod costs;
+mod provider;
+mod route;
+pub(crate) mod words;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use calls::{
+    BreakerConfig, CacheConfig, Each, GuardConfig, HedgeConfig, LimitRule, LimitsConfig, LogFormat, LogLevel,
+    LoggingConfig, MetricsConfig, PromptCacheConfig, Recorded, RetryConfig, TimeoutsConfig, TraceConfig, WebhookConfig,
+};
+pub use costs::{
+    BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, Period, PricesConfig, TimeZone,
+    UnknownPrice,
+};
+pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
+pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
+
+use crate::field::section;
+use crate::secret::SecretRef;
+use crate::values::Named;
+
+section! {
+    /// One configuration for the library, the gateway and the command.
+    Settings {
+        /// The provider of requests whose model names none.
+        provider: Option<String>, also "default", env "LLM_PROVIDER";
+        /// The model of requests that name none: `provider/model`, the name of an alias or a route, or the name alone
+        /// where `provider` is set.
+        model: Option<String>, env "LLM_MODEL";
+        /// The key of that provider, where it has none of its own. With a key and no word of a provider, that is
+        /// `openai`.
+        api_key: Option<SecretRef>, env "LLM_API_KEY";
+        /// The longest that an attempt may take, a stream to its end included: one limit in place of `timeouts.whole`
+        /// and `timeouts.total`.
+        timeout: Option<Duration>, env "LLM_TIMEOUT";
+        /// Makes what a model's dialect cannot carry an error, before anything is sent.
+        strict: bool = "false";
+        /// Who can be called, besides those that are built in; what is said of a built-in one by its name is laid over
+        /// it. A table by name, or a list in which each has its `name`.
+        providers: Named<ProviderConfig>;
+        /// Other names for models: a word, or several in the order in which they are tried.
+        aliases: BTreeMap<String, OneOrMore<Short<TargetConfig>>>;
+        /// Names for several models, and how a call finds its way among them.
+        routes: BTreeMap<String, RouteConfig>;
+        /// Trying again where that can help.
+        retry: RetryConfig, also "retries";
+        /// Time limits of each attempt.
+        timeouts: TimeoutsConfig;
+        /// Leaving a model alone that fails.
+        breaker: BreakerConfig, also "circuit_breaker";
+        /// Limits on requests, tokens and calls at once, kept before anything is sent.
+        limits: LimitsConfig, also "rate_limits";
+        /// A second call beside a slow one. Off unless the section is there.
+        hedge: Option<HedgeConfig>, also "hedging";
+        /// Giving who asks the same again the same answer. Off unless the section is there.
+        cache: Option<CacheConfig>, also "caching";
+        /// Marking prompts for their provider's own cache. Off unless the section is there.
+        prompt_cache: Option<PromptCacheConfig>;
+        /// Looking at what is asked and answered. Off unless the section is there.
+        guard: Option<GuardConfig>, also "guards";
+        /// A span for every call. Off unless the section is there.
+        trace: Option<TraceConfig>, also "tracing";
+        /// Counting calls, tokens, cost and time.
+        metrics: MetricsConfig, also "meter";
+        /// What may be spent: one limit for a request and one for everything. `budgets` has more.
+        cost_control: CostControl;
+        /// What may be spent, by whom and in which time.
+        budgets: Vec<BudgetConfig>;
+        /// Keeping account of what was spent. Off unless the section is there.
+        ledger: Option<LedgerConfig>;
+        /// What models cost, where that is otherwise than the list has it.
+        prices: PricesConfig;
+        /// What is written to the log.
+        logging: LoggingConfig, also "log";
+    }
+}

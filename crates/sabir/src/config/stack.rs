@@ -1,0 +1,191 @@
+//! The layers that a configuration says.
+
+use sabir_config::{Config, Each, GuardConfig, HedgeConfig, LimitRule, Recorded};
+use sabir_core::Result;
+use sabir_http::HttpTransport;
+use sabir_layers::guard::{Guard, MaxSize, Redact, Webhook};
+use sabir_layers::{
+    Backoff, Breaker, Cache, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Stack, Trace,
+};
+use sabir_prices::Prices;
+
+use super::{by_provider, routes};
+use crate::{Env, Registry};
+
+/// The layers that a configuration says, in their order. Where a provider has time limits of its own, those stand below
+/// the stack, and [`ClientBuilder::config`](crate::ClientBuilder::config) puts them there.
+///
+/// # Errors
+/// `Configuration` where a key cannot be fetched.
+pub fn stack(config: &Config) -> Result<Stack> {
+    let keys = super::providers::register(config, &Registry::new(), &Env::none())?;
+    assembled(config, keys, &Metrics::new())
+}
+
+pub(super) fn assembled(config: &Config, keys: Option<Keys>, metrics: &Metrics) -> Result<Stack> {
+    let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
+    let said = &config.retry;
+    let backoff = Backoff::new(said.initial_delay, said.max_delay).factor(said.multiplier);
+    let retry = Retry::default()
+        .attempts(said.max_attempts.get())
+        .backoff(backoff)
+        .longest_hint(said.longest_hint)
+        .retry_maybe_sent(said.maybe_sent)
+        .budget(said.share.0, said.reserve);
+    let mut stack = Stack::new().retry(retry).limits(limits(config));
+    if config.metrics.enabled {
+        stack = stack.meter(metrics);
+    }
+    if config.prices.receipts {
+        stack = stack.receipts(Receipts::new(prices.clone()));
+    }
+    if let Some(timeout) = by_provider::usual(config) {
+        stack = stack.timeout(timeout);
+    }
+    let said = &config.breaker;
+    if said.enabled {
+        let breaker = Breaker::default()
+            .opens_at(said.calls.get(), said.failure_share.0, said.window)
+            .open_for(said.open_for, said.longest)
+            .probes(said.probes.get())
+            .count_rate_limits(said.count_rate_limits);
+        stack = stack.breaker(breaker);
+    }
+    if let Some(routes) = routes::routes(config, &prices) {
+        stack = stack.routes(routes);
+    }
+    if let Some(keys) = keys {
+        stack = stack.keys(keys);
+    }
+    if let Some(said) = config.hedge.as_ref().filter(|said| said.enabled) {
+        stack = stack.hedge(hedge(said));
+    }
+    if let Some(said) = config.cache.as_ref().filter(|said| said.enabled) {
+        let mut cache = Cache::default().time(said.ttl).size(said.max_size.bytes()).max_follow(said.max_follow);
+        if said.only_deterministic {
+            cache = cache.only_deterministic();
+        }
+        if said.tool_calls {
+            cache = cache.cache_tool_calls();
+        }
+        stack = stack.cache(cache);
+    }
+    if let Some(said) = &config.prompt_cache {
+        let marks = said.providers.iter().fold(PromptCache::default(), PromptCache::for_provider);
+        stack = stack.prompt_cache(said.ttl.iter().fold(marks, PromptCache::ttl));
+    }
+    if let Some(said) = &config.guard {
+        stack = stack.guard(guard(said)?);
+    }
+    if let Some(said) = &config.trace {
+        stack = stack.trace(Trace::default().content(match said.content {
+            Recorded::Redacted => sabir_layers::Recorded::Redacted,
+            Recorded::Everything => sabir_layers::Recorded::Everything,
+            _ => sabir_layers::Recorded::Nothing,
+        }));
+    }
+    Ok(stack)
+}
+
+fn hedge(said: &HedgeConfig) -> Hedge {
+    let (shortest, longest) = (said.min_delay, said.max_delay);
+    let mut hedge = Hedge::default().share(said.share.0);
+    if shortest.is_some() || longest.is_some() {
+        hedge = hedge.bounds(shortest.unwrap_or(HEDGED.0), longest.unwrap_or(HEDGED.1));
+    }
+    said.after.into_iter().fold(hedge, Hedge::after)
+}
+
+/// The bounds of a hedge where one of them is not said: its own.
+const HEDGED: (std::time::Duration, std::time::Duration) =
+    (std::time::Duration::from_millis(50), std::time::Duration::from_secs(30));
+
+fn guard(said: &GuardConfig) -> Result<Guard> {
+    let mut guard = Guard::new();
+    if let Some(most) = said.max_request {
+        guard = guard.check(MaxSize::request(most.bytes()));
+    }
+    if let Some(most) = said.max_response {
+        guard = guard.check(MaxSize::response(most.bytes()));
+    }
+    if said.redact {
+        guard = guard.check(Redact);
+    }
+    if let Some(said) = &said.webhook {
+        let mut webhook = Webhook::new(&said.url.0, HttpTransport::new()?)?.timeout(said.timeout);
+        if let Some(key) = &said.api_key {
+            webhook = webhook.key(key.resolve()?);
+        }
+        if said.responses {
+            webhook = webhook.responses();
+        }
+        if said.fail_open {
+            webhook = webhook.fail_open();
+        }
+        guard = guard.check(webhook);
+    }
+    Ok(guard)
+}
+
+fn limits(config: &Config) -> Limits {
+    let said = &config.limits;
+    let waiting = usize::try_from(said.max_waiting.get()).unwrap_or(usize::MAX);
+    let mut limits = Limits::default().max_wait(said.max_wait).max_waiting(waiting).learn(said.learn);
+    let all = amounts([
+        said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
+        said.concurrent_calls,
+    ]);
+    limits = all.map(Limit::together).fold(limits, Limits::limit);
+    for (id, provider) in config.providers.iter() {
+        let said = &provider.limits;
+        let own = amounts([
+            said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute,
+            said.output_tokens_per_minute, said.concurrent_calls,
+        ]);
+        limits = own.map(|limit| limit.for_provider(id)).fold(limits, Limits::limit);
+    }
+    said.rules.iter().flat_map(rule).fold(limits, Limits::limit)
+}
+
+type Amount = Option<std::num::NonZeroU64>;
+
+/// Requests, tokens, input tokens and output tokens a minute, and calls at once.
+fn amounts(said: [Amount; 5]) -> impl Iterator<Item = Limit> {
+    let make: [fn(u64) -> Limit; 5] = [
+        Limit::requests_per_minute,
+        Limit::tokens_per_minute,
+        Limit::input_tokens_per_minute,
+        Limit::output_tokens_per_minute,
+        Limit::concurrent,
+    ];
+    said.into_iter().zip(make).filter_map(|(amount, make)| Some(make(amount?.get())))
+}
+
+fn rule(said: &LimitRule) -> Vec<Limit> {
+    let minute = amounts([
+        said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
+        said.concurrent_calls,
+    ]);
+    let requests = said.requests.zip(said.per).map(|(amount, per)| Limit::requests(amount.get(), per));
+    let tokens = said.tokens.zip(said.per).map(|(amount, per)| Limit::tokens(amount.get(), per));
+    let concerning = |mut limit: Limit| {
+        if let Some(burst) = said.burst {
+            limit = limit.burst(burst.get());
+        }
+        if let Some(id) = &said.provider {
+            limit = limit.for_provider(id);
+        }
+        if let Some(model) = &said.model {
+            limit = limit.for_model(model);
+        }
+        if let Some(name) = &said.key {
+            limit = limit.for_key(name);
+        }
+        said.each.iter().fold(limit, |limit, each| match each {
+            Each::Model => limit.each_model(),
+            Each::Key => limit.each_key(),
+            _ => limit.each_provider(),
+        })
+    };
+    minute.chain(requests).chain(tokens).map(concerning).collect()
+}
