@@ -543,7 +543,7 @@ pub(crate) fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 }
 
 /// A value as JSON text.
-pub(crate) fn text_of<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+pub(crate) fn json_of<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut text = Vec::new();
     write_json(&mut text, value);
     text

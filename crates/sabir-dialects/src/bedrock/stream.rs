@@ -15,7 +15,7 @@ use super::error::{from_exception, words_for};
 use super::response::{metadata, stop, take_in};
 use super::wire::{Delta, DeltaEvent};
 use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, tell};
-use crate::json::{Fields, List, Object, One, text_of};
+use crate::json::{Fields, List, Object, One, json_of};
 use crate::shared::Losses;
 
 /// The most blocks that may be open at once. The service has few.
@@ -290,7 +290,7 @@ fn cut(block: &RawValue) -> Option<Pieces> {
             let mut open = thought.object("reasoningText").ok()?;
             let thought = open.as_mut().unwrap_or(&mut thought);
             let pieces = ["text", "signature", "redactedContent"].map(|key| Some(One(key, thought.take(key)?)));
-            let deltas = pieces.into_iter().flatten().map(|piece| text_of(&One(THOUGHT, piece)));
+            let deltas = pieces.into_iter().flatten().map(|piece| json_of(&One(THOUGHT, piece)));
             return Some(Pieces { start: None, deltas: deltas.collect() });
         }
         "toolUse" => "input",
@@ -301,10 +301,10 @@ fn cut(block: &RawValue) -> Option<Pieces> {
     let mut inner = fields.object(member).ok()??;
     let delta = inner.take(key).map(|piece| match key {
         // The arguments come as a text, in which their JSON is.
-        "input" => text_of(&One(member, One(key, piece.get()))),
-        "content" => text_of(&One(member, piece)),
-        _ => text_of(&One(member, One(key, piece))),
+        "input" => json_of(&One(member, One(key, piece.get()))),
+        "content" => json_of(&One(member, piece)),
+        _ => json_of(&One(member, One(key, piece))),
     });
-    let start = text_of(&One(member, inner.rest().ok()?));
+    let start = json_of(&One(member, inner.rest().ok()?));
     Some(Pieces { start: Some(start), deltas: delta.into_iter().collect() })
 }
