@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{notice, print, print_json};
 use crate::table::{dollars, grouped, table};
 use crate::tokens::width;
-use crate::{input, known, local};
+use crate::{config, input, known, local};
 
 /// Say what a call would cost: a range, by what it holds and what may be written.
 #[derive(Debug, clap::Args)]
@@ -47,12 +47,13 @@ struct Cost {
     high: Receipt,
 }
 
-pub(crate) async fn run(args: Args) -> Outcome {
+pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
+    let config = config::load(config)?;
     let parts = if args.input_tokens.is_some() { Vec::new() } else { parts(&args)? };
     let prices = Prices::default();
     let mut costs = Vec::new();
     for model in &args.model {
-        let (client, model) = local::client(Some(model.clone())).await?;
+        let (client, model) = local::client(&config, Some(model.clone())).await?;
         costs.push(cost(&client, &prices, model, &parts, &args)?);
     }
     if args.json {

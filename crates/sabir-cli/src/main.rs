@@ -71,10 +71,10 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Chat(args) => chat::run(args, cli.config).await,
             Command::Config(command) => config::run(command, cli.config),
-            Command::Serve(args) => serve::run(args).await,
-            Command::Tokens(args) => tokens::run(args).await,
+            Command::Serve(args) => serve::run(args, cli.config).await,
+            Command::Tokens(args) => tokens::run(args, cli.config).await,
             Command::Models(args) => models::run(args).await,
-            Command::Cost(args) => cost::run(args).await,
+            Command::Cost(args) => cost::run(args, cli.config).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Usage(args) => usage::run(&args),
             Command::Wire(command) => wire::run(command).await,

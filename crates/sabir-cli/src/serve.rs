@@ -1,13 +1,14 @@
 //! `sabir serve`: the gateway.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sabir::layers::{Receipts, Stack};
 use sabir::{Client, Env, Registry};
 use sabir_gateway::{Gateway, Keys, Server, VirtualKey};
 
+use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::local::SIMULATOR;
 use crate::output::{notice, print};
@@ -41,12 +42,12 @@ pub(crate) struct Args {
     max_body: usize,
 }
 
-pub(crate) async fn run(args: Args) -> Outcome {
+pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
+    let config = config::load(config)?;
     let env = Env::process();
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let stack = Stack::standard().receipts(Receipts::default());
-    let mut client = Client::builder().registry(registry).env(env.clone()).stack(stack);
+    let mut client = Client::builder().registry(registry).env(env.clone()).config(&config)?;
     if let Some(model) = args.model {
         client = client.model(model);
     }

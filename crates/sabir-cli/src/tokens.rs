@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Outcome};
 use crate::output::{notice, print, print_json};
 use crate::table::{grouped, table};
-use crate::{input, known, local};
+use crate::{config, input, known, local};
 
 /// Count the tokens of files and pipes; nothing is sent.
 #[derive(Debug, clap::Args)]
@@ -51,8 +51,9 @@ struct Counted {
     by: String,
 }
 
-pub(crate) async fn run(args: Args) -> Outcome {
-    let (client, model) = local::client(Some(args.model.clone())).await?;
+pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
+    let config = config::load(config)?;
+    let (client, model) = local::client(&config, Some(args.model.clone())).await?;
     let id = client.model_id(&model)?;
     let here = counter(&client, &id, &args)?;
     remark(&id);
