@@ -48,10 +48,10 @@ fn counted_close(ledger: &dyn Ledger, attempt: &Opened, ended: &Ended) -> Result
 
 fn rate(file: &Path, count: u32, threads: u32) -> Result<()> {
     let ledger = Sqlite::open(file)?;
-    let begun = Instant::now();
+    let (begun, theirs) = (Instant::now(), &ledger);
     std::thread::scope(|scope| {
         let spending: Vec<_> =
-            (0..threads).map(|thread| scope.spawn(|| spend(&ledger, thread, count / threads))).collect();
+            (0..threads).map(|thread| scope.spawn(move || spend(theirs, thread, count / threads))).collect();
         spending.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
     })?;
     let called = begun.elapsed();
