@@ -73,7 +73,7 @@ impl House {
     }
 
     async fn ask(&self, stream: bool) -> Result<Reply> {
-        let mut chat = ChatRequest::new("m").system("Be brief.").user("Why is the sea salt?").max_tokens(10_000);
+        let mut chat = ChatRequest::new("m").user("Why is the sea salt?").max_tokens(10_000);
         chat.stream = stream;
         self.outer.call(&Call::to("sim"), &Request::Chat(chat)).await
     }

@@ -176,9 +176,9 @@ mod tests {
             for row in models.lines() {
                 let (model, _) = row.split_once('\t').expect("prices");
                 let listed = prices.listed(provider, model).expect("it is listed");
-                let mut options = Options::default();
-                options.service_tier = [None, Some("flex"), Some("priority"), Some("new")]
-                    [usize::try_from(random.below(4)).expect("small")];
+                let tiers = [None, Some("flex"), Some("priority"), Some("new")];
+                let service_tier = tiers[usize::try_from(random.below(4)).expect("small")];
+                let mut options = Options { service_tier, ..Options::default() };
                 let Some(ceiling) = listed.ceiling(&options) else { continue };
                 let size = [50, 5_000, 300_000][usize::try_from(random.below(3)).expect("small")];
                 let usage = usage(&mut random, size);

@@ -2,7 +2,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -30,10 +30,12 @@ pub struct Alert {
     pub until: Option<Duration>,
 }
 
+type Call = dyn Fn(&Alert) + Send + Sync;
+
 /// Whoever is told.
 #[derive(Clone, Default)]
 pub(super) struct Alarm {
-    calls: Vec<Arc<dyn Fn(&Alert) + Send + Sync>>,
+    calls: Vec<Arc<Call>>,
     webhooks: Vec<Arc<AlertWebhook>>,
 }
 
@@ -162,7 +164,7 @@ fn wait_for(future: impl Future<Output = ()>) {
 
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
-    while let Poll::Pending = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    while future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
         thread::park();
     }
 }

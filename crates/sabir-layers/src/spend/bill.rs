@@ -30,7 +30,8 @@ pub(super) fn is_billed(error: &Error) -> bool {
 /// A count of output that is told in the middle of an answer is less than there is.
 pub(super) fn estimate(arrived: &ChatResponse, is_whole: bool, model: &ModelId, input: impl FnOnce() -> u64) -> Usage {
     let mut usage = arrived.usage.clone();
-    if usage.input_total().is_none() {
+    // Some say at first that it was nothing, since they do not know yet.
+    if usage.input_total().is_none_or(|told| told == 0 && !is_whole) {
         usage.input = Some(input());
         usage.estimated = true;
     }
@@ -100,6 +101,9 @@ mod tests {
         (arrived.usage.input, arrived.usage.output) = (Some(9), Some(1));
         let begun = estimate(&arrived, false, &model, || unreachable!("it is known"));
         assert_eq!((begun.input, begun.output, begun.estimated), (Some(9), Some(output), true));
+        let mut unknown = arrived.clone();
+        unknown.usage.input = Some(0);
+        assert_eq!(estimate(&unknown, false, &model, || 7).input, Some(7), "nobody asks nothing");
         let whole = estimate(&arrived, true, &model, || unreachable!("it is known"));
         assert_eq!((whole.output, whole.estimated), (Some(1), false));
     }

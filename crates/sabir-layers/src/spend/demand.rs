@@ -164,7 +164,9 @@ impl Bound {
             }
             Value::Array(values) => {
                 self.tokens += 2 + values.len() as u64;
-                values.iter().for_each(|value| self.json(value));
+                for value in values {
+                    self.json(value);
+                }
             }
             Value::String(text) => self.tokens += 2 + 2 * text.len() as u64,
             _ => self.tokens += 32,
@@ -222,9 +224,9 @@ mod tests {
             {
                 let mut chat = chat.clone();
                 chat.model = model.into();
-                let (bound, counter) = (of(chat.clone()).input.expect("all text"), Counter::default());
-                let counted = counter.count(&chat, &ModelId::new(provider, model));
-                assert!(bound >= counted.high, "{provider}/{model}: {bound} < {counted:?}");
+                let (bound, texts) = (of(chat.clone()).input.expect("all text"), Counter::default());
+                let count = texts.count(&chat, &ModelId::new(provider, model));
+                assert!(bound >= count.high, "{provider}/{model}: {bound} < {count:?}");
             }
         }
     }

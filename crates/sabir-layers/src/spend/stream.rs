@@ -137,7 +137,7 @@ impl Stream for Metered {
             Some(Ok(event)) => {
                 this.attempt.came();
                 this.fold.apply(event);
-                if matches!(event, Event::Usage(usage) if usage.input_total().is_some()) {
+                if matches!(event, Event::Usage(usage) if usage.input_total() > Some(0)) {
                     this.asked = None;
                 }
                 if this.gauge.as_mut().is_some_and(|gauge| gauge.pass(event, &this.fold)) {

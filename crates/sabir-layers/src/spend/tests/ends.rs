@@ -82,23 +82,26 @@ fn a_stream_that_is_left_pays_for_what_had_arrived() {
     assert_eq!(house.inner.dropped(), 1);
 }
 
+/// Gives vectors, of nine tokens.
+#[derive(Debug)]
+struct Embeds;
+
+impl sabir_core::Service for Embeds {
+    async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
+        let mut response = sabir_core::embed::EmbedResponse::default();
+        response.usage.input = Some(9);
+        match request {
+            Request::Embed(_) => Ok(Reply::Embed(Box::new(response))),
+            _ => Ok(Reply::Count(Box::default())),
+        }
+    }
+}
+
 #[test]
 fn what_is_embedded_or_ordered_is_charged_and_counting_is_free() {
     let clock = ManualClock::new();
     let rows = Arc::new(Rows::default());
     let spend = spend(&clock).ledger(rows.clone()).budget(daily(10_000_000));
-    #[derive(Debug)]
-    struct Embeds;
-    impl sabir_core::Service for Embeds {
-        async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
-            let mut response = sabir_core::embed::EmbedResponse::default();
-            response.usage.input = Some(9);
-            match request {
-                Request::Embed(_) => Ok(Reply::Embed(Box::new(response))),
-                _ => Ok(Reply::Count(Box::default())),
-            }
-        }
-    }
     let outer = spend.apply(Shared::new(Embeds));
     let mut embed = sabir_core::embed::EmbedRequest::from(["salt"]);
     embed.model = "m".into();

@@ -56,6 +56,7 @@ fn used(input: u64, output: u64) -> ChatResponse {
     response
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an item of a stream")]
 fn text(words: &str) -> Result<Event> {
     Ok(Event::Text(words.into()))
 }

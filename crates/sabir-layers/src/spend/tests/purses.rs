@@ -59,10 +59,10 @@ fn a_call_is_of_the_window_in_which_it_began() {
 #[test]
 fn alerts_come_once_for_each_threshold_and_window() {
     let rung = Arc::new(Mutex::new(Vec::new()));
-    let ring = rung.clone();
+    let told = rung.clone();
     let build = |spend: Spend| {
         let alerted = spend.budget(daily(2_000_000).alerts([100, 50, 80]).soft());
-        alerted.on_alert(move |alert| ring.lock().expect("a lock").push((alert.percent, alert.spent.0)))
+        alerted.on_alert(move |alert| told.lock().expect("a lock").push((alert.percent, alert.spent.0)))
     };
     let house = House::new(build, (0..9).map(|_| Outcome::whole(used(450, 0))));
     for _ in 0..6 {
@@ -128,7 +128,7 @@ fn second_process(budget: Budget) -> (House, Arc<Rows>) {
         call.tags = vec![("team".into(), team.into())];
         house.call(&call, &Request::Chat(chat())).expect("an answer");
         let mut rows = house.rows.rows.lock().expect("a lock");
-        rows.last_mut().expect("a row").0.time = NOON - back * HOUR;
+        rows.last_mut().expect("a row").0.time = NOON.saturating_sub(back * HOUR);
     }
     let (clock, rows) = (ManualClock::new(), house.rows.clone());
     let mut spend = spend(&clock).ledger(rows.clone()).budget(budget);

@@ -66,13 +66,13 @@ fn a_store_that_is_elsewhere_may_take_its_time() {
     let store = Arc::new(Far(Memory::default(), clock.clone()));
     let rows = Arc::new(Rows::default());
     let rung = Arc::new(Mutex::new(Vec::new()));
-    let ring = rung.clone();
+    let told = rung.clone();
     let spend = spend(&clock)
         .ledger(rows.clone())
         .budget(daily(30_000_000).alerts([1]))
         .steps(100)
         .store(store, "x:")
-        .on_alert(move |alert| ring.lock().expect("a lock").push(alert.percent));
+        .on_alert(move |alert| told.lock().expect("a lock").push(alert.percent));
     let inner = Scripted::new(&clock, [pieces(300, (50, 2_400)), pieces(300, (50, 2_400)), pieces(1, (1, 1))]);
     let house = House { outer: spend.apply(inner.shared()), clock, spend, rows, inner };
     let long = Request::Chat(ChatRequest { stream: true, max_tokens: Some(9_000), ..chat() });
@@ -92,8 +92,8 @@ fn a_store_that_is_elsewhere_may_take_its_time() {
     assert!(task.until_idle().is_pending());
     drop(task);
     drop(left);
-    let (spent, reserved, _) = house.stands();
-    assert_eq!((house.rows.sum(), reserved), (spent, 0));
+    let (settled, reserved, _) = house.stands();
+    assert_eq!((house.rows.sum(), reserved), (settled, 0));
 }
 
 #[test]
