@@ -30,9 +30,13 @@ fn main() -> ExitCode {
         let request = ChatRequest::new("gpt-4o").user(text);
         let (cold, warm) = (Counter::new(0), Counter::default());
         warm.count(&request, &model);
-        let under = fastest(|| library.encode_ordinary(text));
-        let counted = fastest(|| cold.count(&request, &model));
-        let remembered = fastest(|| warm.count(&request, &model));
+        // In turns, so that a slow moment is everybody's.
+        let (mut under, mut counted, mut remembered) = (Duration::MAX, Duration::MAX, Duration::MAX);
+        for _ in 0..20 {
+            under = under.min(fastest(3, || library.encode_ordinary(text)));
+            counted = counted.min(fastest(3, || cold.count(&request, &model)));
+            remembered = remembered.min(fastest(3, || warm.count(&request, &model)));
+        }
         let percent = |time: Duration| time.as_nanos() * 100 / under.as_nanos().max(1);
         let (all, again) = (percent(counted), percent(remembered));
         let said = [check(all <= MOST), check(again <= MOST_REMEMBERED)];
@@ -44,7 +48,7 @@ fn main() -> ExitCode {
     }
     for (name, unit) in HOSTILE {
         let text = unit.repeat(200_000 / unit.len());
-        let time = fastest(|| Encoding::O200k.count(&text));
+        let time = fastest(15, || Encoding::O200k.count(&text));
         let holds = time <= MOST_A_BYTE * u32::try_from(text.len()).unwrap_or(u32::MAX);
         println!("{name}: {:.0} ns a byte{}", per_byte(time, &text), check(holds));
     }
@@ -78,9 +82,9 @@ const HOSTILE: &[(&str, &str)] = &[
 ];
 
 /// The fastest of some runs: what others do on the machine only ever adds.
-fn fastest<T>(mut run: impl FnMut() -> T) -> Duration {
+fn fastest<T>(runs: u32, mut run: impl FnMut() -> T) -> Duration {
     let mut best = Duration::MAX;
-    for _ in 0..15 {
+    for _ in 0..runs {
         let begun = now();
         black_box(run());
         best = best.min(now().saturating_sub(begun));

@@ -32,7 +32,8 @@
 //! Without the feature `openai` texts are counted by their features, with half and twice as bounds, and nothing is exact.
 //!
 //! [`Counter`] remembers texts that come again, and knows vocabularies that it was given. [`Meter`] counts what a model writes while it passes by. Every input costs
-//! time in proportion to its length: less than half a microsecond a byte on hostile text, a sixth of that on prose.
+//! time in proportion to its length: less than a quarter of a microsecond a byte on hostile text, a fifth of that on prose
+//! (`docs/performance.md`); vocabularies of the caller's are slower.
 
 mod calibrated;
 mod counter;

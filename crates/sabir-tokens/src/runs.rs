@@ -30,7 +30,7 @@ pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
 /// Where the first run that is too long is cut; the end of the text where none is.
 fn first_cut(text: &str) -> usize {
     // Only a text that is longer than a run can have one that is too long.
-    if text.len() <= MAX_RUN {
+    if text.len() <= MAX_RUN || is_tame(text.as_bytes()) {
         return text.len();
     }
     // Where the run of letters, of signs and of spaces began. One character may belong to two of them: the patterns
@@ -48,6 +48,17 @@ fn first_cut(text: &str) -> usize {
         }
     }
     text.len()
+}
+
+#[cfg(any(test, feature = "openai", feature = "vocabularies"))]
+/// Whether no run can be too long, as far as a glance tells: one that is fills a window, and none does where there is a
+/// digit, or a letter and a space. In prose and programs that is known after a few bytes of each.
+fn is_tame(text: &[u8]) -> bool {
+    const WINDOW: usize = MAX_RUN / 2;
+    text.chunks_exact(WINDOW).all(|window| {
+        let has_word_and_space = || window.iter().any(u8::is_ascii_alphabetic) && window.contains(&b' ');
+        has_word_and_space() || window.iter().any(u8::is_ascii_digit)
+    })
 }
 
 #[cfg(any(test, feature = "openai", feature = "vocabularies"))]
@@ -113,5 +124,18 @@ mod tests {
             assert_eq!(pieces.concat(), text);
         }
         assert_eq!(parts("").count(), 0);
+    }
+
+    /// Wherever a run stands, it is seen: a window of what breaks runs beside it hides none.
+    #[test]
+    fn a_run_among_prose_is_cut() {
+        for before in [0, 1, 500, 2_047, 2_048, 5_000] {
+            for unit in ["a", "-", "\n", "字"] {
+                let run = unit.repeat(MAX_RUN * 2 / unit.len());
+                let text = [&"is 1 ".repeat(before / 5), run.as_str(), &"is 1 ".repeat(2_000)].concat();
+                assert!(parts(&text).count() > 1, "{unit:?} after {before}");
+                assert_eq!(parts(&text).collect::<String>(), text);
+            }
+        }
     }
 }

@@ -17,9 +17,9 @@ async fn a_limit_counts_as_the_client_does() {
     let (counter, told) = (client.counter().clone(), Arc::new(Mutex::new(Vec::new())));
     let seen = told.clone();
     let limits = Limits::default().limit(Limit::tokens_per_minute(1_000_000)).count_with(move |call, request| {
-        let counted = counter.input(call, request);
-        seen.lock().expect("a lock").push(counted);
-        counted.tokens
+        let input = counter.input(call, request);
+        seen.lock().expect("a lock").push(input);
+        input.tokens
     });
     let client = client.with_layer(limits);
     let request = ChatRequest::default().system("Be brief.").user("Why is the sea salt? ".repeat(20));
