@@ -9,7 +9,9 @@ use sabir::{ChatRequest, Client, Env};
 
 fn main() -> sabir::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, mode, port, count, stack @ ..] = arguments.as_slice() else { panic!("unary|stream PORT COUNT [stack|budget]") };
+    let [_, mode, port, count, stack @ ..] = arguments.as_slice() else {
+        panic!("unary|stream PORT COUNT [stack|budget]")
+    };
     let mut client = Client::builder()
         .env(Env::none())
         .model("openai/gpt-6-luna")

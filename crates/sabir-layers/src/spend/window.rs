@@ -12,7 +12,8 @@ pub struct Window(Kind);
 enum Kind {
     /// Every so many seconds, from this many after 1970 began; and seconds east of UTC.
     Every(u32, u32, i32),
-    Month(i32),
+    /// Every so many months, from January on; and seconds east of UTC.
+    Months(u8, i32),
     Rolling(Duration),
 }
 
@@ -38,7 +39,12 @@ impl Window {
 
     /// From the first of a month to the next, in UTC.
     pub const fn month() -> Self {
-        Self(Kind::Month(0))
+        Self(Kind::Months(1, 0))
+    }
+
+    /// From the first of January to the next, in UTC.
+    pub const fn year() -> Self {
+        Self(Kind::Months(12, 0))
     }
 
     /// Any span of this length, from whenever: what was spent is forgotten once it is older, by at most a sixtieth.
@@ -51,7 +57,7 @@ impl Window {
     pub const fn east(self, seconds: i32) -> Self {
         Self(match self.0 {
             Kind::Every(length, start, _) => Kind::Every(length, start, seconds),
-            Kind::Month(_) => Kind::Month(seconds),
+            Kind::Months(count, _) => Kind::Months(count, seconds),
             rolling @ Kind::Rolling(_) => rolling,
         })
     }
@@ -75,11 +81,12 @@ impl Window {
                 let from = (local(east) - start).div_euclid(length) * length + start;
                 (utc(from, east), Some(utc(from + length, east)))
             }
-            Kind::Month(east) => {
+            Kind::Months(count, east) => {
                 let (year, month) = month_of(local(east).div_euclid(DAY.into()));
                 let first = |months: i64| first_day(months) * i64::from(DAY);
-                let months = year * 12 + month;
-                (utc(first(months), east), Some(utc(first(months + 1), east)))
+                let count = i64::from(count);
+                let months = (year * 12 + month).div_euclid(count) * count;
+                (utc(first(months), east), Some(utc(first(months + count), east)))
             }
             Kind::Rolling(span) => (now.saturating_sub(span), None),
         }
@@ -113,7 +120,8 @@ impl fmt::Display for Window {
             Kind::Every(HOUR, _, east) => ("an hour", east),
             Kind::Every(DAY, _, east) => ("a day", east),
             Kind::Every(_, _, east) => ("a week", east),
-            Kind::Month(east) => ("a month", east),
+            Kind::Months(1, east) => ("a month", east),
+            Kind::Months(_, east) => ("a year", east),
             Kind::Rolling(span) => return write!(f, "any {}", Span(span)),
         };
         f.write_str(name)?;
@@ -165,6 +173,8 @@ mod tests {
         assert_eq!(of(Window::day()), (at(20_778, 0), Some(at(20_779, 0))));
         assert_eq!(of(Window::week()), (at(20_773, 0), Some(at(20_780, 0))));
         assert_eq!(of(Window::month()), (at(20_758, 0), Some(at(20_788, 0))));
+        // 2026 began on day 20 454.
+        assert_eq!(of(Window::year()), (at(20_454, 0), Some(at(20_819, 0))));
         // An hour west of Greenwich it is still Friday.
         assert_eq!(of(Window::day().east(-3_600)), (at(20_777, 3_600), Some(at(20_778, 3_600))));
         assert_eq!(of(Window::month().east(3_600)), (at(20_757, 82_800), Some(at(20_787, 82_800))));

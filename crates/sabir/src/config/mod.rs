@@ -15,6 +15,7 @@ mod by_provider;
 mod live;
 mod providers;
 mod routes;
+mod spend;
 mod stack;
 
 #[doc(inline)]

@@ -9,6 +9,7 @@ use sabir_layers::{
 };
 use sabir_prices::Prices;
 
+use super::spend::spend;
 use super::{by_provider, routes};
 use crate::{Env, Registry};
 
@@ -36,8 +37,12 @@ pub(super) fn assembled(config: &Config, keys: Option<Keys>, metrics: &Metrics) 
     if config.metrics.enabled {
         stack = stack.meter(metrics);
     }
+    let receipts = Receipts::new(prices.clone());
     if config.prices.receipts {
-        stack = stack.receipts(Receipts::new(prices.clone()));
+        stack = stack.receipts(receipts.clone());
+    }
+    if let Some(spend) = spend(config, &receipts)? {
+        stack = stack.spend(spend);
     }
     if let Some(timeout) = by_provider::usual(config) {
         stack = stack.timeout(timeout);
