@@ -135,7 +135,7 @@ impl Gateway {
     {
         let guest = door::let_in(self.0.keys.as_ref(), &head.headers, &head.uri)?;
         let body = incoming::read(body, &head.headers, self.0.longest_body, self.0.patience).await?;
-        let mut call = self.0.client.call();
+        let mut call = self.0.client.begin();
         guest.sign(&mut call);
         let visit = Visit { gateway: &self.0, guest };
         Ok(format.serve(&visit, call, HttpRequest::from_parts(head, body)).await)

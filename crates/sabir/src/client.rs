@@ -199,14 +199,14 @@ impl Client {
     /// # Errors
     /// `Configuration` where the model cannot be placed; else what the layers and the provider say.
     pub async fn send(&self, mut request: Request) -> Result<Reply> {
-        let mut call = self.call();
+        let mut call = self.begin();
         self.settle(&mut call, &mut request)?;
         self.0.stack.call(&call, &request).await
     }
 
     /// A call as this client makes it, of no provider yet: for whoever sends requests on behalf of others and says whose
     /// they are ([`Call::tenant`], [`Call::tags`]). It goes with [`settle`](Self::settle) to [`service`](Self::service).
-    pub fn call(&self) -> Call {
+    pub fn begin(&self) -> Call {
         self.0.call.clone()
     }
 
