@@ -2,6 +2,8 @@
 //!
 //! 20 rounds; `SABIR_KILLS=100` for another number of them.
 
+#![expect(clippy::print_stdout, reason = "the seed, to see a failure again, and what was counted")]
+
 mod provider;
 
 use std::collections::{BTreeMap, HashSet};

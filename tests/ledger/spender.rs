@@ -60,7 +60,7 @@ async fn ask(client: Client, names: Arc<Names>) -> Result<()> {
         let number = names.count.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number}", names.name);
         let request = ChatRequest::default().user(name.as_str());
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             client.chat(request).await?;
         } else {
             let mut stream = client.stream(request).await?;
@@ -103,7 +103,7 @@ impl Service for Keeping {
         attempt.tags.push(("name".to_owned(), attempt.call.clone()));
         attempt.reserved = Some(RESERVED);
         self.ledger.open(&attempt)?;
-        let open = Open { attempt, ledger: self.ledger.clone(), begun: Instant::now(), is_open: true };
+        let open = Open { attempt, ledger: self.ledger.clone(), begun: Instant::now(), unsaid: true };
         match self.inner.call(call, request).await {
             Ok(reply) => Ok(watch(reply, open)),
             Err(error) => {
@@ -119,7 +119,7 @@ struct Open {
     attempt: Opened,
     ledger: Arc<dyn Ledger>,
     begun: Instant,
-    is_open: bool,
+    unsaid: bool,
 }
 
 impl Open {
@@ -128,7 +128,7 @@ impl Open {
     }
 
     fn end_as(&mut self, outcome: Outcome, usage: Usage) {
-        if !std::mem::take(&mut self.is_open) {
+        if !std::mem::take(&mut self.unsaid) {
             return;
         }
         let mut ended = Ended::new(outcome, self.begun.elapsed());

@@ -2,7 +2,7 @@
 
 /// How many digits after the point say an amount exactly: at least 2, at most 9.
 pub(crate) fn scale(nano_usd: u64) -> usize {
-    let zeros = (0..7).take_while(|zeros| nano_usd % 10_u64.pow(zeros + 1) == 0).count();
+    let zeros = (0..7).take_while(|zeros| nano_usd.is_multiple_of(10_u64.pow(zeros + 1))).count();
     9 - zeros
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

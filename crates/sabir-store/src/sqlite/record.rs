@@ -1,9 +1,10 @@
 //! One line of a journal: an attempt that was opened, or one that was closed.
 //!
 //! A record is the length of what follows its head, a checksum over that length and what follows, and the payload. Heads
-//! are two `u32` and the checksum is the CRC-32 of IEEE 802.3, little-endian. In the payload numbers are LEB128, texts
-//! have their length before them, and what is unknown is left out and marked so in the byte before. A closed attempt is
-//! written with all that was written when it was opened: so either record can be understood without the other.
+//! are two `u32` and the checksum is the CRC-32 of IEEE 802.3, little-endian. In the payload a number is one byte where it is
+//! less than 247, else a byte that says how many follow (248 for one, 255 for eight), little-endian; 247 is an unknown
+//! one. Texts have their length before them. A closed attempt is written with all that was written when it was opened: so
+//! either record can be understood without the other.
 
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub(super) const HEAD: usize = 8;
 pub(super) const MOST: usize = 64 * 1024;
 /// The most that the names and labels of an attempt may come to, so that its end always has room beside them.
 const MOST_OPENED: usize = 16 * 1024;
+
+/// In place of a number that is unknown; what is more says how long a number is.
+const UNKNOWN: u8 = 247;
 
 const OPENED: u8 = 1;
 const CLOSED: u8 = 2;
@@ -136,18 +140,25 @@ fn finish(bytes: &mut [u8]) {
     bytes[4..HEAD].copy_from_slice(&sum);
 }
 
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
+/// Without a loop: most of what a record costs its writer are numbers.
+#[inline]
+fn put(bytes: &mut Vec<u8>, number: u64) {
+    if number < u64::from(UNKNOWN) {
+        return bytes.push(number.to_le_bytes()[0]);
     }
-    bytes.push(number.to_le_bytes()[0]);
+    let spare = number.leading_zeros() / 8;
+    let mut long = [0; 9];
+    long[0] = UNKNOWN + (8 - spare).to_le_bytes()[0];
+    long[1..].copy_from_slice(&number.to_le_bytes());
+    bytes.extend_from_slice(&long);
+    bytes.truncate(bytes.len() - spare as usize);
 }
 
+#[inline]
 fn put_known(bytes: &mut Vec<u8>, number: Option<u64>) {
-    bytes.push(number.is_some().into());
-    if let Some(number) = number {
-        put(bytes, number);
+    match number {
+        Some(number) => put(bytes, number),
+        None => bytes.push(UNKNOWN),
     }
 }
 
@@ -228,10 +239,9 @@ fn put_receipt(bytes: &mut Vec<u8>, receipt: &Receipt) {
     put_cost(bytes, receipt.reported);
     put(bytes, receipt.lines.len() as u64);
     for line in &receipt.lines {
-        if let Some(at) = ITEMS.iter().position(|item| *item == line.what) {
-            put(bytes, at as u64);
-        } else {
-            put(bytes, ITEMS.len() as u64);
+        let place = place_of(&line.what);
+        bytes.push(place);
+        if usize::from(place) == ITEMS.len() {
             put_text(bytes, &serde_json::to_string(&line.what).unwrap_or_default());
         }
         bytes.push(line.estimated.into());
@@ -257,6 +267,24 @@ const ITEMS: [Item; 11] = [
     Item::Attempt,
 ];
 
+/// The place among [`ITEMS`]; their number where it is none of them.
+fn place_of(item: &Item) -> u8 {
+    match item {
+        Item::Input => 0,
+        Item::CacheRead => 1,
+        Item::CacheWrite => 2,
+        Item::CacheWrite1h => 3,
+        Item::AudioInput => 4,
+        Item::ImageInput => 5,
+        Item::Output => 6,
+        Item::Reasoning => 7,
+        Item::AudioOutput => 8,
+        Item::ImageOutput => 9,
+        Item::Attempt => 10,
+        _ => 11,
+    }
+}
+
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -267,15 +295,19 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7F).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
+        self.known()?
+    }
+
+    /// What may be unknown: `None` inside where it is.
+    #[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
+    fn known(&mut self) -> Option<Option<u64>> {
+        let first = self.byte()?;
+        let Some(length) = first.checked_sub(UNKNOWN) else { return Some(Some(first.into())) };
+        let (bytes, rest) = self.0.split_at_checked(length.into())?;
+        self.0 = rest;
+        let mut whole = [0; 8];
+        whole[..bytes.len()].copy_from_slice(bytes);
+        Some((length > 0).then_some(u64::from_le_bytes(whole)))
     }
 
     fn flag(&mut self) -> Option<bool> {
@@ -284,12 +316,6 @@ impl<'a> Reader<'a> {
             1 => Some(true),
             _ => None,
         }
-    }
-
-    /// What may be unknown: `None` inside where it is.
-    #[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
-    fn known(&mut self) -> Option<Option<u64>> {
-        if self.flag()? { self.number().map(Some) } else { Some(None) }
     }
 
     fn text(&mut self) -> Option<&'a str> {
@@ -373,7 +399,7 @@ impl<'a> Reader<'a> {
         let (prices, reported) = (self.owned()?, self.cost()?);
         let mut lines = Vec::new();
         for _ in 0..self.number()? {
-            let what = match ITEMS.get(usize::try_from(self.number()?).ok()?) {
+            let what = match ITEMS.get(usize::from(self.byte()?)) {
                 Some(item) => item.clone(),
                 None => serde_json::from_str(self.text()?).ok()?,
             };
@@ -442,7 +468,22 @@ mod tests {
             }
         }
         assert_eq!(read(&[]), None);
-        assert_eq!(read(&[2, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]), None);
+        assert_eq!(read(&[2, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]), None, "a text beyond its record");
+    }
+
+    #[test]
+    fn numbers_of_every_length_and_items_of_every_kind() {
+        let numbers = (0..64).flat_map(|bits| [(1_u64 << bits) - 1, 1 << bits, u64::MAX >> bits]).chain(240..260);
+        for number in numbers.map(Some).chain([None]) {
+            let mut bytes = Vec::new();
+            put_known(&mut bytes, number);
+            assert_eq!(Reader(&bytes).known(), Some(number), "{bytes:?}");
+            assert!(bytes.len() <= 9);
+        }
+        for (place, item) in ITEMS.iter().enumerate() {
+            assert_eq!(usize::from(place_of(item)), place, "{item:?}");
+        }
+        assert_eq!(usize::from(place_of(&Item::Tool("t".into()))), ITEMS.len());
     }
 
     #[test]
