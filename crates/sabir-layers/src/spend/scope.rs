@@ -44,7 +44,9 @@ impl Scope {
             name.push_str(each.name());
             if value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./@: ".contains(&byte)) {
                 // What nobody has to escape, without formatting it.
-                [" \"", value, "\""].into_iter().for_each(|piece| name.push_str(piece));
+                for piece in [" \"", value, "\""] {
+                    name.push_str(piece);
+                }
             } else {
                 write!(name, " {value:?}").expect("a String takes everything");
             }
