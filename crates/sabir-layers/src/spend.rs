@@ -70,7 +70,6 @@ mod tariff;
 mod tests;
 mod window;
 
-use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -252,9 +251,15 @@ fn name(now: Duration) -> String {
     static RANDOM: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let mut name = String::with_capacity(32);
-    let time = u64::try_from(now.as_millis()).unwrap_or(u64::MAX) & 0xffff_ffff_ffff;
+    let time = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     let [first, second] = RANDOM.each_ref().map(|state| state.hash_one(next));
-    write!(name, "{time:012x}{first:016x}{:04x}", second & 0xffff).expect("a String takes everything");
+    let mut name = String::with_capacity(32);
+    // By hand: to format three numbers would be most of what an id costs.
+    for (bits, digits) in [(time, 12), (first, 16), (second, 4)] {
+        for at in (0..digits).rev() {
+            let digit = u32::try_from(bits >> (4 * at) & 0xf).expect("four bits");
+            name.push(char::from_digit(digit, 16).expect("a hexadecimal digit"));
+        }
+    }
     name
 }

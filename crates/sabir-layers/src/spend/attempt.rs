@@ -19,7 +19,6 @@ pub(super) struct Attempt {
     pub(super) spend: Arc<Spend>,
     pub(super) admitted: Admitted,
     row: Option<Opened>,
-    model: ModelId,
     /// When it began, on the clock and since 1970.
     began: (Duration, Duration),
     first: Option<Duration>,
@@ -41,8 +40,7 @@ impl Attempt {
             row.tags.clone_from(&call.tags);
             row
         });
-        let model = ModelId::new(call.provider.as_str(), request.model());
-        let mut attempt = Self { spend: spend.clone(), admitted, row: None, model, began, first: None, is_over: false };
+        let mut attempt = Self { spend: spend.clone(), admitted, row: None, began, first: None, is_over: false };
         if let (Some(row), Some(ledger)) = (row, &spend.ledger) {
             match ledger.open(&row) {
                 Ok(()) => attempt.row = Some(row),
@@ -73,7 +71,7 @@ impl Attempt {
     }
 
     pub(super) fn model(&self) -> &ModelId {
-        &self.model
+        &self.admitted.tariff.id
     }
 
     /// Something of a stream came.
@@ -85,7 +83,7 @@ impl Attempt {
 
     /// It was answered. What the provider did not say it used is counted.
     pub(super) fn answered(&mut self, response: &mut ChatResponse, input: impl FnOnce() -> u64) {
-        let usage = estimate(response, true, &self.model, input);
+        let usage = estimate(response, true, self.model(), input);
         let tier = sabir_prices::service_tier(&response.meta).map(str::to_owned);
         let (receipt, cost) = self.price(&response.provider, &response.model, &usage, tier, response.cost);
         self.end(Outcome::Answered, usage, cost, receipt.as_ref());
@@ -124,7 +122,7 @@ impl Attempt {
 
     /// It was left, cut or lost in the middle: its input and what had arrived is charged. What that was.
     pub(super) fn broke_off(&mut self, outcome: Outcome, arrived: &ChatResponse, input: impl FnOnce() -> u64) -> Usage {
-        let usage = estimate(arrived, false, &self.model, input);
+        let usage = estimate(arrived, false, self.model(), input);
         let (receipt, cost) = self.price(&arrived.provider, &arrived.model, &usage, None, arrived.cost);
         self.end(outcome, usage.clone(), cost, receipt.as_ref());
         usage

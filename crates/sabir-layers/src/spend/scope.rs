@@ -41,7 +41,15 @@ impl Scope {
             }
             // In quotes, so that no value can look like two others.
             let value = each.of(call, request);
-            write!(name, "{each} {value:?}").expect("a String takes everything");
+            name.push_str(each.name());
+            if value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./@: ".contains(&byte)) {
+                // What nobody has to escape, without formatting it.
+                for piece in [" \"", value, "\""] {
+                    name.push_str(piece);
+                }
+            } else {
+                write!(name, " {value:?}").expect("a String takes everything");
+            }
         }
         name
     }
@@ -70,6 +78,16 @@ impl Scope {
 }
 
 impl Each {
+    fn name(&self) -> &str {
+        match self {
+            Self::Client => "client",
+            Self::Key => "key",
+            Self::Provider => "provider",
+            Self::Model => "model",
+            Self::Tag(name) => name,
+        }
+    }
+
     fn of<'a>(&self, call: &'a Call, request: &'a Request) -> &'a str {
         match self {
             Self::Client => &call.tenant,
@@ -88,13 +106,7 @@ pub(super) fn key(call: &Call) -> &str {
 
 impl fmt::Display for Each {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Client => "client",
-            Self::Key => "key",
-            Self::Provider => "provider",
-            Self::Model => "model",
-            Self::Tag(name) => name,
-        })
+        f.write_str(self.name())
     }
 }
 

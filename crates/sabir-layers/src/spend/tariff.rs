@@ -2,13 +2,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sabir_core::ModelTraits;
 use sabir_prices::{Ceiling, Listed, Options, Prices};
+use sabir_tokens::ModelId;
 
 /// What is known of one place's prices, found once for each list of prices.
 #[derive(Debug)]
 pub(super) struct Tariff {
     prices: Prices,
-    provider: String,
-    model: String,
+    /// Whose tokens are counted.
+    pub(super) id: ModelId,
     listed: Option<Arc<Listed>>,
     /// For calls that ask for no service tier.
     standard: Option<Arc<Ceiling>>,
@@ -23,8 +24,7 @@ impl Tariff {
         let listed = prices.listed(provider, model).map(Arc::new);
         Self {
             prices: prices.clone(),
-            provider: provider.to_owned(),
-            model: model.to_owned(),
+            id: ModelId::new(provider, model),
             standard: listed.as_ref().and_then(|listed| listed.ceiling(&Options::default())).map(Arc::new),
             listed,
             // What it writes is in its context.
@@ -50,8 +50,8 @@ impl Tariff {
     /// The prices of an answer that names this provider and model, either of which may be empty: those of the model that
     /// it names, and of the one asked for where that one is not listed and the provider is the one asked.
     pub(super) fn of_answer(&self, provider: &str, model: &str) -> Option<Arc<Listed>> {
-        let is_ours = provider.is_empty() || provider == self.provider;
-        if is_ours && (model.is_empty() || model == self.model) {
+        let is_ours = provider.is_empty() || provider == self.id.provider;
+        if is_ours && (model.is_empty() || model == self.id.model) {
             return self.listed.clone();
         }
         if !is_ours {
@@ -60,7 +60,7 @@ impl Tariff {
         let mut other = self.other.lock().unwrap_or_else(PoisonError::into_inner);
         let known = other.take().filter(|(name, _)| name == model);
         let (name, listed) =
-            known.unwrap_or_else(|| (model.to_owned(), self.prices.listed(&self.provider, model).map(Arc::new)));
+            known.unwrap_or_else(|| (model.to_owned(), self.prices.listed(&self.id.provider, model).map(Arc::new)));
         let found = listed.clone().or_else(|| self.listed.clone());
         *other = Some((name, listed));
         found
