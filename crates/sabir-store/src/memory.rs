@@ -313,7 +313,9 @@ mod tests {
         short[2].amount = 71;
         assert!(matches!(take(&store, &mut short, Duration::ZERO), Taken::Short { cell: 2, .. }));
         assert_eq!(used(&cells, Duration::ZERO), [10, 20, 30], "all or none");
-        cells.iter().for_each(|cell| store.settle(cell, 5, Duration::ZERO));
+        for cell in &cells {
+            store.settle(cell, 5, Duration::ZERO);
+        }
         assert_eq!(used(&cells, Duration::ZERO), [5, 5, 5]);
         assert_eq!(used(&cells, 3 * MINUTE), [0, 0, 0]);
     }
