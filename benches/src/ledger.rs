@@ -5,6 +5,8 @@
 //! `bench-ledger rate FILE COUNT THREADS`: so many calls of a client, to a service that answers at once, each with its row;
 //! prints how many there were a second, until the last was in the database.
 
+#![expect(clippy::print_stdout, reason = "the caller reads the figures")]
+
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
