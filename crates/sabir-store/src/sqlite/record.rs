@@ -1,7 +1,7 @@
 //! One line of a journal: an attempt that was opened, or one that was closed.
 //!
-//! A record is the length of what follows its head, a checksum over that length and what follows, and the payload. Heads
-//! are two `u32` and the checksum is the CRC-32 of IEEE 802.3, little-endian. In the payload a number is one byte where it is
+//! A record is a checksum over all that follows it, the length of what follows the head, and that: the payload. Heads are
+//! two `u32` and the checksum is the CRC-32 of IEEE 802.3, little-endian. In the payload a number is one byte where it is
 //! less than 247, else a byte that says how many follow (248 for one, 255 for eight), little-endian; 247 is an unknown
 //! one. Texts have their length before them. A closed attempt is written with all that was written when it was opened: so
 //! either record can be understood without the other.
@@ -73,14 +73,14 @@ pub(super) enum Next<'a> {
 
 pub(super) fn next(bytes: &[u8]) -> Next<'_> {
     let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return Next::Short };
-    let [a, b, c, d, sum @ ..] = *head;
-    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    let [a, b, c, d, length @ ..] = *head;
+    let (sum, length) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(length) as usize);
     if length > MOST {
         return Next::Damaged;
     }
     match rest.get(..length) {
         None => Next::Short,
-        Some(payload) if checksum(&head[..4], payload) == u32::from_le_bytes(sum) => Next::Whole(payload),
+        Some(payload) if crc32fast::hash(&bytes[4..HEAD + length]) == sum => Next::Whole(payload),
         Some(_) => Next::Damaged,
     }
 }
@@ -101,13 +101,6 @@ pub(super) fn read(payload: &[u8]) -> Option<Record> {
 /// Nanoseconds, as far as they go: to the year 2554.
 pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn checksum(length: &[u8], payload: &[u8]) -> u32 {
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(length);
-    sum.update(payload);
-    sum.finalize()
 }
 
 fn begin(kind: u8, attempt: &Opened) -> Result<Vec<u8>> {
@@ -135,9 +128,9 @@ fn begin(kind: u8, attempt: &Opened) -> Result<Vec<u8>> {
 
 fn finish(bytes: &mut [u8]) {
     let length = u32::try_from(bytes.len() - HEAD).expect("a payload has at most 64 KB").to_le_bytes();
-    let sum = checksum(&length, &bytes[HEAD..]).to_le_bytes();
-    bytes[..4].copy_from_slice(&length);
-    bytes[4..HEAD].copy_from_slice(&sum);
+    bytes[4..HEAD].copy_from_slice(&length);
+    let sum = crc32fast::hash(&bytes[4..]).to_le_bytes();
+    bytes[..4].copy_from_slice(&sum);
 }
 
 /// Without a loop: most of what a record costs its writer are numbers.
@@ -162,6 +155,7 @@ fn put_known(bytes: &mut Vec<u8>, number: Option<u64>) {
     }
 }
 
+#[inline]
 fn put_text(bytes: &mut Vec<u8>, text: &str) {
     put(bytes, text.len() as u64);
     bytes.extend_from_slice(text.as_bytes());
