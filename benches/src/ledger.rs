@@ -6,8 +6,6 @@
 //! prints how many there were a second, until the last was in the database.
 #![expect(clippy::print_stdout, reason = "the caller reads the figures")]
 
-#![expect(clippy::print_stdout, reason = "the caller reads the figures")]
-
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -10,14 +10,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use sabir::layers::{Budget, Spend, Window};
 use sabir::ledger::{Dimension, Filter, Group, Ledger as _, Sqlite};
+use sabir::prices::Usd;
+use sabir::{Call, ChatRequest, Request};
 
-/// What a spender has under way at once, and reserves for each.
+/// What a spender has under way at once.
 const UNDER_WAY: usize = 16;
-const RESERVED: u64 = 1_000_000;
 
 /// A folder that goes when the test is over.
 struct Place(PathBuf);
@@ -99,14 +102,14 @@ fn nothing_is_lost_or_counted_twice_however_often_it_is_killed() {
         }
         // Otherwise the next one finds what this one left.
         if round % 3 == 0 || round + 1 == rounds {
-            let ledger = Sqlite::open(&path).expect("opened");
+            let ledger = Arc::new(Sqlite::open(&path).expect("opened"));
             check(&ledger, &reported, &books, kills);
         }
     }
 }
 
 /// Holds the ledger against what the spenders had reported and what the provider has in its books.
-fn check(ledger: &Sqlite, reported: &HashSet<String>, books: &provider::Books, kills: usize) {
+fn check(ledger: &Arc<Sqlite>, reported: &HashSet<String>, books: &provider::Books, kills: usize) {
     let books = books.lock().expect("free").clone();
     let rows: BTreeMap<String, Group> = ledger
         .report(&Filter::default(), &[Dimension::Tag("name".into())])
@@ -115,15 +118,15 @@ fn check(ledger: &Sqlite, reported: &HashSet<String>, books: &provider::Books, k
         .map(|mut group| (group.names.remove(0), group))
         .collect();
     let price = |(input, output): (u64, u64)| input * 3 + output * 7;
-    let (mut answered, mut spent, mut booked) = (0, 0, 0);
+    let (mut answered, mut spent, mut booked, mut reserved) = (0, 0, 0, 0);
     for (name, row) in &rows {
         assert_eq!(row.attempts, 1, "{name} is there once");
         if row.failed > 0 {
-            assert_eq!(
-                (row.nano_usd, row.usage.input_total()),
-                (RESERVED, None),
-                "{name} was lost with its reservation"
-            );
+            // A token is at least a byte, and an answer has a hundred tokens at most.
+            let most = (name.len() as u64 + 1_000) * 3 + 100 * 7;
+            assert!((701..=most).contains(&row.nano_usd), "{name} was lost with its reservation: {row:?}");
+            assert_eq!(row.usage.input_total(), None, "{name}");
+            reserved += row.nano_usd;
             assert!(!reported.contains(name), "{name} was received whole");
             continue;
         }
@@ -144,7 +147,8 @@ fn check(ledger: &Sqlite, reported: &HashSet<String>, books: &provider::Books, k
     assert!(lost <= kills * UNDER_WAY, "{lost} lost of {kills} kills");
     assert!(rows.len() <= books.len() + kills * UNDER_WAY);
     let sums = ledger.spent(&Filter::default()).expect("readable");
-    assert_eq!((sums.settled, sums.reserved), (spent + lost as u64 * RESERVED, 0));
+    assert_eq!((sums.settled, sums.reserved), (spent + reserved, 0));
+    assert_eq!(shown_by_a_budget(ledger), sums.settled, "a budget shows what the ledger has");
     let health = ledger.health();
     assert_eq!((health.failures, health.unreadable), (0, 0), "{health:?}");
     println!(
@@ -153,4 +157,16 @@ fn check(ledger: &Sqlite, reported: &HashSet<String>, books: &provider::Books, k
         books.len(),
         health.torn
     );
+}
+
+/// What a budget of a process that starts now takes for spent.
+fn shown_by_a_budget(ledger: &Arc<Sqlite>) -> u64 {
+    let budget = Budget::per(Window::rolling(Duration::from_secs(86_400)), Usd::dollars(1_000));
+    let spend = Spend::default().budget(budget).ledger(ledger.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let ask = Request::Chat(ChatRequest::new("gpt-6-luna").user("Hello").max_tokens(1));
+        spend.would_admit(&Call::to("openai"), &ask).await.expect("there is enough");
+        spend.standing().await.expect("it is in memory")[0].spent.0
+    })
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let (json, no_stream) = (args.json, args.no_stream);
     let model = args.model.clone();
     let mut request = request(args)?;
-    let (client, model) = local::client(&config::load(config)?, model).await?;
+    let (client, model) = local::client(&config::load_to_spend(config)?, model).await?;
     request.model = model;
     let answered = if no_stream || json { client.chat(request).await } else { stream(&client, request).await? };
     match answered {

@@ -76,7 +76,7 @@ fn main() -> ExitCode {
             Command::Models(args) => models::run(args).await,
             Command::Cost(args) => cost::run(args, cli.config).await,
             Command::Sim(args) => sim::run(args).await,
-            Command::Usage(args) => usage::run(&args),
+            Command::Usage(args) => usage::run(&args, cli.config),
             Command::Wire(command) => wire::run(command).await,
         }
     });

@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
-    let config = config::load(config)?;
+    let config = config::load_to_spend(config)?;
     let env = Env::process();
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());

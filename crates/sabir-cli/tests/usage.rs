@@ -159,3 +159,21 @@ fn mistakes_get_one_clear_line() {
     let nowhere = Command::new(env!("CARGO_BIN_EXE_sabir")).arg("usage").env_clear().output().expect("it runs");
     assert!(text(&nowhere.stderr).contains("--ledger FILE"), "{}", text(&nowhere.stderr));
 }
+
+#[test]
+fn what_chat_spends_is_there() {
+    let place = Place::new("chat");
+    let data = place.0.join("data");
+    let sabir = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
+        command.args(arguments).env_clear().env("XDG_DATA_HOME", &data);
+        command.output().expect("it runs")
+    };
+    for question in ["Why is the sea salt?", "And deep?"] {
+        let answered = sabir(&["chat", "-m", "sim/simulated", question]);
+        assert_eq!(answered.status.code(), Some(0), "{}", String::from_utf8_lossy(&answered.stderr));
+    }
+    let used = sabir(&["usage", "--by", "provider,model", "--json"]);
+    let used: serde_json::Value = serde_json::from_slice(&used.stdout).expect("JSON");
+    assert_eq!(used["total"]["attempts"], 2, "{used}");
+}

@@ -16,7 +16,7 @@ use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared};
 use crate::door::{self, Guest};
 use crate::incoming;
 use crate::keys::Digest;
-use crate::{Keys, headers, own};
+use crate::{Keys, counting, headers, own};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ pub struct Gateway(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     client: Client,
+    service: Shared,
     /// Whose keys are asked for; `None` lets everybody in.
     keys: Option<Keys>,
     admin: Option<Digest>,
@@ -44,6 +45,7 @@ impl Gateway {
     /// Answers from this client. Everybody is let in, until [`keys`](Self::keys) says otherwise.
     pub fn new(client: Client) -> Self {
         Self(Arc::new(Inner {
+            service: Shared::new(counting::Counting::around(&client)),
             client,
             keys: None,
             admin: None,
@@ -150,7 +152,7 @@ struct Visit<'a> {
 
 impl Host for Visit<'_> {
     fn service(&self) -> &Shared {
-        self.gateway.client.service()
+        &self.gateway.service
     }
 
     fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {

@@ -29,6 +29,7 @@
 //! the provider's could not carry).
 
 mod connection;
+mod counting;
 mod door;
 mod gateway;
 mod headers;

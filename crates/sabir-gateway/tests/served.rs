@@ -92,6 +92,12 @@ async fn other_formats_are_answered_too() {
             r#"{"model":"sim/a","messages":[{"role":"user","content":"Hi"}]}"#,
             "input_tokens",
         ),
+        // Its provider does not count: it is counted here.
+        (
+            "/v1/messages/count_tokens",
+            r#"{"model":"ollama/m","messages":[{"role":"user","content":"Hi"}]}"#,
+            "input_tokens",
+        ),
         ("/api/show", r#"{"model":"sim/b"}"#, "{"),
     ] {
         let answer = raw(&server, &post(path, "", body)).await;

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, TraitsOf, Transport};
-use sabir_layers::{Metrics, Stack};
+use sabir_layers::{Spend, Stack};
+use sabir_store::Ledger;
 use sabir_tokens::Counter;
 
-use crate::client::Client;
+use crate::client::{Books, Client};
 use crate::directory::Directory;
 use crate::{Env, Provider, Registry};
 
@@ -24,8 +25,7 @@ pub struct ClientBuilder {
     pub(crate) registry: Registry,
     transport: Option<Arc<dyn Transport>>,
     layers: Vec<Arc<dyn Layer>>,
-    metrics: Metrics,
-    counter: Arc<Counter>,
+    pub(crate) books: Books,
 }
 
 impl ClientBuilder {
@@ -129,15 +129,40 @@ impl ClientBuilder {
     /// ```
     #[must_use]
     pub fn stack(mut self, stack: Stack) -> Self {
-        self.metrics = stack.metrics();
+        self.books.metrics = stack.metrics();
         self.layer(stack.traits(TraitsOf(sabir_dialects::catalog::traits)))
+    }
+
+    /// Writes every attempt into a ledger, below all other layers, and lets [`Client::spending`] read it.
+    ///
+    /// A stack with a [`Spend`] has its budgets load from a ledger what was spent before: give it to that one
+    /// ([`Spend::ledger`]), and not to both.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sabir::ledger::{Dimension, Filter, MemoryLedger};
+    ///
+    /// # fn example() -> sabir::Result<()> {
+    /// // With the feature `ledger`: `.ledger(sabir::ledger::open("spend.db")?)`
+    /// let client = sabir::Client::builder().ledger(Arc::new(MemoryLedger::default())).build()?;
+    /// for day in client.spending(&Filter::default(), &[Dimension::Day(0)])? {
+    ///     println!("{}: {} nano-dollars for {} attempts", day.names[0], day.nano_usd, day.attempts);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn ledger(mut self, ledger: Arc<dyn Ledger>) -> Self {
+        let spend = Spend::default().traits(TraitsOf(sabir_dialects::catalog::traits)).ledger(ledger.clone());
+        self.layers.insert(0, Arc::new(spend));
+        self.books.ledger = Some(ledger);
+        self
     }
 
     /// What requests are counted with where no provider is asked: a counter with vocabularies of one's own, or one that
     /// is shared. Otherwise the client has its own, which remembers 4,096 texts.
     #[must_use]
     pub fn counter(mut self, counter: Arc<Counter>) -> Self {
-        self.counter = counter;
+        self.books.counter = counter;
         self
     }
 
@@ -177,15 +202,7 @@ impl ClientBuilder {
         call.timeouts.total = self.timeout;
         let transport = Arc::new(self.transport.map_or_else(OnceLock::new, OnceLock::from));
         let directory = Directory { registry: self.registry, env: self.env, transport, origins: Arc::default() };
-        Ok(Client::assemble(
-            directory,
-            self.layers,
-            self.metrics,
-            self.counter,
-            call,
-            (self.provider, self.model),
-            self.strict,
-        ))
+        Ok(Client::assemble(directory, self.layers, self.books, call, (self.provider, self.model), self.strict))
     }
 }
 

@@ -11,11 +11,21 @@ use sabir_core::service::{Reply, Request};
 use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared, Trail};
 use sabir_layers::Metrics;
 use sabir_layers::metrics::Counted;
+use sabir_store::{Dimension, Filter, Group, Ledger};
 use sabir_tokens::Counter;
 
 use crate::directory::Directory;
 use crate::stream::ChatStream;
 use crate::{ClientBuilder, Env, Registry};
+
+/// What a client counts with and remembers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Books {
+    pub(crate) metrics: Metrics,
+    /// What requests are counted with here.
+    pub(crate) counter: Arc<Counter>,
+    pub(crate) ledger: Option<Arc<dyn Ledger>>,
+}
 
 /// Calls models of any provider through one vocabulary. Cloning is cheap and shares everything.
 ///
@@ -34,9 +44,7 @@ struct Inner {
     /// The directory as a service.
     base: Shared,
     layers: Vec<Arc<dyn Layer>>,
-    metrics: Metrics,
-    /// What requests are counted with here.
-    counter: Arc<Counter>,
+    books: Books,
     /// The base with the layers around it.
     stack: Shared,
     call: Call,
@@ -65,15 +73,14 @@ impl Client {
     pub(crate) fn assemble(
         directory: Directory,
         layers: Vec<Arc<dyn Layer>>,
-        metrics: Metrics,
-        counter: Arc<Counter>,
+        books: Books,
         call: Call,
         (provider, model): (Option<String>, Option<String>),
         strict: bool,
     ) -> Self {
         let base = Shared::new(directory.clone());
         let stack = layers.iter().fold(base.clone(), |inner, layer| layer.apply(inner));
-        Self(Arc::new(Inner { directory, base, layers, metrics, counter, stack, call, provider, model, strict }))
+        Self(Arc::new(Inner { directory, base, layers, books, stack, call, provider, model, strict }))
     }
 
     /// The same client with one more layer around it. State that the other layers hold stays theirs.
@@ -88,12 +95,24 @@ impl Client {
     /// What the meter of the client's [`Stack`](crate::layers::Stack) counts, by provider and model; nothing where there
     /// is none.
     pub fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+        &self.0.books.metrics
     }
 
     /// All that [`metrics`](Self::metrics) count together: calls, errors, tokens, cost, percentiles.
     pub fn usage(&self) -> Counted {
-        self.0.metrics.total()
+        self.0.books.metrics.total()
+    }
+
+    /// What was spent, attempt by attempt, by the groups asked for: from the ledger that the client was built with
+    /// ([`ClientBuilder::ledger`], or its configuration), of this process and those before. It may read from a disk.
+    ///
+    /// # Errors
+    /// `Configuration` where there is no ledger, or it cannot be read.
+    pub fn spending(&self, of: &Filter, by: &[Dimension]) -> Result<Vec<Group>> {
+        let ledger = self.0.books.ledger.as_ref().ok_or_else(|| {
+            configuration("this client keeps no ledger; set one with `.ledger(…)`, or in its configuration".to_owned())
+        })?;
+        ledger.report(of, by)
     }
 
     /// Who can be called. Providers registered here can be called from then on.

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::failure::{Failure, Outcome};
 use crate::local::SIMULATOR;
 use crate::output::{notice, print, print_json};
+use crate::usage;
 
 /// Write, check and show the configuration.
 #[derive(Debug, clap::Subcommand)]
@@ -49,12 +50,27 @@ impl From<Faults> for Failure {
 
 /// The configuration: the file that was named, or the one in its usual place, and the environment over it.
 pub(crate) fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
+    Ok(loader(file)?.load()?)
+}
+
+/// As [`load`], with a ledger in its usual place where the configuration names none: for commands that spend.
+pub(crate) fn load_to_spend(file: Option<PathBuf>) -> Result<Config, Failure> {
+    let config = load(file.clone())?;
+    let usual = usage::default_path().filter(|_| config.ledger.is_none());
+    let Some((path, folder)) = usual.as_ref().and_then(|path| Some((path, path.parent()?))) else { return Ok(config) };
+    if let Err(error) = std::fs::create_dir_all(folder) {
+        notice(&format!("No account is kept of what is spent: cannot make {}: {error}", folder.display()));
+        return Ok(config);
+    }
+    Ok(loader(file)?.set("ledger.path", path.to_string_lossy()).load()?)
+}
+
+fn loader(file: Option<PathBuf>) -> Result<Loader, Failure> {
     let loader = Loader::new().process_env().service(SIMULATOR);
-    let loader = match file {
+    Ok(match file {
         Some(file) => loader.file(file),
         None => loader.find()?,
-    };
-    Ok(loader.load()?)
+    })
 }
 
 pub(crate) fn run(command: Command, file: Option<PathBuf>) -> Outcome {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use sabir::ledger::{Dimension, Filter, Group, Ledger as _, Sqlite};
 
+use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::output::{notice, print, print_json};
 use when::When;
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     /// Only with this label; may be given several times
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
     tags: Vec<(String, String)>,
-    /// The file of the ledger [default: sabir/spend.db in the data folder, ~/.local/share]
+    /// The file of the ledger [default: the configuration's, else sabir/spend.db in the data folder, ~/.local/share]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Write one JSON object
@@ -63,8 +64,12 @@ pub(crate) struct Args {
     chart: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Outcome {
-    let path = args.ledger.clone().or_else(default_path).ok_or_else(|| {
+pub(crate) fn run(args: &Args, config: Option<PathBuf>) -> Outcome {
+    let said = match &args.ledger {
+        Some(path) => Some(path.clone()),
+        None => config::load(config)?.ledger.as_ref().map(|ledger| ledger.path.clone()),
+    };
+    let path = said.or_else(default_path).ok_or_else(|| {
         Failure::usage("there is no home folder to look for a ledger in; name the file with --ledger FILE")
     })?;
     if !path.exists() {

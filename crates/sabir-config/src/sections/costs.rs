@@ -9,7 +9,7 @@ use sabir_prices::{ModelPrices, Overlay};
 use crate::field::{Kind, Setting, choice, section};
 use crate::node::Node;
 use crate::scope::Scope;
-use crate::sections::words::{is_time_zone, period};
+use crate::sections::words::{offset, period};
 use crate::units::{Money, Share};
 use crate::values::leaf;
 
@@ -34,7 +34,7 @@ section! {
         limit: Option<Money>, also "max_budget";
         /// The period: a duration, which rolls, or `hour`, `day`, `week`, `month`, `year`, which begin by the calendar.
         period: Period = "month", also "budget_period";
-        /// Where the calendar's days begin: `UTC`, `+02:00` or `Europe/Paris`.
+        /// Where the calendar's days begin: `UTC`, or an offset like `+02:00`.
         time_zone: Option<TimeZone>, also "timezone";
         /// What one request may cost at most.
         per_request: Option<Money>, also "max_cost_per_request";
@@ -136,13 +136,13 @@ leaf!(
     "^(hour|day|week|month|year|([0-9]+(ms|s|m|h|d|w))+)$", number: false, period
 );
 
-/// A time zone: `UTC`, an offset or a name of the IANA's database. Whether the name exists is not known here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeZone(pub String);
+/// A time zone, in seconds east of UTC. A zone whose clocks change has two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeZone(pub i32);
 
 leaf!(
-    TimeZone, "a time zone", "UTC, +02:00 or Europe/Paris", "^(UTC|[+-][0-9]{2}:[0-9]{2}|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$",
-    number: false, |text| is_time_zone(text).then(|| TimeZone(text.to_owned()))
+    TimeZone, "a time zone", "UTC, or an offset like +02:00", "^(UTC|[+-][0-9]{2}:[0-9]{2})$",
+    number: false, |text| offset(text).map(TimeZone)
 );
 
 impl CostControl {

@@ -16,19 +16,23 @@ pub(super) fn period(text: &str) -> Option<Period> {
     Some(Period::Calendar(unit))
 }
 
-/// `UTC`, `+02:00`, `Europe/Paris`.
-pub(super) fn is_time_zone(text: &str) -> bool {
-    let is_offset = |text: &str| {
-        let (hours, minutes) = text.split_once(':').unwrap_or_default();
-        let below = |text: &str, most: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|number| number < most);
-        below(hours, 15) && below(minutes, 60)
+/// Seconds east of UTC, of `UTC` or `+02:00`.
+pub(super) fn offset(text: &str) -> Option<i32> {
+    if text == "UTC" {
+        return Some(0);
+    }
+    let (sign, text) = text.split_at_checked(1)?;
+    let (hours, minutes) = text.split_once(':')?;
+    let below = |text: &str, most: i32| {
+        let number = text.parse::<u8>().ok().filter(|_| text.len() == 2).map(i32::from)?;
+        (number < most).then_some(number)
     };
-    let is_name = |text: &str| {
-        let word =
-            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b));
-        text.contains('/') && text.split('/').all(word)
-    };
-    text == "UTC" || text.strip_prefix(['+', '-']).is_some_and(is_offset) || is_name(text)
+    let seconds = below(hours, 15)? * 3_600 + below(minutes, 60)? * 60;
+    match sign {
+        "+" => Some(seconds),
+        "-" => Some(-seconds),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -36,12 +40,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_zones_look_like_time_zones() {
-        for zone in ["UTC", "+02:00", "-11:30", "Europe/Paris", "America/Argentina/Buenos_Aires", "Etc/GMT+5"] {
-            assert!(is_time_zone(zone), "{zone}");
+    fn time_zones_are_offsets() {
+        for (zone, seconds) in [("UTC", 0), ("+02:00", 7_200), ("-11:30", -41_400), ("+14:00", 50_400)] {
+            assert_eq!(offset(zone), Some(seconds), "{zone}");
         }
-        for none in ["", "Paris", "+2", "+25:00", "+02:60", "Europe/", "/Paris", "Europe Paris/x"] {
-            assert!(!is_time_zone(none), "{none}");
+        for none in ["", "Paris", "+2", "+25:00", "+02:60", "Europe/", "/Paris", "Europe Paris/x", "Europe/Paris"] {
+            assert_eq!(offset(none), None, "{none}");
         }
     }
 }

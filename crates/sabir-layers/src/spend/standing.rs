@@ -35,8 +35,9 @@ impl Spend {
         let (mut all, now) = (Vec::new(), self.now());
         for fund in &self.funds {
             for purse in fund.open(now) {
-                let reserved = purse.reserved();
                 let used = self.store.used(&purse.cell(0), now).get().await?;
+                // Both are read one after the other while calls go on; the store's is the one that counts.
+                let reserved = purse.reserved().min(used);
                 all.push(Standing {
                     budget: fund.budget.to_string(),
                     purse: purse.name.clone(),

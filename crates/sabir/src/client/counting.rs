@@ -82,14 +82,14 @@ impl Client {
     pub fn count_tokens_locally(&self, request: impl Into<ChatRequest>) -> Result<CountResponse> {
         let chat = request.into();
         let mut counted = CountResponse::default();
-        counted.input = self.0.counter.count(&chat, &self.model_id(&chat.model)?);
+        counted.input = self.0.books.counter.count(&chat, &self.model_id(&chat.model)?);
         Ok(counted)
     }
 
     /// What requests are counted with here. It may be used by others too: by
     /// [`Limits::count_with`](crate::layers::Limits::count_with), by a program itself.
     pub fn counter(&self) -> &std::sync::Arc<Counter> {
-        &self.0.counter
+        &self.0.books.counter
     }
 
     /// A model as [`tokens`](crate::tokens) names it: who serves it, and in which of OpenAI's two dialects.

@@ -57,7 +57,10 @@ impl ClientBuilder {
             Some(timeouts) => self.layer(timeouts),
             None => self,
         };
-        self = self.stack(stack::assembled(config, keys, metrics)?);
+        // One that was given is written below already.
+        let ledger = if self.books.ledger.is_some() { None } else { spend::ledger(config)? };
+        self = self.stack(stack::assembled(config, keys, metrics, ledger.as_ref())?);
+        self.books.ledger = self.books.ledger.or(ledger);
         self.provider = self.provider.or_else(|| config.provider.clone());
         self.model = self.model.or_else(|| config.model.clone());
         self.timeout = self.timeout.or(config.timeout);

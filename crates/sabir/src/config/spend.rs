@@ -1,45 +1,49 @@
 //! Budgets and the ledger that a configuration says.
 
-use sabir_config::{
-    BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, Config, LedgerConfig, Period, TimeZone, UnknownPrice,
-};
-use sabir_core::{Error, ErrorKind, Result};
+use std::sync::Arc;
+
+use sabir_config::{BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, Config, Period, TimeZone, UnknownPrice};
+use sabir_core::Result;
 use sabir_layers::{Budget, Receipts, Spend, WhenUnpriced, Window};
 use sabir_prices::Usd;
+use sabir_store::Ledger;
 
 /// The layer that keeps them; `None` where nothing is said.
-pub(super) fn spend(config: &Config, receipts: &Receipts) -> Result<Option<Spend>> {
+pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dyn Ledger>>) -> Option<Spend> {
     let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
     let mut budgets = Vec::new();
     for said in all {
-        budgets.extend(budgets_of(&said)?);
+        budgets.extend(budgets_of(&said));
     }
-    let Some(ledger) = &config.ledger else {
-        return Ok((!budgets.is_empty()).then(|| with(receipts, budgets)));
-    };
-    opened(with(receipts, budgets), ledger).map(Some)
+    if budgets.is_empty() && ledger.is_none() {
+        return None;
+    }
+    let spend = budgets.into_iter().fold(Spend::by(receipts), Spend::budget);
+    Some(ledger.cloned().into_iter().fold(spend, Spend::ledger))
 }
 
-fn with(receipts: &Receipts, budgets: Vec<Budget>) -> Spend {
-    let known = Spend::by(receipts).traits(sabir_core::TraitsOf(sabir_dialects::catalog::traits));
-    budgets.into_iter().fold(known, Spend::budget)
-}
-
+/// The ledger that is to be kept.
 #[cfg(feature = "ledger")]
-fn opened(spend: Spend, ledger: &LedgerConfig) -> Result<Spend> {
-    Ok(spend.ledger(crate::ledger::open(&ledger.path)?))
+pub(super) fn ledger(config: &Config) -> Result<Option<Arc<dyn Ledger>>> {
+    config.ledger.as_ref().map(|said| crate::ledger::open(&said.path)).transpose()
 }
 
 #[cfg(not(feature = "ledger"))]
-fn opened(_: Spend, _: &LedgerConfig) -> Result<Spend> {
-    Err(configuration("ledger: this program was built without one (the feature `ledger`)".to_owned()))
+pub(super) fn ledger(config: &Config) -> Result<Option<Arc<dyn Ledger>>> {
+    match config.ledger {
+        Some(_) => {
+            let message = "ledger: this program was built without one (the feature `ledger`)";
+            Err(sabir_core::Error::new(sabir_core::ErrorKind::Configuration, message))
+        }
+        None => Ok(None),
+    }
 }
 
 /// Those of one section: one for the period and one for each request, for each that is named under `only`.
-fn budgets_of(said: &BudgetConfig) -> Result<Vec<Budget>> {
+fn budgets_of(said: &BudgetConfig) -> Vec<Budget> {
     let mut budgets = Vec::new();
     if let Some(most) = said.limit {
-        let window = window(said.period, said.time_zone.as_ref(), &said.name)?;
+        let window = window(said.period, said.time_zone);
         let thresholds = said.thresholds.iter().map(|share| percent(share.0));
         budgets.push((said.name.clone(), Budget::per(window, Usd(most.0)).alerts(thresholds)));
     }
@@ -58,7 +62,7 @@ fn budgets_of(said: &BudgetConfig) -> Result<Vec<Budget>> {
         });
         scoped(said, &name, budget)
     });
-    Ok(scoped.collect())
+    scoped.collect()
 }
 
 /// One purse for each of a kind; or, where some are named, one for each of those and none for the others.
@@ -89,36 +93,16 @@ fn scoped(said: &BudgetConfig, name: &str, budget: Budget) -> Vec<Budget> {
     said.only.iter().map(one).collect()
 }
 
-fn window(period: Period, zone: Option<&TimeZone>, name: &str) -> Result<Window> {
+fn window(period: Period, zone: Option<TimeZone>) -> Window {
     let window = match period {
-        Period::Rolling(span) => return Ok(Window::rolling(span)),
+        Period::Rolling(span) => return Window::rolling(span),
         Period::Calendar(CalendarUnit::Hour) => Window::hour(),
         Period::Calendar(CalendarUnit::Day) => Window::day(),
         Period::Calendar(CalendarUnit::Week) => Window::week(),
         Period::Calendar(CalendarUnit::Year) => Window::year(),
         _ => Window::month(),
     };
-    let Some(TimeZone(zone)) = zone else { return Ok(window) };
-    let east = east(zone).ok_or_else(|| {
-        let why = "zones are not known by their names here; write its offset, like +01:00";
-        configuration(format!("budgets.{name}.time_zone: {zone:?}: {why}"))
-    })?;
-    Ok(window.east(east))
-}
-
-/// Seconds east of UTC, of `UTC` or `+02:00`.
-fn east(zone: &str) -> Option<i32> {
-    if zone == "UTC" {
-        return Some(0);
-    }
-    let (sign, offset) = zone.split_at_checked(1)?;
-    let (hours, minutes) = offset.split_once(':')?;
-    let seconds = hours.parse::<i32>().ok()? * 3_600 + minutes.parse::<i32>().ok()? * 60;
-    match sign {
-        "+" => Some(seconds),
-        "-" => Some(-seconds),
-        _ => None,
-    }
+    window.east(zone.map_or(0, |TimeZone(east)| east))
 }
 
 /// A share of a whole as whole per cent: the nearest.
@@ -131,10 +115,6 @@ fn percent(share: f64) -> u8 {
         .unwrap_or(100)
 }
 
-fn configuration(message: String) -> Error {
-    Error::new(ErrorKind::Configuration, message)
-}
-
 #[cfg(test)]
 mod tests {
     use sabir_config::{Format, Loader};
@@ -144,7 +124,7 @@ mod tests {
     fn said(text: &str) -> Vec<String> {
         let config = Loader::new().text("sabir.toml", text, Format::Toml).load().expect("a configuration");
         let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
-        all.flat_map(|said| budgets_of(&said).expect("budgets")).map(|budget| format!("{budget:?}")).collect()
+        all.flat_map(|said| budgets_of(&said)).map(|budget| format!("{budget:?}")).collect()
     }
 
     #[test]
@@ -162,14 +142,6 @@ mod tests {
         let day = std::time::Duration::from_secs(86_400);
         let rolling = Budget::per(Window::rolling(day), Usd::dollars(100)).when_unpriced(WhenUnpriced::Refuse);
         assert_eq!(all, [format!("{:?}", rolling.named("cost_control"))]);
-    }
-
-    #[test]
-    fn a_zone_by_its_name_is_an_error_that_says_what_to_write() {
-        let zone = TimeZone("Europe/Paris".into());
-        let error = window(Period::Calendar(CalendarUnit::Day), Some(&zone), "team").expect_err("not known");
-        assert!(error.message().contains("+01:00"), "{error}");
-        assert_eq!((east("UTC"), east("+02:00"), east("-05:30")), (Some(0), Some(7_200), Some(-19_800)));
     }
 
     #[test]

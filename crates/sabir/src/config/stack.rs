@@ -1,5 +1,7 @@
 //! The layers that a configuration says.
 
+use std::sync::Arc;
+
 use sabir_config::{Config, Each, GuardConfig, HedgeConfig, LimitRule, Recorded};
 use sabir_core::Result;
 use sabir_http::HttpTransport;
@@ -8,6 +10,7 @@ use sabir_layers::{
     Backoff, Breaker, Cache, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Stack, Trace,
 };
 use sabir_prices::Prices;
+use sabir_store::Ledger;
 
 use super::spend::spend;
 use super::{by_provider, routes};
@@ -19,11 +22,17 @@ use crate::{Env, Registry};
 /// # Errors
 /// `Configuration` where a key cannot be fetched.
 pub fn stack(config: &Config) -> Result<Stack> {
+    let ledger = super::spend::ledger(config)?;
     let keys = super::providers::register(config, &Registry::new(), &Env::none())?;
-    assembled(config, keys, &Metrics::new())
+    assembled(config, keys, &Metrics::new(), ledger.as_ref())
 }
 
-pub(super) fn assembled(config: &Config, keys: Option<Keys>, metrics: &Metrics) -> Result<Stack> {
+pub(super) fn assembled(
+    config: &Config,
+    keys: Option<Keys>,
+    metrics: &Metrics,
+    ledger: Option<&Arc<dyn Ledger>>,
+) -> Result<Stack> {
     let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
     let said = &config.retry;
     let backoff = Backoff::new(said.initial_delay, said.max_delay).factor(said.multiplier);
@@ -41,7 +50,7 @@ pub(super) fn assembled(config: &Config, keys: Option<Keys>, metrics: &Metrics) 
     if config.prices.receipts {
         stack = stack.receipts(receipts.clone());
     }
-    if let Some(spend) = spend(config, &receipts)? {
+    if let Some(spend) = spend(config, &receipts, ledger) {
         stack = stack.spend(spend);
     }
     if let Some(timeout) = by_provider::usual(config) {
