@@ -122,8 +122,8 @@ fn check(ledger: &Arc<Sqlite>, reported: &HashSet<String>, books: &provider::Boo
     for (name, row) in &rows {
         assert_eq!(row.attempts, 1, "{name} is there once");
         if row.failed > 0 {
-            // A token is at least a byte, and an answer has a hundred tokens at most.
-            let most = (name.len() as u64 + 1_000) * 3 + 100 * 7;
+            // A token is at least a byte, framing is not much more, and an answer has a hundred tokens at most.
+            let most = (name.len() as u64 + 2_000) * 3 + 100 * 7;
             assert!((701..=most).contains(&row.nano_usd), "{name} was lost with its reservation: {row:?}");
             assert_eq!(row.usage.input_total(), None, "{name}");
             reserved += row.nano_usd;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 const THREADS: usize = 2;
 const CALLS: usize = 8;
 /// 3 nano-dollars a token in, 7 a token out: the test counts the same.
-const PRICES: &str = r#"{"models": {"openai/gpt-6-luna": {"standard": {"input": 0.003, "output": 0.007}}}}"#;
+const PRICES: &str = r#"{"models": {"openai/gpt-6-luna": {"standard": {"input": "0.003", "output": "0.007"}}}}"#;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
