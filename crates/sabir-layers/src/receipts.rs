@@ -174,7 +174,7 @@ impl Pricing {
         }
         options.reported = response.cost;
         let provider = if response.provider.is_empty() { &self.provider } else { &response.provider };
-        let is_listed = |model: &str| self.prices.find(provider, model).is_some();
+        let is_listed = |model: &str| self.prices.listed(provider, model).is_some();
         let is_alias = *provider == self.provider && !is_listed(&response.model);
         let model = if is_alias { &self.model } else { &response.model };
         let mut receipt = self.prices.receipt(provider, model, &response.usage, &options);

@@ -9,19 +9,13 @@ use crate::{Options, Price, Prices, receipt};
 /// The prices of one model, found once: a receipt from it needs no search in the list.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    prices: ModelPrices,
+    pub(crate) prices: ModelPrices,
     /// Whether they are those of the very model.
-    exact: bool,
-    version: std::sync::Arc<str>,
+    pub(crate) exact: bool,
+    pub(crate) version: std::sync::Arc<str>,
 }
 
 impl Prices {
-    /// The prices of a provider's model, as [`find`](Self::find), to be kept.
-    pub fn listed(&self, provider: &str, model: &str) -> Option<Listed> {
-        let (prices, exact) = self.look_up(provider, model)?;
-        Some(Listed { prices, exact, version: self.version.clone() })
-    }
-
     /// Whether these are the very same list, and not only an equal one.
     pub fn is_same(&self, other: &Self) -> bool {
         std::sync::Arc::ptr_eq(&self.version, &other.version)

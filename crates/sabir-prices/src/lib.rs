@@ -36,6 +36,7 @@
 
 mod ceiling;
 mod choose;
+mod memo;
 mod model;
 mod names;
 mod overlay;
@@ -60,6 +61,7 @@ pub use price::Price;
 pub use tiers::service_tier;
 pub use usd::Usd;
 
+use memo::Memo;
 use table::Table;
 
 /// A list of prices, and what was laid over it. Clones share both.
@@ -69,6 +71,7 @@ pub struct Prices {
     /// The last one counts first.
     overlays: Vec<Arc<Overlay>>,
     version: Arc<str>,
+    memo: Arc<Memo>,
 }
 
 /// What a price depends on besides what was used.
@@ -103,7 +106,7 @@ impl Default for Prices {
 impl Prices {
     fn of(table: Arc<Table>) -> Self {
         let version = table.version().into();
-        Self { table, overlays: Vec::new(), version }
+        Self { table, overlays: Vec::new(), version, memo: Arc::default() }
     }
 
     /// Reads a list in the form of the one that is built in, as a newer release has it: the text of its file.
@@ -128,6 +131,7 @@ impl Prices {
     pub fn with(mut self, overlay: Overlay) -> Self {
         self.version = format!("{}+{}", self.version, overlay.version.as_deref().unwrap_or("own")).into();
         self.overlays.push(Arc::new(overlay));
+        self.memo = Arc::default();
         self
     }
 
@@ -147,7 +151,18 @@ impl Prices {
 
     /// The prices of a provider's model, by its id or, where that is not listed, by its id without a date.
     pub fn find(&self, provider: &str, model: &str) -> Option<ModelPrices> {
-        self.look_up(provider, model).map(|(prices, _)| prices)
+        self.listed(provider, model).map(|listed| listed.prices.clone())
+    }
+
+    /// The prices of a provider's model, as [`find`](Self::find), to be kept. What was looked up once is known.
+    pub fn listed(&self, provider: &str, model: &str) -> Option<Arc<Listed>> {
+        self.memo.of(provider, model, || self.search(provider, model))
+    }
+
+    /// Searches what was laid over the list, and the list.
+    pub(crate) fn search(&self, provider: &str, model: &str) -> Option<Listed> {
+        let (prices, exact) = self.look_up(provider, model)?;
+        Some(Listed { prices, exact, version: self.version.clone() })
     }
 
     /// The prices, and whether they are those of the very model.
@@ -188,9 +203,9 @@ impl Prices {
     }
 
     fn lines(&self, provider: &str, model: &str, usage: &Usage, options: &Options<'_>) -> Vec<Line> {
-        let found = self.look_up(provider, model);
-        let exact = found.as_ref().is_none_or(|(_, exact)| *exact);
-        receipt::lines(found.as_ref().map(|(prices, _)| prices), exact, usage, options)
+        let found = self.listed(provider, model);
+        let exact = found.as_ref().is_none_or(|listed| listed.exact);
+        receipt::lines(found.as_ref().map(|listed| &listed.prices), exact, usage, options)
     }
 }
 

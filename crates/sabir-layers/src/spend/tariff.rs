@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sabir_core::ModelTraits;
 use sabir_prices::{Ceiling, Listed, Options, Prices};
@@ -15,13 +15,11 @@ pub(super) struct Tariff {
     standard: Option<Arc<Ceiling>>,
     /// The most that an answer can have, in tokens.
     pub(super) max_output: Option<u64>,
-    /// The prices of the last other model that answered: a dated id, mostly.
-    other: Mutex<Option<(String, Option<Arc<Listed>>)>>,
 }
 
 impl Tariff {
     pub(super) fn new(prices: &Prices, provider: &str, model: &str, traits: &ModelTraits) -> Self {
-        let listed = prices.listed(provider, model).map(Arc::new);
+        let listed = prices.listed(provider, model);
         Self {
             prices: prices.clone(),
             id: ModelId::new(provider, model),
@@ -29,7 +27,6 @@ impl Tariff {
             listed,
             // What it writes is in its context.
             max_output: traits.max_output.or(traits.context_window),
-            other: Mutex::default(),
         }
     }
 
@@ -54,15 +51,8 @@ impl Tariff {
         if is_ours && (model.is_empty() || model == self.id.model) {
             return self.listed.clone();
         }
-        if !is_ours {
-            return self.prices.listed(provider, model).map(Arc::new);
-        }
-        let mut other = self.other.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = other.take().filter(|(name, _)| name == model);
-        let (name, listed) =
-            known.unwrap_or_else(|| (model.to_owned(), self.prices.listed(&self.id.provider, model).map(Arc::new)));
-        let found = listed.clone().or_else(|| self.listed.clone());
-        *other = Some((name, listed));
-        found
+        let provider = if is_ours { &self.id.provider } else { provider };
+        let found = self.prices.listed(provider, model);
+        if is_ours { found.or_else(|| self.listed.clone()) } else { found }
     }
 }
