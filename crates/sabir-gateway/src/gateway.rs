@@ -11,7 +11,7 @@ use http::{Request as HttpRequest, Response};
 use sabir::drive::{Format, Host};
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
-use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared};
+use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared, Trail};
 
 use crate::door::{self, Guest};
 use crate::incoming;
@@ -122,15 +122,16 @@ impl Gateway {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
+        let id = headers::request_id();
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
-            Some(format) => self.asked(format, head, body).await.unwrap_or_else(|error| format.refuse(&error)),
+            Some(format) => self.asked(format, head, body, &id).await.unwrap_or_else(|error| format.refuse(&error)),
             None => own::answer(self, &head),
         };
-        headers::tell(&mut response);
+        headers::tell(&mut response, &id);
         response
     }
 
-    async fn asked<B>(&self, format: Format, head: Parts, body: B) -> Result<Response<Body>>
+    async fn asked<B>(&self, format: Format, head: Parts, body: B, id: &str) -> Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -139,6 +140,8 @@ impl Gateway {
         let body = incoming::read(body, &head.headers, self.0.longest_body, self.0.patience).await?;
         let mut call = self.0.client.begin();
         guest.sign(&mut call);
+        // The ledger has its attempts by what the client was told.
+        call.trail = Trail::named(id);
         let visit = Visit { gateway: &self.0, guest };
         Ok(format.serve(&visit, call, HttpRequest::from_parts(head, body)).await)
     }

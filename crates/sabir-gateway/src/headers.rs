@@ -23,11 +23,11 @@ const LOSSES: HeaderName = HeaderName::from_static("x-sabir-losses");
 const LONGEST: usize = 1_024;
 
 /// Writes the headers.
-pub(crate) fn tell(response: &mut Response<Body>) {
+pub(crate) fn tell(response: &mut Response<Body>, id: &str) {
     let answered = response.extensions_mut().remove::<Answered>();
     let losses = response.extensions_mut().remove::<Losses>();
     let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, request_id());
+    set(headers, REQUEST_ID, id);
     if let Some(Answered(answer)) = answered {
         tell_of(&answer, headers);
     }
@@ -80,14 +80,14 @@ fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     list
 }
 
-/// Another for each request, also of other processes.
-fn request_id() -> HeaderValue {
+/// An id for a request: another for each, also of other processes.
+pub(crate) fn request_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static PROCESS: OnceLock<RandomState> = OnceLock::new();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut hasher = PROCESS.get_or_init(RandomState::new).build_hasher();
     hasher.write_u64(number);
-    HeaderValue::from_str(&format!("{:016x}{number:08x}", hasher.finish())).expect("hexadecimal digits")
+    format!("{:016x}{number:08x}", hasher.finish())
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
         response.extensions_mut().insert(Answered(Box::new(answer)));
         let lost = vec![Loss::new(Feature::TopK, "top_k", "no word"), Loss::new(Feature::User, "usér", "no word")];
         response.extensions_mut().insert(Losses(lost));
-        tell(&mut response);
+        tell(&mut response, &request_id());
         let said = |name: &str| response.headers().get(name).map(|value| value.to_str().expect("text"));
         assert_eq!(said("x-sabir-provider"), Some("openai"));
         assert_eq!(said("x-sabir-model"), None, "a line break would be another header");

@@ -1,12 +1,13 @@
 //! The gateway over real sockets, in front of the simulator.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use sabir::chat::{ChatRequest, ChatResponse, Event};
 use sabir::drive::Origin;
 use sabir::http::HttpTransport;
+use sabir::ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Spent};
 use sabir::{Call, Client, Dialect, Endpoint, Env, ErrorKind, Request, Result, Secret, Service as _};
 use sabir_gateway::{Gateway, Keys, Server, VirtualKey};
 use sabir_sim::{Simulator, Turn};
@@ -119,16 +120,44 @@ async fn other_formats_are_answered_too() {
     }
 }
 
+/// Hears which calls a ledger is told of.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Ledger for Heard {
+    fn open(&self, attempt: &Opened) -> Result<()> {
+        self.0.lock().expect("free").push(attempt.call.clone());
+        Ok(())
+    }
+
+    fn close(&self, _: &Opened, _: &Ended) -> Result<()> {
+        Ok(())
+    }
+
+    fn spent(&self, _: &Filter) -> Result<Spent> {
+        Ok(Spent::default())
+    }
+
+    fn report(&self, _: &Filter, _: &[Dimension]) -> Result<Vec<Group>> {
+        Ok(Vec::new())
+    }
+}
+
 #[tokio::test]
 async fn answers_tell_of_themselves() {
     let simulator = Simulator::new();
     simulator.push(Turn::text("Salt."));
-    let server = start(gateway(&simulator)).await;
+    let ledger = Arc::new(Heard::default());
+    let client = Client::builder().env(Env::none()).service("sim", simulator).ledger(ledger.clone());
+    let server = start(Gateway::new(client.build().expect("a client"))).await;
     let body = r#"{"model":"sim/a","top_k":3,"max_tokens":9,"messages":[{"role":"user","content":"Hello"}]}"#;
     let answer = raw(&server, &post("/v1/messages", "anthropic-version: 2023-06-01\r\n", body)).await;
     for header in ["x-sabir-request-id: ", "x-sabir-attempts: 1\r\n", "x-sabir-model: a\r\n"] {
         assert!(answer.contains(header), "{header} in {answer}");
     }
+    let calls = ledger.0.lock().expect("free").clone();
+    assert_eq!(calls.len(), 1);
+    assert!(answer.contains(&format!("x-sabir-request-id: {}\r\n", calls[0])), "{calls:?}: {answer}");
 }
 
 #[tokio::test]

@@ -226,7 +226,9 @@ impl Client {
     /// A call as this client makes it, of no provider yet: for whoever sends requests on behalf of others and says whose
     /// they are ([`Call::tenant`], [`Call::tags`]). It goes with [`settle`](Self::settle) to [`service`](Self::service).
     pub fn begin(&self) -> Call {
-        self.0.call.clone()
+        let mut call = self.0.call.clone();
+        call.trail = Trail::default();
+        call
     }
 
     /// Settles who answers a request, as [`send`](Self::send) does before the first layer: the call gets the provider,
@@ -239,7 +241,7 @@ impl Client {
         let (provider, model) = self.place(request.model(), about_chat)?;
         *request.model_mut() = model;
         *request.strict_mut() |= self.0.strict;
-        (call.provider, call.trail) = (provider, Trail::default());
+        call.provider = provider;
         Ok(())
     }
 
