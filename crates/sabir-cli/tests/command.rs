@@ -1,23 +1,11 @@
 //! The command, as a person runs it.
 
+mod support;
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-/// Runs `sabir` with an environment that has nothing in it but what is given.
-fn sabir(arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
-    // Nothing listens on port 1: a local Ollama must not change what the tests see.
-    command.args(arguments).env_clear().env("OLLAMA_HOST", "http://127.0.0.1:1").envs(env.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the command runs");
-    // The command may not read its input at all.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    child.wait_with_output().expect("the command ends")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
+use support::{command, sabir, text};
 
 fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout)
@@ -286,8 +274,7 @@ impl Drop for Served {
 
 #[test]
 fn serve_answers_an_sdk_and_stops_when_told() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
-    command.args(["serve", "--port", "0"]).env_clear().env("SABIR_SERVE_KEY", "sk-of-the-house");
+    let mut command = command(&["serve", "--port", "0"], &[("SABIR_SERVE_KEY", "sk-of-the-house")]);
     let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
     let mut said = std::io::BufReader::new(served.0.stdout.take().expect("piped"));
     let mut line = String::new();

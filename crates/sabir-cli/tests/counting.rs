@@ -1,58 +1,19 @@
 //! Tokens, models and costs, as a person asks for them.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+mod support;
 
 use serde_json::Value;
-
-/// Runs `sabir` with an environment that has nothing in it.
-fn sabir(arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
-    command.args(arguments).env_clear().env("OLLAMA_HOST", "http://127.0.0.1:1");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the command runs");
-    // The command may not read its input at all.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    child.wait_with_output().expect("the command ends")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
+use support::{Folder, sabir, text};
 
 /// What was written, where all went well.
 fn said(arguments: &[&str], input: &str) -> String {
-    let output = sabir(arguments, input);
+    let output = sabir(arguments, input, &[]);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
 fn lines(arguments: &[&str], input: &str) -> Vec<Value> {
     said(arguments, input).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
-
-/// A folder that is gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sabir-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).expect("a file");
-        path.to_str().expect("text").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// The header of a PNG of 640 × 480; no more of it is read.
@@ -112,7 +73,7 @@ fn models_are_found_by_what_they_are_and_cost() {
     let prices: Vec<f64> = cheapest.iter().filter_map(|model| price(model, "input")).collect();
     assert!(prices.is_sorted() && prices.len() > 5 && cheapest[0]["provider"] == "gemini");
 
-    let table = sabir(&["models", "claude-haiku-4-5-20251001", "-p", "anthropic"], "");
+    let table = sabir(&["models", "claude-haiku-4-5-20251001", "-p", "anthropic"], "", &[]);
     let shown = text(&table.stdout);
     assert!(shown.starts_with("MODEL ") && shown.lines().count() == 2, "{shown}");
     assert!(shown.contains("200,000") && shown.contains("tools vision structured reasoning"), "{shown}");
@@ -167,7 +128,7 @@ fn slips_get_one_line_and_what_was_probably_meant() {
         (&["models", "--max-input-price", "cheap"], 2, "--max-input-price"),
     ];
     for (arguments, status, says) in cases {
-        let output = sabir(arguments, "");
+        let output = sabir(arguments, "", &[]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(*status), "{arguments:?}: {said}");
         assert!(said.contains(says) && !said.contains("panicked"), "{arguments:?}: {said}");
@@ -177,7 +138,7 @@ fn slips_get_one_line_and_what_was_probably_meant() {
         }
     }
     // Counting goes on, and the slip is noticed.
-    let output = sabir(&["tokens", "-m", "openai/gpt-4oo"], "hello world");
+    let output = sabir(&["tokens", "-m", "openai/gpt-4oo"], "hello world", &[]);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "2  exact  -\n"));
     assert!(text(&output.stderr).contains("did you mean openai/gpt-4o"), "{}", text(&output.stderr));
 }

@@ -36,11 +36,10 @@ mod headers;
 mod incoming;
 mod keys;
 mod mount;
-mod outgoing;
 mod own;
 mod server;
 
 pub use gateway::Gateway;
 pub use keys::{Keys, VirtualKey};
-pub use outgoing::Outgoing;
+pub use sabir_http::listen::Outgoing;
 pub use server::Server;

@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use sabir::transport::BoxFuture;
+use sabir_http::listen::Outgoing;
 
 use crate::Gateway;
-use crate::outgoing::{Outgoing, outgoing};
 
 /// As a `tower` service, which frameworks mount: `axum::Router::new().fallback_service(gateway)`. What it is mounted in
 /// sees to sockets, connections and their time limits.
@@ -27,6 +27,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let gateway = self.clone();
-        Box::pin(async move { Ok(outgoing(gateway.answer(request).await)) })
+        Box::pin(async move { Ok(Outgoing::of(gateway.answer(request).await)) })
     }
 }

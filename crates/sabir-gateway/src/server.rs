@@ -2,8 +2,7 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,13 +14,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use sabir::{Error, ErrorKind, Result, Stage};
+use sabir_http::listen::{self, Outgoing};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
 use crate::connection::Connection;
-use crate::outgoing::outgoing;
 
 /// The most connections at once; more wait in the listener's queue.
 const CONNECTIONS: usize = 10_000;
@@ -56,8 +55,7 @@ impl Server {
     /// `Network`, not sent, where it is taken or not ours.
     pub async fn start(gateway: Gateway, address: impl Display) -> Result<Self> {
         let wanted = address.to_string();
-        let listener = TcpListener::bind(&wanted).await.map_err(|e| cannot_listen(&wanted, e))?;
-        let address = listener.local_addr().map_err(|e| cannot_listen(&wanted, e))?;
+        let (listener, address) = listen::listen(&wanted).await?;
         if gateway.is_open() && !address.ip().is_loopback() {
             let message = format!(
                 "{wanted} can be reached from other machines, and this gateway asks for no keys: whoever finds it \
@@ -77,13 +75,7 @@ impl Server {
 
     /// Its URL, without a path: a base URL for every dialect, with or without `/v1` behind it.
     pub fn url(&self) -> String {
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            let here =
-                if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
-            address.set_ip(here);
-        }
-        format!("http://{address}")
+        listen::url(self.address)
     }
 
     /// Answers until a future is ready (a signal, for instance), then stops listening. What is under way is answered
@@ -109,19 +101,6 @@ impl Server {
         drop(self.stop);
         tokio::time::timeout(longest, self.accepting).await.is_ok()
     }
-}
-
-fn cannot_listen(address: &str, error: io::Error) -> Error {
-    let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there; stop it or take another port".to_owned(),
-        io::ErrorKind::PermissionDenied => "not allowed; ports below 1024 are the administrator's".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        io::ErrorKind::InvalidInput => "this is no address; write one like 127.0.0.1:8911".to_owned(),
-        _ => error.to_string(),
-    };
-    let is_address = error.kind() != io::ErrorKind::InvalidInput;
-    let kind = if is_address { ErrorKind::Network } else { ErrorKind::Configuration };
-    Error::new(kind, format!("cannot listen on {address}: {why}")).with_stage(Stage::NotSent).with_source(error)
 }
 
 /// Accepts until it is stopped (or the server dropped), then waits for what is under way.
@@ -151,7 +130,7 @@ async fn answer(socket: TcpStream, gateway: Gateway, watcher: Watcher, place: Ow
     let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {
         let gateway = gateway.clone();
-        async move { Ok::<_, Error>(outgoing(gateway.answer(request).await)) }
+        async move { Ok::<_, Error>(Outgoing::of(gateway.answer(request).await)) }
     });
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST_HEAD);

@@ -32,6 +32,8 @@ mod connect;
 mod decode;
 mod exchange;
 mod failure;
+#[cfg(feature = "listen")]
+pub mod listen;
 mod outgoing;
 mod proxy;
 mod record;

@@ -10,6 +10,7 @@ mod circuit;
 mod clock;
 pub mod guard;
 mod hedge;
+mod hook;
 mod keep;
 mod keys;
 pub mod limit;

@@ -65,7 +65,6 @@ mod exchange;
 mod fault;
 mod loopback;
 pub mod model;
-mod outgoing;
 mod play;
 mod script;
 mod server;

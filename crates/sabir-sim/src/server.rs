@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +17,13 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use sabir_core::transport::BoxFuture;
-use sabir_core::{Error, ErrorKind, Result, Stage};
+use sabir_core::Result;
+use sabir_core::transport::{BoxFuture, whole};
+use sabir_http::listen::{self, Outgoing};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::exchange::exchange;
-use crate::outgoing::{Outgoing, outgoing};
 use crate::simulator::Simulator;
 
 /// The longest request body.
@@ -49,8 +49,7 @@ impl Server {
     /// `Network`, not sent, where the address is taken or not ours; `Configuration` where it is no address.
     pub async fn start(simulator: Simulator, address: impl Display) -> Result<Self> {
         let wanted = address.to_string();
-        let listener = TcpListener::bind(&wanted).await.map_err(|e| cannot_listen(&wanted, e))?;
-        let address = listener.local_addr().map_err(|e| cannot_listen(&wanted, e))?;
+        let (listener, address) = listen::listen(&wanted).await?;
         let accepting = tokio::spawn(accept(listener, simulator.clone()));
         Ok(Self { address, simulator, accepting })
     }
@@ -62,13 +61,7 @@ impl Server {
 
     /// Its URL, without a path: a base URL for every dialect, with or without `/v1` behind it.
     pub fn url(&self) -> String {
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            let here =
-                if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
-            address.set_ip(here);
-        }
-        format!("http://{address}")
+        listen::url(self.address)
     }
 
     /// The simulator that answers.
@@ -96,27 +89,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-fn cannot_listen(address: &str, error: io::Error) -> Error {
-    let (kind, why) = match error.kind() {
-        io::ErrorKind::AddrInUse => (
-            ErrorKind::Network,
-            "another program listens there; stop it or take another port (0 takes a free one)".to_owned(),
-        ),
-        io::ErrorKind::PermissionDenied => {
-            (ErrorKind::Network, "not allowed; ports below 1024 are the administrator's, take a higher one".to_owned())
-        }
-        io::ErrorKind::AddrNotAvailable => (
-            ErrorKind::Network,
-            "this machine has no such address; take 127.0.0.1, or 0.0.0.0 for all it has".to_owned(),
-        ),
-        io::ErrorKind::InvalidInput => {
-            (ErrorKind::Configuration, "this is no address; write one like 127.0.0.1:8080".to_owned())
-        }
-        _ => (ErrorKind::Network, error.to_string()),
-    };
-    Error::new(kind, format!("cannot listen on {address}: {why}")).with_stage(Stage::NotSent).with_source(error)
 }
 
 /// Accepts until it is aborted, and the connections with it.
@@ -160,25 +132,25 @@ async fn answer(
 ) -> io::Result<Response<Outgoing>> {
     let (head, body) = request.into_parts();
     if body.size_hint().lower() > LONGEST as u64 {
-        return Ok(too_long(reset));
+        return Ok(too_long());
     }
     let body = match Limited::new(body, LONGEST).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Ok(too_long(reset)),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Ok(too_long()),
         Err(error) => return Err(io::Error::other(error)),
     };
     let Ok(response) = exchange(simulator, Request::from_parts(head, body)).await else {
         reset.store(true, Ordering::Relaxed);
         return Err(io::Error::other("the script gives no answer"));
     };
-    Ok(outgoing(response, reset).await)
+    Ok(Outgoing::of(response).map(|body| body.tells(reset)))
 }
 
-fn too_long(reset: Arc<AtomicBool>) -> Response<Outgoing> {
+fn too_long() -> Response<Outgoing> {
     let message =
         format!(r#"{{"error":{{"message":"the body is longer than {LONGEST} bytes","type":"invalid_request"}}}}"#);
-    let mut response = Response::new(Outgoing::whole(message, reset));
+    let mut response = Response::new(whole(message));
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    Outgoing::of(response)
 }

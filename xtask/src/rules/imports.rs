@@ -50,7 +50,11 @@ const LAWS: &[Law] = &[
         theirs: Theirs::Not(NETWORK),
     },
     Law { package: "sabir-http", ours: &["sabir-core"], theirs: Theirs::Not(&["reqwest", "native-tls", "openssl"]) },
-    Law { package: "sabir-sim", ours: &["sabir-core", "sabir-dialects"], theirs: Theirs::Not(&["reqwest"]) },
+    Law {
+        package: "sabir-sim",
+        ours: &["sabir-core", "sabir-dialects", "sabir-http"],
+        theirs: Theirs::Not(&["reqwest"]),
+    },
     Law { package: "sabir-testkit", ours: &["sabir-core", "sabir-dialects"], theirs: Theirs::Not(NETWORK) },
     Law {
         package: "sabir",
@@ -60,7 +64,7 @@ const LAWS: &[Law] = &[
         ],
         theirs: Theirs::Not(&["reqwest", "axum"]),
     },
-    Law { package: "sabir-gateway", ours: &["sabir", "sabir-sim"], theirs: Theirs::Not(&["reqwest"]) },
+    Law { package: "sabir-gateway", ours: &["sabir", "sabir-http", "sabir-sim"], theirs: Theirs::Not(&["reqwest"]) },
     Law { package: "sabir-cli", ours: &["sabir", "sabir-gateway", "sabir-sim"], theirs: Theirs::Not(&["reqwest"]) },
 ];
 

@@ -1,16 +1,15 @@
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use sabir_core::transport::{Timeouts, Transport};
-use sabir_core::{Error, ErrorKind, Result, Secret};
+use sabir_core::{Result, Secret, Transport};
 use sabir_prices::Usd;
 use serde_json::json;
+
+use crate::hook::Hook;
 
 /// So much of a budget is spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +68,9 @@ impl fmt::Debug for Alarm {
 /// Tells a server of yours that a budget is spent to a threshold.
 ///
 /// It is sent `{"budget", "purse", "percent", "most_nano_usd", "spent_nano_usd", "until"}` by `POST`; what it answers is
-/// not read. It is sent once: an alert that cannot be delivered is a warning in the log.
-pub struct AlertWebhook {
-    url: http::Uri,
-    transport: Arc<dyn Transport>,
-    key: Option<Secret>,
-    timeout: Duration,
-}
+/// nobody's matter but its status. It is sent once: an alert that cannot be delivered is a warning in the log.
+#[derive(Clone, Debug)]
+pub struct AlertWebhook(Hook);
 
 impl AlertWebhook {
     /// A webhook that has 10 seconds to take an alert.
@@ -83,24 +78,19 @@ impl AlertWebhook {
     /// # Errors
     /// `Configuration` for what is no URL.
     pub fn new(url: &str, transport: impl Transport) -> Result<Self> {
-        let parsed = url.parse().ok().filter(|url: &http::Uri| url.host().is_some() && url.scheme().is_some());
-        let wrong = || Error::new(ErrorKind::Configuration, format!("the webhook for alerts {url:?} is not a URL"));
-        let url = parsed.ok_or_else(wrong)?;
-        Ok(Self { url, transport: Arc::new(transport), key: None, timeout: Duration::from_secs(10) })
+        Hook::new("the webhook for alerts", url, transport, Duration::from_secs(10)).map(Self)
     }
 
     /// Sends `Authorization: Bearer KEY`.
     #[must_use]
-    pub fn key(mut self, key: impl Into<Secret>) -> Self {
-        self.key = Some(key.into());
-        self
+    pub fn key(self, key: impl Into<Secret>) -> Self {
+        Self(self.0.key(key.into()))
     }
 
     /// How long it has to take an alert.
     #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
+    pub fn timeout(self, limit: Duration) -> Self {
+        Self(self.0.timeout(limit))
     }
 
     async fn post(&self, alert: &Alert) -> Result<()> {
@@ -108,31 +98,7 @@ impl AlertWebhook {
             "budget": alert.budget, "purse": alert.purse, "percent": alert.percent, "most_nano_usd": alert.most.0,
             "spent_nano_usd": alert.spent.0, "until": alert.until.map(|until| until.as_secs()),
         });
-        let mut asked = http::Request::new(body.to_string().into());
-        *asked.method_mut() = http::Method::POST;
-        *asked.uri_mut() = self.url.clone();
-        asked.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(key) = &self.key {
-            let unsendable = |_| Error::new(ErrorKind::Configuration, "its key has characters that cannot be sent");
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(unsendable)?;
-            value.set_sensitive(true);
-            asked.headers_mut().insert(AUTHORIZATION, value);
-        }
-        asked.extensions_mut().insert(Timeouts { total: Some(self.timeout), ..Timeouts::default() });
-        let (head, mut body) = self.transport.send(asked).await?.into_parts();
-        // To its end, so that the connection can be used again; what is longer than a word is let go.
-        poll_fn(|cx| body.as_mut().poll_next(cx)).await;
-        if head.status.is_success() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Provider, format!("it answered with status {}", head.status.as_u16())))
-    }
-}
-
-impl fmt::Debug for AlertWebhook {
-    /// Without the URL, which may hold a key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AlertWebhook").field("host", &self.url.host()).finish_non_exhaustive()
+        self.0.post(&body).await.map(drop)
     }
 }
 
