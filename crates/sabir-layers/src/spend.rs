@@ -154,6 +154,11 @@ impl Spend {
         self
     }
 
+    /// The ledger that is written, where there is one.
+    pub fn kept_ledger(&self) -> Option<Arc<dyn Ledger>> {
+        self.ledger.clone()
+    }
+
     /// Keeps what is spent in this store, under keys that begin with `prefix`: so that several processes keep a budget
     /// together. It is taken to know what was spent before; nothing is loaded from the ledger.
     #[must_use]

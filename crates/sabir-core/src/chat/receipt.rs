@@ -103,7 +103,8 @@ impl Line {
     /// ```
     pub fn new(what: Item, quantity: Option<u64>, unit_price: Option<u64>) -> Self {
         // Nearly always it fits, and long division is slow.
-        let product = |quantity: u64, price: u64| match quantity.checked_mul(price).and_then(|n| n.checked_add(500_000)) {
+        let product = |quantity: u64, price: u64| match quantity.checked_mul(price).and_then(|n| n.checked_add(500_000))
+        {
             Some(product) => Some(product / 1_000_000),
             None => u64::try_from((u128::from(quantity) * u128::from(price) + 500_000) / 1_000_000).ok(),
         };

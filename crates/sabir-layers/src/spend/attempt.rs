@@ -9,10 +9,10 @@ use sabir_prices::{Demand, Options, Usd};
 use sabir_store::{Ended, Opened, Outcome};
 use sabir_tokens::ModelId;
 
+use super::Spend;
 use super::admit::Admitted;
 use super::alert::Alert;
 use super::bill::{estimate, is_billed};
-use super::Spend;
 
 /// An attempt under way. Settled and closed once; one that is dropped before it was sent costs nothing.
 pub(super) struct Attempt {
@@ -40,14 +40,14 @@ impl Attempt {
         Ok(attempt)
     }
 
-    /// Writes down what is reserved now. Whether it may go on: where it could not be written, a budget may say that it
-    /// may not.
-    pub(super) fn raise(&mut self, reserved: Option<u64>) -> bool {
-        self.admitted.reserved = reserved;
-        let (Some(row), Some(ledger)) = (&mut self.row, &self.spend.ledger) else { return true };
+    /// Writes down what is reserved now. An error where that cannot be, and a budget lets nothing through that is not.
+    pub(super) fn raise(&mut self, reserved: Option<u64>) -> Result<()> {
+        let before = std::mem::replace(&mut self.admitted.reserved, reserved);
+        let (Some(row), Some(ledger)) = (&mut self.row, &self.spend.ledger) else { return Ok(()) };
         row.reserved = reserved;
-        let Err(error) = ledger.raise(row) else { return true };
-        self.unwritten(&error).is_ok()
+        let Err(error) = ledger.raise(row) else { return Ok(()) };
+        row.reserved = before;
+        self.unwritten(&error).inspect_err(|_| self.admitted.reserved = before)
     }
 
     /// The ledger could not be written before what it was about was sent.

@@ -27,6 +27,8 @@ pub(super) struct Metered {
     /// An event that waits for more money.
     waiting: Option<(Event, Topping)>,
     is_cut: bool,
+    /// Why, where it is the ledger that took no more.
+    unwritten: Option<Error>,
 }
 
 /// More money on its way; `None` where there is none.
@@ -40,7 +42,7 @@ impl Metered {
         let admitted = &attempt.admitted;
         let gauge = || Gauge::new(attempt.model().clone(), admitted.demand.output, admitted.is_bound);
         let gauge = admitted.is_hard().then(gauge);
-        Self { inner: Some(inner), attempt, fold: Fold::default(), asked, gauge, waiting: None, is_cut: false }
+        Self { inner: Some(inner), attempt, fold: Fold::default(), asked, gauge, waiting: None, is_cut: false, unwritten: None }
     }
 
     fn step(&self) -> u64 {
@@ -78,12 +80,11 @@ impl Metered {
         let (step, admitted) = (self.step(), &self.attempt.admitted);
         let mut demand = admitted.demand;
         demand.output = demand.output.saturating_add(step);
-        let (before, reserved) = (admitted.reserved, admitted.dearest.listed(&demand));
+        let reserved = admitted.dearest.listed(&demand);
         // What is lost counts with what was reserved last: so it is written before it is used.
-        if !self.attempt.raise(reserved) {
-            self.attempt.admitted.reserved = before;
+        if let Err(error) = self.attempt.raise(reserved) {
             more.settle(|_| 0, self.attempt.spend.now());
-            self.is_cut = true;
+            (self.is_cut, self.unwritten) = (true, Some(error));
             return;
         }
         self.attempt.admitted.hold.absorb(more);
@@ -108,6 +109,11 @@ impl Metered {
         partial.usage = usage;
         partial.provider.clone_from(&self.attempt.model().provider);
         let admitted = &self.attempt.admitted;
+        if let Some(error) = self.unwritten.take() {
+            let message = format!("the answer was cut after about {} tokens: {}", admitted.demand.output, error.message());
+            let error = Error::new(error.kind(), message).with_stage(Stage::Answered).with_retryable(false);
+            return error.with_partial(partial);
+        }
         let hard = admitted.class.claims.iter().map(|claim| &claim.fund.budget).find(|budget| budget.is_hard());
         let budget = hard.map(ToString::to_string).unwrap_or_default();
         let reserved = Usd(admitted.reserved.unwrap_or_default());

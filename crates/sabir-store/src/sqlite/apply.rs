@@ -82,9 +82,8 @@ fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Res
         let (begun, tags, reserved) = (time(attempt.time), tags(attempt), attempt.reserved.map(whole));
         reserve.execute(params![call, number, journal, begun, tenant, key, provider, model, tags, reserved])?;
     }
-    let mut raise = transaction.prepare(
-        "UPDATE open_attempts SET reserved = max(ifnull(reserved, 0), ?3) WHERE call = ?1 AND attempt = ?2",
-    )?;
+    let mut raise = transaction
+        .prepare("UPDATE open_attempts SET reserved = max(ifnull(reserved, 0), ?3) WHERE call = ?1 AND attempt = ?2")?;
     for ((call, attempt), reserved) in raised.into_iter().filter_map(|(id, reserved)| Some((id, reserved?))) {
         raise.execute(params![call, attempt, whole(reserved)])?;
     }

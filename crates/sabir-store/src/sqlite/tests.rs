@@ -121,7 +121,8 @@ fn what_a_killed_process_left_is_brought_in_once() {
     };
     let ledger = place.open();
     assert_eq!((rows(&ledger), ledger.health().torn), ((40, 10), 0));
-    let raised = format!("SELECT count(*) FROM attempts WHERE outcome = 'lost' AND cost = {RAISED} AND reserved = cost");
+    let raised =
+        format!("SELECT count(*) FROM attempts WHERE outcome = 'lost' AND cost = {RAISED} AND reserved = cost");
     assert_eq!(count(&ledger, &raised), 5, "what is lost counts with what was reserved last");
     // A second one beside it, and the same journal once more.
     std::fs::write(folder.log("dead", 0), &bytes).expect("written");
