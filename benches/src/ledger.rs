@@ -73,7 +73,7 @@ fn spend(ledger: &dyn Ledger, thread: u32, count: u32) -> Result<()> {
     let mut ended = ended();
     runtime.block_on(async {
         for number in 0..count {
-            attempt.call = format!("{thread}-{number}");
+            attempt.call = format!("{thread}-{number}").into();
             attempt.time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             ledger.open(&attempt)?;
             let begun = Instant::now();
@@ -92,7 +92,7 @@ fn attempt() -> Opened {
     attempt.time = Duration::from_secs(1_798_718_400);
     (attempt.tenant, attempt.key) = ("acme".into(), "production-1".into());
     (attempt.provider, attempt.model) = ("anthropic".into(), "claude-haiku-5-5".into());
-    attempt.tags = vec![("team".into(), "search".into()), ("env".into(), "production".into())];
+    attempt.tags = [("team".into(), "search".into()), ("env".into(), "production".into())].into();
     attempt.reserved = Some(12_345_678);
     attempt
 }

@@ -60,6 +60,10 @@ impl Ledger for Nowhere {
         Ok(())
     }
 
+    fn raise(&self, _: &Opened) -> sabir::Result<()> {
+        Ok(())
+    }
+
     fn close(&self, _: &Opened, _: &Ended) -> sabir::Result<()> {
         Ok(())
     }

@@ -135,8 +135,8 @@ async fn no_connection_and_no_permit_is_left_of_a_call_under_the_whole_stack() {
             }
             let closed = timeout(10 * SECOND, told.recv()).await;
             assert_eq!(closed.expect("the connection is closed"), Some("closed"), "{call}");
-            assert_eq!(client.usage().in_flight, 0, "{call}");
+            assert_eq!(client.metrics().total().in_flight, 0, "{call}");
         }
-        assert_eq!(client.usage().errors.get("cancelled"), Some(&2));
+        assert_eq!(client.metrics().total().errors.get("cancelled"), Some(&2));
     }
 }

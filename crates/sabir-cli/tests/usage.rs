@@ -26,10 +26,10 @@ impl Place {
             (3, "large, old", 86_400, None, ""),
         ] {
             let mut attempt = Opened::default();
-            attempt.call = at.to_string();
+            attempt.call = at.to_string().into();
             attempt.time = Duration::from_secs(evening + seconds);
             (attempt.provider, attempt.model) = ("acme".into(), model.into());
-            attempt.tags.push(("team".into(), tag.into()));
+            attempt.tags = [("team".into(), tag.into())].into();
             let outcome = if at == 3 { Outcome::Dropped } else { Outcome::Answered };
             let mut ended = Ended::new(outcome, Duration::from_millis(200));
             (ended.usage.input, ended.usage.output) = (Some(1_000), (at < 3).then_some(7));

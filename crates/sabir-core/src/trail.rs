@@ -8,23 +8,23 @@ pub struct Trail(Arc<Walked>);
 
 #[derive(Debug, Default)]
 struct Walked {
-    id: OnceLock<String>,
+    id: OnceLock<Arc<str>>,
     attempts: AtomicU32,
 }
 
 impl Trail {
     /// A trail whose call has this id already.
-    pub fn named(id: impl Into<String>) -> Self {
+    pub fn named(id: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(Walked { id: OnceLock::from(id.into()), attempts: AtomicU32::new(0) }))
     }
 
     /// The call's id, where it has one.
     pub fn id(&self) -> Option<&str> {
-        self.0.id.get().map(String::as_str)
+        self.0.id.get().map(|id| &**id)
     }
 
     /// The call's id; one that has none gets this one, for good.
-    pub fn id_or(&self, make: impl FnOnce() -> String) -> &str {
+    pub fn id_or(&self, make: impl FnOnce() -> Arc<str>) -> &Arc<str> {
         self.0.id.get_or_init(make)
     }
 
@@ -43,8 +43,8 @@ mod tests {
         let call = Call::to("there");
         let again = call.clone();
         assert_eq!(call.trail.id(), None);
-        assert_eq!(again.trail.id_or(|| "one".into()), "one");
-        assert_eq!(call.trail.id_or(|| "two".into()), "one");
+        assert_eq!(&**again.trail.id_or(|| "one".into()), "one");
+        assert_eq!(&**call.trail.id_or(|| "two".into()), "one");
         assert_eq!((call.trail.next_attempt(), again.trail.next_attempt()), (0, 1));
         assert_eq!(Call::to("there").trail.next_attempt(), 0);
         assert_eq!(super::Trail::named("mine").id(), Some("mine"));

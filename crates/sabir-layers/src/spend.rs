@@ -54,6 +54,7 @@ mod alert;
 mod attempt;
 mod bill;
 mod budget;
+mod class;
 mod demand;
 mod gauge;
 mod hold;
@@ -71,6 +72,7 @@ mod tests;
 mod window;
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +85,7 @@ use sabir_tokens::{Counter, ModelId};
 use self::alert::Alarm;
 pub use self::alert::{Alert, AlertWebhook};
 pub use self::budget::{Budget, WhenLedgerFails, WhenUnpriced};
+use self::class::Classes;
 use self::purse::Fund;
 use self::serve::Spending;
 pub use self::standing::Standing;
@@ -149,6 +152,11 @@ impl Spend {
     pub fn ledger(mut self, ledger: Arc<dyn Ledger>) -> Self {
         self.ledger = Some(ledger);
         self
+    }
+
+    /// The ledger that is written, where there is one.
+    pub fn kept_ledger(&self) -> Option<Arc<dyn Ledger>> {
+        self.ledger.clone()
     }
 
     /// Keeps what is spent in this store, under keys that begin with `prefix`: so that several processes keep a budget
@@ -241,25 +249,38 @@ impl Spend {
 
 impl Layer for Spend {
     fn apply(&self, inner: Shared) -> Shared {
-        Shared::new(Spending { spend: Arc::new(self.clone()), inner })
+        Shared::new(Spending { spend: Arc::new(self.clone()), classes: Classes::default(), inner })
     }
 }
 
 /// An id for a call that has none: when it began, in milliseconds since 1970, and 80 bits that nobody else has; so ids
 /// sort by time, which is kind to a ledger's index.
-fn name(now: Duration) -> String {
-    static RANDOM: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let time = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let [first, second] = RANDOM.each_ref().map(|state| state.hash_one(next));
-    let mut name = String::with_capacity(32);
-    // By hand: to format three numbers would be most of what an id costs.
-    for (bits, digits) in [(time, 12), (first, 16), (second, 4)] {
-        for at in (0..digits).rev() {
-            let digit = u32::try_from(bits >> (4 * at) & 0xf).expect("four bits");
-            name.push(char::from_digit(digit, 16).expect("a hexadecimal digit"));
-        }
+fn name(now: Duration) -> Arc<str> {
+    static RANDOM: LazyLock<[u64; 2]> = LazyLock::new(|| [0, 1].map(|number| RandomState::new().hash_one(number)));
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let [seed, process] = *RANDOM;
+    let time = now.as_secs().wrapping_mul(1_000).wrapping_add(now.subsec_millis().into());
+    let mut name = [0; 32];
+    // 64 bits that come once in a process, and 16 of the process.
+    name[..16].copy_from_slice(&hexadecimal(time << 16 | process & 0xffff));
+    name[16..].copy_from_slice(&hexadecimal(scattered(seed.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))));
+    std::str::from_utf8(&name).expect("hexadecimal digits").into()
+}
+
+/// Another number for each number, without a pattern (Steele, Lea and Flood, `SplitMix64`).
+fn scattered(number: u64) -> u64 {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+/// By hand: to format numbers would be most of what an id costs.
+fn hexadecimal(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
     }
-    name
+    digits
 }

@@ -6,8 +6,8 @@ use sabir_core::{Layer, Shared, TraitsOf};
 
 use crate::breaker::State;
 use crate::{
-    Breaker, Budget, Cache, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry, Routes, Spend,
-    Timeout, Trace,
+    Breaker, Budget, Cache, Deadline, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry, Routes,
+    Spend, Timeout, Trace,
 };
 
 /// Layers in the one order in which they belong around providers, however they are added:
@@ -19,6 +19,7 @@ use crate::{
 /// | [`Guard`] | what it refuses costs nothing, and what it changes is what is cached and sent |
 /// | [`Cache`] | a hit needs no provider, no limit and no money |
 /// | [`Receipts`] | what a cache has costs nothing, and an attempt that was abandoned below does |
+/// | [`Deadline`] | it bounds a call with all that is tried and waited for below, and what had arrived is priced |
 /// | [`Routes`] | all that depends on the provider stands below it, and is taken anew by each that is tried |
 /// | [`PromptCache`] | marks are for the provider that was chosen |
 /// | [`Hedge`] | the second call is an attempt of its own: with a key, a limit and a breaker of its own |
@@ -52,7 +53,7 @@ pub struct Stack {
     spend: Option<Spend>,
 }
 
-const FLOORS: usize = 14;
+const FLOORS: usize = 15;
 
 impl Stack {
     /// No layers.
@@ -108,54 +109,60 @@ impl Stack {
         self.floor(4, receipts)
     }
 
+    /// Bounds the time of a call with all of its attempts.
+    #[must_use]
+    pub fn deadline(self, deadline: Deadline) -> Self {
+        self.floor(5, deadline)
+    }
+
     /// Chooses among providers.
     #[must_use]
     pub fn routes(self, routes: Routes) -> Self {
-        self.floor(5, routes)
+        self.floor(6, routes)
     }
 
     /// Marks prompts for their provider's cache.
     #[must_use]
     pub fn prompt_cache(self, marks: PromptCache) -> Self {
-        self.floor(6, marks)
+        self.floor(7, marks)
     }
 
     /// Makes a second call beside a slow one.
     #[must_use]
     pub fn hedge(self, hedge: Hedge) -> Self {
-        self.floor(7, hedge)
+        self.floor(8, hedge)
     }
 
     /// Tries again.
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
-        self.floor(8, retry)
+        self.floor(9, retry)
     }
 
     /// Chooses among a provider's keys.
     #[must_use]
     pub fn keys(self, keys: Keys) -> Self {
-        self.floor(9, keys)
+        self.floor(10, keys)
     }
 
     /// Leaves places alone that fail.
     #[must_use]
     pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = Some(breaker.clone());
-        self.floor(10, breaker)
+        self.floor(11, breaker)
     }
 
     /// Keeps to limits.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
-        self.floor(11, limits)
+        self.floor(12, limits)
     }
 
     /// Keeps budgets and writes the ledger.
     #[must_use]
     pub fn spend(mut self, spend: Spend) -> Self {
         self.spend = Some(spend.clone());
-        self.floor(12, spend)
+        self.floor(13, spend)
     }
 
     /// Adds a budget to those of the stack.
@@ -189,7 +196,7 @@ impl Stack {
     /// Bounds the time of each attempt.
     #[must_use]
     pub fn timeout(self, timeout: Timeout) -> Self {
-        self.floor(13, timeout)
+        self.floor(14, timeout)
     }
 }
 
@@ -230,6 +237,7 @@ mod tests {
             .limits(Limits::default().clock(clock.clone()))
             .breaker(Breaker::default().clock(clock.clone()))
             .retry(Retry::default().clock(clock.clone()))
+            .deadline(Deadline::after(Duration::from_secs(100_000)).clock(clock.clone()))
             .cache(Cache::default().clock(clock.clone()))
             .trace(Trace::default())
     }

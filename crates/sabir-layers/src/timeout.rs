@@ -1,6 +1,6 @@
 //! Time limits.
 
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures_core::Stream;
 use sabir_core::chat::{Event, EventStream, Fold};
 use sabir_core::transport::Timeouts;
-use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared, Stage};
+use sabir_core::{Call, Clock, Error, Layer, Reply, Request, Result, Service, Shared, Stage};
 
 use crate::RuntimeClock;
-use crate::timer::{Limits, Timer};
+use crate::timer::{Limits, Passed, Timer};
 
 /// Ends calls that take too long, with an error of kind `Timeout` that says which limit it was.
 ///
@@ -28,7 +28,8 @@ use crate::timer::{Limits, Timer};
 /// here and are lifted below, so that the transport's own (60 s to the first byte, over HTTP) do not cut a whole answer
 /// for which more was allowed. For whole answers a call may set the transport's `first_byte` and `idle` besides.
 ///
-/// The limits hold for each try: this layer belongs below what tries again or elsewhere. Time in which nobody reads a
+/// The limits hold for each try: this layer belongs below what tries again or elsewhere. What bounds a call with all of
+/// its tries is a [`Deadline`](crate::Deadline). Time in which nobody reads a
 /// stream does not count as silence. Before the first event the request [may have been sent](Stage::MaybeSent); after
 /// it the error carries what had arrived, which is folded as it passes for this.
 ///
@@ -147,31 +148,40 @@ impl Service for Timed {
         let (limits, below) = self.timeout.limits(&call.timeouts, streams);
         let mut call = call.clone();
         call.timeouts = below;
-        let mut timer = Timer::new(self.timeout.clock.clone(), limits);
-        let reply = {
-            let mut answer = pin!(self.inner.call(&call, request));
-            poll_fn(|cx| match answer.as_mut().poll(cx) {
-                Poll::Ready(reply) => Poll::Ready(reply),
-                Poll::Pending => timer.poll(cx).map(|passed| {
-                    let error = passed.error(&call.provider, Stage::MaybeSent);
-                    Err(error.with_provider(&call.provider).with_model(request.model()))
-                }),
-            })
-            .await?
-        };
-        match reply {
-            Reply::Stream(inner) => {
-                let (provider, model) = (call.provider, request.model().to_owned());
-                Ok(Reply::Stream(Box::pin(Streamed {
-                    inner: Some(inner),
-                    timer,
-                    fold: Fold::default(),
-                    provider,
-                    model,
-                })))
-            }
-            other => Ok(other),
+        let timer = Timer::new(self.timeout.clock.clone(), limits);
+        bounded(timer, Passed::error, self.inner.call(&call, request), &call, request).await
+    }
+}
+
+/// How a limit that has passed is told, of which provider and how far the call had got.
+pub(crate) type Told = fn(Passed, &str, Stage) -> Error;
+
+/// An answer under a timer, which goes on to watch a stream.
+pub(crate) async fn bounded(
+    mut timer: Timer,
+    told: Told,
+    answer: impl Future<Output = Result<Reply>>,
+    call: &Call,
+    request: &Request,
+) -> Result<Reply> {
+    let reply = {
+        let mut answer = pin!(answer);
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(reply) => Poll::Ready(reply),
+            Poll::Pending => timer.poll(cx).map(|passed| {
+                let error = told(passed, &call.provider, Stage::MaybeSent);
+                Err(error.with_provider(&call.provider).with_model(request.model()))
+            }),
+        })
+        .await?
+    };
+    match reply {
+        Reply::Stream(inner) => {
+            let (provider, model) = (call.provider.clone(), request.model().to_owned());
+            let (inner, fold) = (Some(inner), Fold::default());
+            Ok(Reply::Stream(Box::pin(Streamed { inner, timer, told, fold, provider, model })))
         }
+        other => Ok(other),
     }
 }
 
@@ -179,7 +189,8 @@ impl Service for Timed {
 struct Streamed {
     inner: Option<EventStream>,
     timer: Timer,
-    /// What was told, for an error.
+    told: Told,
+    /// What had arrived, for an error.
     fold: Fold,
     provider: String,
     model: String,
@@ -214,7 +225,7 @@ impl Stream for Streamed {
         };
         this.inner = None;
         let begun = this.timer.has_begun();
-        let error = passed.error(&this.provider, if begun { Stage::Answered } else { Stage::MaybeSent });
+        let error = (this.told)(passed, &this.provider, if begun { Stage::Answered } else { Stage::MaybeSent });
         let error = error.with_provider(&this.provider).with_model(&this.model);
         if !begun {
             return Poll::Ready(Some(Err(error)));

@@ -30,6 +30,12 @@ pub(crate) enum Passed {
 }
 
 impl Passed {
+    /// How long it was.
+    pub(crate) fn limit(self) -> Duration {
+        let (Self::Whole(limit) | Self::First(limit) | Self::Idle(limit) | Self::Total(limit)) = self;
+        limit
+    }
+
     pub(crate) fn error(self, provider: &str, stage: Stage) -> Error {
         let message = match self {
             Self::Whole(limit) => format!(

@@ -131,6 +131,10 @@ impl Ceiling {
 
 /// So many at a price for a million, in nano-dollars, rounded up.
 fn cost(quantity: u64, price: Price) -> u64 {
+    // Nearly always it fits, and long division is slow.
+    if let Some(product) = quantity.checked_mul(price.0) {
+        return product.div_ceil(1_000_000);
+    }
     let product = (u128::from(quantity) * u128::from(price.0)).div_ceil(1_000_000);
     u64::try_from(product).unwrap_or(u64::MAX)
 }

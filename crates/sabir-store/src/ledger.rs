@@ -6,6 +6,7 @@ mod memory;
 pub(crate) mod tests;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sabir_core::chat::{Cost, Receipt, Usage};
@@ -15,11 +16,12 @@ pub use memory::MemoryLedger;
 
 /// Keeps one row for each attempt that may have cost something. Rows are only ever added.
 ///
-/// An attempt is opened before it is sent and closed when it ended, however it ended. What was opened and not closed
+/// An attempt is opened before it is sent and closed when it ended, however it ended; in between its reservation may be
+/// raised. What was opened and not closed
 /// when its process died is closed by the ledger itself, as [`Outcome::Lost`], when it is opened the next time: so a
 /// killed process leaves nothing of a call that it had not begun, and exactly one row of each that it had.
 ///
-/// Both are called on the path of a call and must not wait for a disk to turn: what they wrote survives the process when
+/// All three are called on the path of a call and must not wait for a disk to turn: what they wrote survives the process when
 /// they return; how soon it survives the machine is the ledger's own affair, and it says so.
 pub trait Ledger: Debug + Send + Sync + 'static {
     /// Notes that an attempt is about to be sent.
@@ -27,6 +29,13 @@ pub trait Ledger: Debug + Send + Sync + 'static {
     /// # Errors
     /// Where nothing can be written (a full disk, say). What then becomes of the call is its budget's to say.
     fn open(&self, attempt: &Opened) -> Result<()>;
+
+    /// Notes that more is reserved for an attempt that is open: `attempt` as it was opened, with what is reserved now. So
+    /// one that is lost counts with what was reserved last. Less than before, or for one that is not open, is no matter.
+    ///
+    /// # Errors
+    /// Where nothing can be written: what was reserved before stays noted.
+    fn raise(&self, attempt: &Opened) -> Result<()>;
 
     /// Notes how an attempt ended. One that was closed before stays as it was.
     ///
@@ -48,26 +57,26 @@ pub trait Ledger: Debug + Send + Sync + 'static {
     fn report(&self, of: &Filter, by: &[Dimension]) -> Result<Vec<Group>>;
 }
 
-/// An attempt that is about to be sent.
+/// An attempt that is about to be sent. Its names are shared, so that one of many that are alike is cheap to make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Opened {
     /// Of which call; the same for all attempts of one call, and for no others.
-    pub call: String,
+    pub call: Arc<str>,
     /// Which attempt of that call, from 0, over retries, hedges and routes. With `call` it names the row.
     pub attempt: u32,
     /// When it began, since 1970 in UTC.
     pub time: Duration,
     /// Whose call it is; empty where there is only one.
-    pub tenant: String,
+    pub tenant: Arc<str>,
     /// The name of the key it was asked with; empty where the provider has only one.
-    pub key: String,
+    pub key: Arc<str>,
     /// The provider's id.
-    pub provider: String,
+    pub provider: Arc<str>,
     /// The model asked for.
-    pub model: String,
+    pub model: Arc<str>,
     /// The caller's labels.
-    pub tags: Vec<(String, String)>,
+    pub tags: Arc<[(String, String)]>,
     /// The most that it can cost in nano-dollars, as it was reserved; `None` where no price is known.
     pub reserved: Option<u64>,
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use sabir_core::{Call, Error, ErrorKind, Layer, Result, Secret, Service, TraitsOf, Transport};
-use sabir_layers::{Spend, Stack};
+use sabir_layers::{Deadline, Spend, Stack};
 use sabir_store::Ledger;
 use sabir_tokens::Counter;
 
@@ -20,6 +20,7 @@ pub struct ClientBuilder {
     base_url: Option<String>,
     headers: Vec<(String, String)>,
     pub(crate) timeout: Option<Duration>,
+    deadline: Option<Duration>,
     pub(crate) strict: bool,
     pub(crate) env: Env,
     pub(crate) registry: Registry,
@@ -64,11 +65,22 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest that a whole call may take, a stream to its end included. Without it only the transport's own
-    /// limits hold (to connect, to the first byte, between two pieces).
+    /// The longest that an attempt may take, a stream to its end included. Where nothing tries again, that is the whole
+    /// call; with a [`Retry`](crate::layers::Retry), as every [`Stack::standard`] has, each try has so long:
+    /// [`deadline`](Self::deadline) bounds them all together. Without it the limits of the stack's
+    /// [`Timeout`](crate::layers::Timeout) hold, or the transport's own (to connect, to the first byte, between two pieces).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// The longest that a call may take with all of its attempts and waits, a stream to its end included. It holds around
+    /// all layers that are there when the client is built; one that is not over then is an error of kind `Timeout`,
+    /// with what had arrived. In a stack it has its place among the others ([`Stack::deadline`]).
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
         self
     }
 
@@ -130,13 +142,15 @@ impl ClientBuilder {
     #[must_use]
     pub fn stack(mut self, stack: Stack) -> Self {
         self.books.metrics = stack.metrics();
+        let kept = stack.budgets().and_then(|spend| spend.kept_ledger());
+        self.books.ledger = self.books.ledger.or(kept);
         self.layer(stack.traits(TraitsOf(sabir_dialects::catalog::traits)))
     }
 
-    /// Writes every attempt into a ledger, below all other layers, and lets [`Client::spending`] read it.
+    /// Writes every attempt into a ledger, below all other layers, and lets [`Client::usage`] read it.
     ///
     /// A stack with a [`Spend`] has its budgets load from a ledger what was spent before: give it to that one
-    /// ([`Spend::ledger`]), and not to both.
+    /// ([`Spend::ledger`]), which the client then reads, and not to both.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -145,7 +159,7 @@ impl ClientBuilder {
     /// # fn example() -> sabir::Result<()> {
     /// // With the feature `ledger`: `.ledger(sabir::ledger::open("spend.db")?)`
     /// let client = sabir::Client::builder().ledger(Arc::new(MemoryLedger::default())).build()?;
-    /// for day in client.spending(&Filter::default(), &[Dimension::Day(0)])? {
+    /// for day in client.usage(&Filter::default(), &[Dimension::Day(0)])? {
     ///     println!("{}: {} nano-dollars for {} attempts", day.names[0], day.nano_usd, day.attempts);
     /// }
     /// # Ok(()) }
@@ -200,9 +214,11 @@ impl ClientBuilder {
         }
         let mut call = Call::default();
         call.timeouts.total = self.timeout;
+        let mut layers = self.layers;
+        layers.extend(self.deadline.map(|limit| Arc::new(Deadline::after(limit)) as Arc<dyn Layer>));
         let transport = Arc::new(self.transport.map_or_else(OnceLock::new, OnceLock::from));
         let directory = Directory { registry: self.registry, env: self.env, transport, origins: Arc::default() };
-        Ok(Client::assemble(directory, self.layers, self.books, call, (self.provider, self.model), self.strict))
+        Ok(Client::assemble(directory, layers, self.books, call, (self.provider, self.model), self.strict))
     }
 }
 

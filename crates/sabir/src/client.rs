@@ -10,7 +10,6 @@ use sabir_core::rerank::{RerankRequest, RerankResponse};
 use sabir_core::service::{Reply, Request};
 use sabir_core::{Abilities, Call, Error, ErrorKind, Layer, Result, Service, Shared, Trail};
 use sabir_layers::Metrics;
-use sabir_layers::metrics::Counted;
 use sabir_store::{Dimension, Filter, Group, Ledger};
 use sabir_tokens::Counter;
 
@@ -98,19 +97,32 @@ impl Client {
         &self.0.books.metrics
     }
 
-    /// All that [`metrics`](Self::metrics) count together: calls, errors, tokens, cost, percentiles.
-    pub fn usage(&self) -> Counted {
-        self.0.books.metrics.total()
-    }
-
-    /// What was spent, attempt by attempt, by the groups asked for: from the ledger that the client was built with
-    /// ([`ClientBuilder::ledger`], or its configuration), of this process and those before. It may read from a disk.
+    /// What was used and spent, by the groups asked for: from the ledger, attempt by attempt, of this process and those
+    /// before. It is the one that the client was built with ([`ClientBuilder::ledger`], that of its stack's
+    /// [`Spend`](crate::layers::Spend), or of its configuration), and may read from a disk. What this process alone counts
+    /// since it began is [`metrics`](Self::metrics), with or without a ledger.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sabir::ledger::{Dimension, Filter, MemoryLedger};
+    ///
+    /// # fn example() -> sabir::Result<()> {
+    /// let client = sabir::Client::builder().ledger(Arc::new(MemoryLedger::default())).build()?;
+    /// for model in client.usage(&Filter::default(), &[Dimension::Model])? {
+    ///     println!("{}: {} attempts, {:?} tokens", model.names[0], model.attempts, model.usage.total());
+    /// }
+    /// # Ok(()) }
+    /// # example().expect("a ledger that can be read");
+    /// ```
     ///
     /// # Errors
     /// `Configuration` where there is no ledger, or it cannot be read.
-    pub fn spending(&self, of: &Filter, by: &[Dimension]) -> Result<Vec<Group>> {
+    pub fn usage(&self, of: &Filter, by: &[Dimension]) -> Result<Vec<Group>> {
         let ledger = self.0.books.ledger.as_ref().ok_or_else(|| {
-            configuration("this client keeps no ledger; set one with `.ledger(…)`, or in its configuration".to_owned())
+            let message = "this client keeps no ledger, which is what tells of its usage: give it one with \
+                           `ClientBuilder::ledger`, or name a file for it in the configuration (`ledger.path`); \
+                           `Client::metrics` counts without one";
+            configuration(message.to_owned())
         })?;
         ledger.report(of, by)
     }

@@ -60,7 +60,7 @@ async fn what_is_whole_takes_its_place_and_what_is_not_changes_nothing() {
         event.expect("undisturbed");
     }
     live.client().complete("and of the salt").await.expect("an answer");
-    assert_eq!(live.client().usage().calls, 2);
+    assert_eq!(live.client().metrics().total().calls, 2);
 
     folder.write("modle = \"sim/third\"\n");
     let error = live.reload().expect_err("no field").to_string();

@@ -73,6 +73,9 @@ fn timeouts(settings: &Settings, found: &mut Found<'_>) {
     if settings.timeout.is_some_and(|whole| whole.is_zero()) {
         found.fault("timeout", "no call is done in no time; set a time, or take it out");
     }
+    if settings.deadline.is_some_and(|whole| whole.is_zero()) {
+        found.fault("deadline", "no call is over in no time; set a time, or take it out");
+    }
     let mut sections = vec!["timeouts".to_owned()];
     sections.extend(settings.providers.keys().map(|id| format!("providers.{id}.timeouts")));
     for field in sections.iter().flat_map(|at| [format!("{at}.whole"), format!("{at}.total")]) {

@@ -50,12 +50,17 @@ section! {
         thresholds: Vec<Share>, also "alert_at";
         /// What becomes of a request whose price is not known.
         on_unknown_price: UnknownPrice = "refuse";
+        /// What becomes of a request while the ledger cannot be written or read. Unless said, a hard budget refuses it and
+        /// the others let it pass.
+        on_ledger_failure: Option<LedgerFailure>;
     }
 
     /// Keeping account of what was spent.
     LedgerConfig {
         /// The file in which it is kept.
         path: PathBuf, also "file";
+        /// How long its rows are kept; for good unless said.
+        keep: Option<Duration>, also "retention";
     }
 
     /// What models cost.
@@ -102,6 +107,14 @@ choice! {
         Refuse = "refuse";
         /// It passes, uncounted.
         Allow = "allow";
+    }
+
+    /// What becomes of a request while the ledger cannot be written or read.
+    LedgerFailure {
+        /// It is refused: what is not written down is spent again after a restart.
+        Refuse = "refuse";
+        /// It passes, and its answer says so.
+        GoOn = "go_on";
     }
 }
 
@@ -164,6 +177,7 @@ impl CostControl {
             mode: BudgetMode::Hard,
             thresholds: Vec::new(),
             on_unknown_price: self.on_unknown_price,
+            on_ledger_failure: None,
         })
     }
 }

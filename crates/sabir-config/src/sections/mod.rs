@@ -14,8 +14,8 @@ pub use calls::{
     LoggingConfig, MetricsConfig, PromptCacheConfig, Recorded, RetryConfig, TimeoutsConfig, TraceConfig, WebhookConfig,
 };
 pub use costs::{
-    BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, Period, PricesConfig, TimeZone,
-    UnknownPrice,
+    BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, LedgerFailure, Period,
+    PricesConfig, TimeZone, UnknownPrice,
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
@@ -38,6 +38,9 @@ section! {
         /// The longest that an attempt may take, a stream to its end included: one limit in place of `timeouts.whole`
         /// and `timeouts.total`.
         timeout: Option<Duration>, env "LLM_TIMEOUT";
+        /// The longest that a call may take with all of its attempts and the waits between them, a stream to its end
+        /// included. No limit unless said.
+        deadline: Option<Duration>, env "LLM_DEADLINE";
         /// Makes what a model's dialect cannot carry an error, before anything is sent.
         strict: bool = "false";
         /// Who can be called, besides those that are built in; what is said of a built-in one by its name is laid over

@@ -102,8 +102,11 @@ impl Line {
     /// assert_eq!(Line::new(Item::Input, Some(3), None).nano_usd, None);
     /// ```
     pub fn new(what: Item, quantity: Option<u64>, unit_price: Option<u64>) -> Self {
-        let product = |quantity: u64, price: u64| {
-            u64::try_from((u128::from(quantity) * u128::from(price) + 500_000) / 1_000_000).ok()
+        // Nearly always it fits, and long division is slow.
+        let product = |quantity: u64, price: u64| match quantity.checked_mul(price).and_then(|n| n.checked_add(500_000))
+        {
+            Some(product) => Some(product / 1_000_000),
+            None => u64::try_from((u128::from(quantity) * u128::from(price) + 500_000) / 1_000_000).ok(),
         };
         let nano_usd = quantity.zip(unit_price).and_then(|(quantity, price)| product(quantity, price));
         Self { what, attempt: None, quantity, unit_price, nano_usd, estimated: false }

@@ -10,38 +10,18 @@ use sabir_store::Answer;
 
 use super::Spend;
 use super::budget::{Mode, WhenUnpriced};
+use super::class::{Claim, Class, Classes};
 use super::demand::Asked;
 use super::hold::{Hold, Short};
-use super::purse::Fund;
-use super::tariff::Tariff;
 use super::window::Span;
-
-/// A budget that concerns a call.
-#[derive(Clone, Debug)]
-pub(super) struct Claim {
-    pub(super) fund: Arc<Fund>,
-    /// Its purse's place in the hold; `None` where it is a budget of one call.
-    pub(super) purse: Option<usize>,
-    /// The dearest prices; `None` where they are unknown and that is allowed.
-    pub(super) ceiling: Option<Arc<Ceiling>>,
-    /// Whether the prices are the budget's own, since none are known.
-    pub(super) is_assumed: bool,
-}
-
-impl Claim {
-    /// The most that a call of this demand may cost by this budget.
-    pub(super) fn most(&self, demand: &Demand) -> u64 {
-        // What has no known price was refused before, or is allowed.
-        self.ceiling.as_ref().and_then(|ceiling| ceiling.most(demand)).unwrap_or(0)
-    }
-}
 
 /// What a call was let through with.
 pub(super) struct Admitted {
+    pub(super) class: Arc<Class>,
     pub(super) hold: Hold,
-    pub(super) claims: Vec<Claim>,
-    pub(super) tariff: Arc<Tariff>,
-    pub(super) tier: Option<String>,
+    pub(super) dearest: Dearest,
+    /// The service tier that is asked for.
+    pub(super) tier: Option<Box<str>>,
     /// The demand that is reserved for.
     pub(super) demand: Demand,
     /// The most that it can cost by the list; `None` where no price is known.
@@ -51,12 +31,41 @@ pub(super) struct Admitted {
     /// What to ask for as `max_tokens`, where an assumption has to hold.
     pub(super) cap: Option<u64>,
     pub(super) notices: Vec<Notice>,
+    /// When it was let through, since 1970.
+    pub(super) at: Duration,
 }
 
 impl Admitted {
     /// Whether any budget can refuse.
     pub(super) fn is_hard(&self) -> bool {
-        self.claims.iter().any(|claim| claim.fund.budget.is_hard())
+        self.class.claims.iter().any(|claim| claim.fund.budget.is_hard())
+    }
+}
+
+/// The dearest prices that may apply to a call; `None` where none are known.
+#[derive(Clone)]
+pub(super) struct Dearest(Option<Arc<Ceiling>>);
+
+impl Dearest {
+    /// The most that a call of this demand may cost by the list.
+    pub(super) fn listed(&self, demand: &Demand) -> Option<u64> {
+        self.0.as_ref()?.most(demand)
+    }
+
+    /// The most that a call of this demand may cost by a budget.
+    pub(super) fn most(&self, claim: &Claim, demand: &Demand) -> u64 {
+        let most = match (&self.0, claim.fund.budget.unpriced()) {
+            (Some(listed), _) => listed.most(demand),
+            (None, WhenUnpriced::Assume { input, output }) => Ceiling::flat(input, output).most(demand),
+            // What has no known price was refused before, or is allowed.
+            (None, _) => None,
+        };
+        most.unwrap_or(0)
+    }
+
+    /// Whether the prices are the budget's own, since none are known.
+    pub(super) fn is_assumed(&self, claim: &Claim) -> bool {
+        self.0.is_none() && matches!(claim.fund.budget.unpriced(), WhenUnpriced::Assume { .. })
     }
 }
 
@@ -64,78 +73,199 @@ impl Admitted {
 const GUESS: u64 = 4_096;
 
 impl Spend {
-    /// Reserves what a call may cost.
-    pub(super) async fn admit(&self, call: &Call, request: &Request) -> Result<Admitted> {
-        let now = self.now();
-        let tariff = self.tariff(call, request);
+    /// Reserves what a call may cost: at once where all that is needed is here, which it nearly always is.
+    pub(super) fn admit<'a>(&'a self, classes: &Classes, call: &'a Call, request: &'a Request) -> Answer<'a, Admitted> {
+        match Asking::new(self, classes, call, request) {
+            Ok(mut asking) => match asking.take_at_once() {
+                Some(()) => Answer::Now(Ok(asking.admitted())),
+                None => Answer::Later(Box::pin(asking.take())),
+            },
+            Err(error) => Answer::Now(Err(error)),
+        }
+    }
+}
+
+/// A call that asks to be let through.
+struct Asking<'a> {
+    spend: &'a Spend,
+    call: &'a Call,
+    request: &'a Request,
+    class: Arc<Class>,
+    hold: Hold,
+    dearest: Dearest,
+    tier: Option<Box<str>>,
+    asked: Asked,
+    length: Length,
+    demand: Demand,
+    now: Duration,
+    notices: Vec<Notice>,
+}
+
+impl<'a> Asking<'a> {
+    fn new(spend: &'a Spend, classes: &Classes, call: &'a Call, request: &'a Request) -> Result<Self> {
+        let now = spend.now();
+        let class = classes.of(spend, call, request, now)?;
         let tier = match request {
-            Request::Chat(chat) if !chat.options.is_empty() => service_tier(&chat.options).map(str::to_owned),
+            Request::Chat(chat) if !chat.options.is_empty() => service_tier(&chat.options).map(Box::from),
             _ => None,
         };
-        let listed = tariff.ceiling(tier.as_deref());
-        let (mut claims, mut purses) = (Vec::new(), Vec::new());
-        for fund in self.funds.iter().filter(|fund| fund.budget.scope.concerns(call, request)) {
-            let (ceiling, is_assumed) = match (&listed, fund.budget.unpriced()) {
-                (Some(listed), _) => (Some(listed.clone()), false),
-                (None, WhenUnpriced::Refuse) => return Err(unpriced(&fund.budget.to_string(), call, request)),
-                (None, WhenUnpriced::Allow) => (None, false),
-                (None, WhenUnpriced::Assume { input, output }) => (Some(Arc::new(Ceiling::flat(input, output))), true),
-            };
-            let purse = fund.purse(call, request, now)?.map(|purse| {
-                purses.push(purse);
-                purses.len() - 1
-            });
-            claims.push(Claim { fund: fund.clone(), purse, ceiling, is_assumed });
-        }
-        let mut notices = Vec::new();
-        for claim in &claims {
-            if let Some(purse) = claim.purse.map(|at| &purses[at])
-                && !purse.loaded.initialized()
-            {
-                self.load(&claim.fund, purse, now, &mut notices).await?;
-            }
+        let dearest = Dearest(class.tariff.ceiling(tier.as_deref()));
+        let refuses = |claim: &&Claim| claim.fund.budget.unpriced() == WhenUnpriced::Refuse;
+        if dearest.0.is_none()
+            && let Some(claim) = class.claims.iter().find(refuses)
+        {
+            return Err(unpriced(&claim.fund.budget.to_string(), call, request));
         }
         let asked = Asked::of(request);
-        let length = self.length(&asked, &tariff, &claims, request)?;
+        let length = spend.length(&asked, &class, request)?;
         let mut demand = Demand::new(0, length.first.saturating_mul(asked.answers));
         (demand.uses, demand.kept) = (asked.uses, asked.kept);
-        let mut hold = Hold::new(self.store.clone(), purses);
-        // The bound that costs nothing first; where it does not fit, the one that has to be counted.
-        let counted = || asked.counted(request, &call.provider, &self.counter);
-        let (bounds, mut at) = ([asked.input.is_some(), true], 0);
-        loop {
-            let is_last = at == 1;
-            if bounds[at] {
-                let input = if is_last { counted().or(asked.input) } else { asked.input };
-                demand.input = input.unwrap_or(u64::MAX);
-                match self.reserve(&mut hold, &claims, &demand, now).await? {
-                    Ok(()) => break,
-                    Err(short) if is_last => return Err(self.refused(&hold, &claims, &demand, short, now).await),
-                    Err(_) => {}
-                }
-            }
-            at += 1;
-        }
-        self.warn(&hold, &claims, &demand, now, &mut notices).await?;
-        let reserved = listed.and_then(|listed| listed.most(&demand));
-        Ok(Admitted {
-            hold,
-            claims,
-            tariff,
-            tier,
-            demand,
-            reserved,
-            is_bound: length.is_bound,
-            cap: length.cap,
-            notices,
-        })
+        let hold = Hold::new(spend.store.clone(), class.purses.clone());
+        Ok(Self { spend, call, request, class, hold, dearest, tier, asked, length, demand, now, notices: Vec::new() })
     }
 
+    /// The usual case: prices are known, all is text, nothing has to be loaded, the budgets are here and have enough.
+    fn take_at_once(&mut self) -> Option<()> {
+        let is_soft = |claim: &Claim| claim.fund.budget.mode == Mode::Soft;
+        if self.class.purses.iter().any(|purse| !purse.loaded.initialized()) || self.class.claims.iter().any(is_soft) {
+            return None;
+        }
+        self.demand.input = self.asked.input?;
+        let most = self.dearest.listed(&self.demand)?;
+        let is_passed = |claim: &Claim| {
+            let budget = &claim.fund.budget;
+            claim.purse.is_none() && budget.is_hard() && most > budget.most.0
+        };
+        if self.class.claims.iter().any(is_passed) {
+            return None;
+        }
+        self.hold.take_at_once(|_| most, self.now)
+    }
+
+    /// Every other case.
+    async fn take(mut self) -> Result<Admitted> {
+        for claim in &self.class.claims {
+            if let Some(purse) = claim.purse.map(|at| &self.class.purses[at])
+                && !purse.loaded.initialized()
+            {
+                self.spend.load(&claim.fund, purse, self.now, &mut self.notices).await?;
+            }
+        }
+        // The bound that costs nothing first; where it does not fit, the one that has to be counted.
+        for is_last in [false, true] {
+            let input = if is_last {
+                self.asked.counted(self.request, &self.call.provider, &self.spend.counter).or(self.asked.input)
+            } else if self.asked.input.is_some() {
+                self.asked.input
+            } else {
+                continue;
+            };
+            self.demand.input = input.unwrap_or(u64::MAX);
+            match self.reserve().await? {
+                Ok(()) => break,
+                Err(short) if is_last => return Err(self.refused(short).await),
+                Err(_) => {}
+            }
+        }
+        self.warn().await?;
+        Ok(self.admitted())
+    }
+
+    fn admitted(self) -> Admitted {
+        Admitted {
+            reserved: self.dearest.listed(&self.demand),
+            class: self.class,
+            hold: self.hold,
+            dearest: self.dearest,
+            tier: self.tier,
+            demand: self.demand,
+            is_bound: self.length.is_bound,
+            cap: self.length.cap,
+            notices: self.notices,
+            at: self.now,
+        }
+    }
+
+    /// Takes what the demand may cost, or says which budget has too little.
+    async fn reserve(&mut self) -> Result<std::result::Result<(), Refused>> {
+        let claims = &self.class.claims;
+        let most = |claim: &Claim| self.dearest.most(claim, &self.demand);
+        let too_much = |claim: &Claim| {
+            claim.purse.is_none() && claim.fund.budget.is_hard() && most(claim) > claim.fund.budget.most.0
+        };
+        if let Some(claim) = claims.iter().position(too_much) {
+            return Ok(Err(Refused { claim, short: None }));
+        }
+        let amounts: Vec<u64> = claims.iter().filter(|claim| claim.purse.is_some()).map(most).collect();
+        let refused = |short: Short| {
+            let claim = claims.iter().position(|claim| claim.purse == Some(short.purse)).unwrap_or_default();
+            Refused { claim, short: Some(short) }
+        };
+        Ok(self.hold.take(|at| amounts[at], self.now).await?.map_err(refused))
+    }
+
+    /// One clear line: which budget, how much is left, what the call may cost, when its window ends.
+    async fn refused(&self, refused: Refused) -> Error {
+        let claim = &self.class.claims[refused.claim];
+        let (budget, cost) = (&claim.fund.budget, self.dearest.most(claim, &self.demand));
+        let may_cost = format!("this call may cost {}", Usd(cost));
+        let over = |message: String| Error::new(ErrorKind::BudgetExceeded, message).with_stage(Stage::NotSent);
+        let Some((short, purse)) = refused.short.and_then(|short| Some((short, self.hold.purses().get(short.purse)?)))
+        else {
+            return over(format!("{may_cost}, more than the budget of {budget}: set a smaller max_tokens"));
+        };
+        let used = self.spend.store.used(&purse.cell(0), self.now).get().await.unwrap_or(budget.most.0);
+        let left = budget.most - Usd(used);
+        let whose = if purse.name.is_empty() { String::new() } else { format!(" ({})", purse.name) };
+        if cost > budget.most.0 {
+            return over(format!("{may_cost}, more than all of the budget of {budget}{whose}"));
+        }
+        let wait = purse.wait(short.wait, self.now);
+        let when = match (purse.until, wait) {
+            (Some(_), Some(wait)) => format!("; its window ends in {}", Span(wait)),
+            (None, Some(wait)) => format!("; enough of it comes back within {}", Span(wait)),
+            _ => String::new(),
+        };
+        let error = over(format!("the budget of {budget}{whose} has {left} left, and {may_cost}{when}"));
+        match wait {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
+    }
+
+    /// What budgets say that let through what passes them.
+    async fn warn(&mut self) -> Result<()> {
+        for claim in &self.class.claims {
+            let purse = claim.purse.and_then(|at| self.hold.purses().get(at));
+            // A store that is here was asked when the last call was settled.
+            if !claim.fund.budget.alerts.is_empty()
+                && let Some(purse) = purse
+                && let Answer::Later(used) = self.spend.store.used(&purse.cell(0), self.now)
+            {
+                self.spend.ring(&claim.fund, purse, used.await?);
+            }
+            if claim.fund.budget.mode != Mode::Soft {
+                continue;
+            }
+            let used = match purse {
+                Some(purse) => self.spend.store.used(&purse.cell(0), self.now).get().await?,
+                None => self.dearest.most(claim, &self.demand),
+            };
+            let budget = &claim.fund.budget;
+            if used > budget.most.0 {
+                self.notices.push(Notice::OverBudget { budget: budget.to_string(), most: budget.most.0, used });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Spend {
     /// How long the answer may become.
-    fn length(&self, asked: &Asked, tariff: &Tariff, claims: &[Claim], request: &Request) -> Result<Length> {
+    fn length(&self, asked: &Asked, class: &Class, request: &Request) -> Result<Length> {
         let streams = matches!(request, Request::Chat(chat) if chat.stream);
-        let Some(known) = asked.output.or(tariff.max_output) else {
-            let hard = || claims.iter().map(|claim| &claim.fund.budget).filter(|budget| budget.is_hard());
+        let Some(known) = asked.output.or(class.tariff.max_output) else {
+            let hard = || class.claims.iter().map(|claim| &claim.fund.budget).filter(|budget| budget.is_hard());
             if let Some(budget) = hard().find(|budget| budget.assume_output.is_none()) {
                 let message = format!(
                     "how long an answer of {} can be is not known, and so not whether it fits into the budget of \
@@ -151,90 +281,6 @@ impl Spend {
             Some(step) => Ok(Length { first: step, is_bound: false, cap: None }),
             None => Ok(Length { first: known, is_bound: true, cap: None }),
         }
-    }
-
-    /// Takes what the demand may cost, or says which budget has too little.
-    async fn reserve(
-        &self,
-        hold: &mut Hold,
-        claims: &[Claim],
-        demand: &Demand,
-        now: Duration,
-    ) -> Result<std::result::Result<(), Refused>> {
-        let too_much = |claim: &&Claim| {
-            claim.purse.is_none() && claim.fund.budget.is_hard() && claim.most(demand) > claim.fund.budget.most.0
-        };
-        if let Some(claim) = claims.iter().position(|claim| too_much(&claim)) {
-            return Ok(Err(Refused { claim, short: None }));
-        }
-        let amounts: Vec<u64> =
-            claims.iter().filter(|claim| claim.purse.is_some()).map(|claim| claim.most(demand)).collect();
-        let refused = |short: Short| {
-            let claim = claims.iter().position(|claim| claim.purse == Some(short.purse)).unwrap_or_default();
-            Refused { claim, short: Some(short) }
-        };
-        Ok(hold.take(&amounts, now).await?.map_err(refused))
-    }
-
-    /// One clear line: which budget, how much is left, what the call may cost, when its window ends.
-    async fn refused(&self, hold: &Hold, claims: &[Claim], demand: &Demand, refused: Refused, now: Duration) -> Error {
-        let claim = &claims[refused.claim];
-        let (budget, cost) = (&claim.fund.budget, claim.most(demand));
-        let may_cost = format!("this call may cost {}", Usd(cost));
-        let over = |message: String| Error::new(ErrorKind::BudgetExceeded, message).with_stage(Stage::NotSent);
-        let Some((short, purse)) = refused.short.and_then(|short| Some((short, hold.purses().get(short.purse)?)))
-        else {
-            return over(format!("{may_cost}, more than the budget of {budget}: set a smaller max_tokens"));
-        };
-        let used = self.store.used(&purse.cell(0), now).get().await.unwrap_or(budget.most.0);
-        let left = budget.most - Usd(used);
-        let whose = if purse.name.is_empty() { String::new() } else { format!(" ({})", purse.name) };
-        if cost > budget.most.0 {
-            return over(format!("{may_cost}, more than all of the budget of {budget}{whose}"));
-        }
-        let wait = purse.wait(short.wait, now);
-        let when = match (purse.until, wait) {
-            (Some(_), Some(wait)) => format!("; its window ends in {}", Span(wait)),
-            (None, Some(wait)) => format!("; enough of it comes back within {}", Span(wait)),
-            _ => String::new(),
-        };
-        let error = over(format!("the budget of {budget}{whose} has {left} left, and {may_cost}{when}"));
-        match wait {
-            Some(wait) => error.with_retry_after(wait),
-            None => error,
-        }
-    }
-
-    /// What budgets say that let through what passes them.
-    async fn warn(
-        &self,
-        hold: &Hold,
-        claims: &[Claim],
-        demand: &Demand,
-        now: Duration,
-        notices: &mut Vec<Notice>,
-    ) -> Result<()> {
-        for claim in claims {
-            // A store that is here was asked when the last call was settled.
-            if !claim.fund.budget.alerts.is_empty()
-                && let Some(purse) = claim.purse.and_then(|at| hold.purses().get(at))
-                && let Answer::Later(used) = self.store.used(&purse.cell(0), now)
-            {
-                self.ring(&claim.fund, purse, used.await?);
-            }
-            if claim.fund.budget.mode != Mode::Soft {
-                continue;
-            }
-            let used = match claim.purse.and_then(|at| hold.purses().get(at)) {
-                Some(purse) => self.store.used(&purse.cell(0), now).get().await?,
-                None => claim.most(demand),
-            };
-            let budget = &claim.fund.budget;
-            if used > budget.most.0 {
-                notices.push(Notice::OverBudget { budget: budget.to_string(), most: budget.most.0, used });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,44 +4,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sabir_core::chat::{ChatResponse, Cost, CostBasis, Notice, Receipt, Usage};
-use sabir_core::{Call, Error, ErrorKind, Request, Result, Stage};
+use sabir_core::{Call, Error, ErrorKind, Result, Stage};
 use sabir_prices::{Demand, Options, Usd};
 use sabir_store::{Ended, Opened, Outcome};
 use sabir_tokens::ModelId;
 
+use super::Spend;
 use super::admit::Admitted;
 use super::alert::Alert;
 use super::bill::{estimate, is_billed};
-use super::{Spend, scope};
 
 /// An attempt under way. Settled and closed once; one that is dropped before it was sent costs nothing.
 pub(super) struct Attempt {
     pub(super) spend: Arc<Spend>,
     pub(super) admitted: Admitted,
     row: Option<Opened>,
-    /// When it began, on the clock and since 1970.
-    began: (Duration, Duration),
+    /// When it began, on the clock.
+    began: Duration,
     first: Option<Duration>,
     is_over: bool,
 }
 
 impl Attempt {
     /// Writes down that an attempt is about to be sent.
-    pub(super) fn open(spend: &Arc<Spend>, admitted: Admitted, call: &Call, request: &Request) -> Result<Self> {
-        let began = (spend.clock.now(), spend.now());
-        let row = spend.ledger.as_ref().map(|_| {
-            let mut row = Opened::default();
-            call.trail.id_or(|| super::name(began.1)).clone_into(&mut row.call);
-            (row.attempt, row.time, row.reserved) = (call.trail.next_attempt(), began.1, admitted.reserved);
-            row.tenant.clone_from(&call.tenant);
-            scope::key(call).clone_into(&mut row.key);
-            row.provider.clone_from(&call.provider);
-            request.model().clone_into(&mut row.model);
-            row.tags.clone_from(&call.tags);
-            row
-        });
+    pub(super) fn open(spend: &Arc<Spend>, admitted: Admitted, call: &Call) -> Result<Self> {
+        let began = spend.clock.now();
         let mut attempt = Self { spend: spend.clone(), admitted, row: None, began, first: None, is_over: false };
-        if let (Some(row), Some(ledger)) = (row, &spend.ledger) {
+        if let Some(ledger) = &spend.ledger {
+            let row = attempt.admitted.row(call);
             match ledger.open(&row) {
                 Ok(()) => attempt.row = Some(row),
                 Err(error) => attempt.unwritten(&error)?,
@@ -50,10 +40,20 @@ impl Attempt {
         Ok(attempt)
     }
 
-    /// The ledger could not be written before anything was sent.
+    /// Writes down what is reserved now. An error where that cannot be, and a budget lets nothing through that is not.
+    pub(super) fn raise(&mut self, reserved: Option<u64>) -> Result<()> {
+        let before = std::mem::replace(&mut self.admitted.reserved, reserved);
+        let (Some(row), Some(ledger)) = (&mut self.row, &self.spend.ledger) else { return Ok(()) };
+        row.reserved = reserved;
+        let Err(error) = ledger.raise(row) else { return Ok(()) };
+        row.reserved = before;
+        self.unwritten(&error).inspect_err(|_| self.admitted.reserved = before)
+    }
+
+    /// The ledger could not be written before what it was about was sent.
     fn unwritten(&mut self, error: &Error) -> Result<()> {
-        let strict = self.admitted.claims.iter().map(|claim| &claim.fund.budget);
-        if let Some(budget) = strict.clone().find(|budget| budget.refuses_without_ledger()) {
+        let mut budgets = self.admitted.class.claims.iter().map(|claim| &claim.fund.budget);
+        if let Some(budget) = budgets.find(|budget| budget.refuses_without_ledger()) {
             let message = format!(
                 "the ledger cannot be written, and the budget of {budget} lets nothing through that is not written \
                  down: {}",
@@ -71,7 +71,7 @@ impl Attempt {
     }
 
     pub(super) fn model(&self) -> &ModelId {
-        &self.admitted.tariff.id
+        &self.admitted.class.tariff.id
     }
 
     /// Something of a stream came.
@@ -84,14 +84,16 @@ impl Attempt {
     /// It was answered. What the provider did not say it used is counted.
     pub(super) fn answered(&mut self, response: &mut ChatResponse, input: impl FnOnce() -> u64) {
         let usage = estimate(response, true, self.model(), input);
-        let tier = sabir_prices::service_tier(&response.meta).map(str::to_owned);
-        let (receipt, cost) = self.price(&response.provider, &response.model, &usage, tier, response.cost);
-        self.end(Outcome::Answered, usage, cost, receipt.as_ref());
+        let tier = sabir_prices::service_tier(&response.meta);
+        let receipt = self.price(&response.provider, &response.model, &usage, tier, response.cost);
+        let (receipt, cost) = self.end(Outcome::Answered, usage, receipt, response.cost);
         response.cost = response.cost.or(cost);
         if response.receipt.is_none() {
             response.receipt = receipt.map(Box::new);
         }
-        response.notices.append(&mut self.admitted.notices);
+        if !self.admitted.notices.is_empty() {
+            response.notices.append(&mut self.admitted.notices);
+        }
     }
 
     /// It was answered with something that is no conversation.
@@ -101,8 +103,8 @@ impl Attempt {
             (usage.input, usage.estimated) = (Some(input()), true);
         }
         usage.output = usage.output.or(Some(0));
-        let (receipt, priced) = self.price("", model, &usage, None, *cost);
-        self.end(Outcome::Answered, usage, priced, receipt.as_ref());
+        let receipt = self.price("", model, &usage, None, *cost);
+        let (_, priced) = self.end(Outcome::Answered, usage, receipt, *cost);
         *cost = cost.or(priced);
     }
 
@@ -123,15 +125,15 @@ impl Attempt {
     /// It was left, cut or lost in the middle: its input and what had arrived is charged. What that was.
     pub(super) fn broke_off(&mut self, outcome: Outcome, arrived: &ChatResponse, input: impl FnOnce() -> u64) -> Usage {
         let usage = estimate(arrived, false, self.model(), input);
-        let (receipt, cost) = self.price(&arrived.provider, &arrived.model, &usage, None, arrived.cost);
-        self.end(outcome, usage.clone(), cost, receipt.as_ref());
+        let receipt = self.price(&arrived.provider, &arrived.model, &usage, None, arrived.cost);
+        self.end(outcome, usage.clone(), receipt, arrived.cost);
         usage
     }
 
     /// It cost nothing.
     pub(super) fn free(&mut self, outcome: Outcome) {
         let nothing = Cost { nano_usd: 0, basis: CostBasis::ListPrice };
-        self.end(outcome, Usage::default(), Some(nothing), None);
+        self.end(outcome, Usage::default(), None, Some(nothing));
     }
 
     fn price(
@@ -139,60 +141,89 @@ impl Attempt {
         provider: &str,
         model: &str,
         usage: &Usage,
-        tier: Option<String>,
+        tier: Option<&str>,
         reported: Option<Cost>,
-    ) -> (Option<Receipt>, Option<Cost>) {
+    ) -> Option<Receipt> {
         let mut options = Options::default();
-        let tier = tier.or_else(|| self.admitted.tier.clone());
-        (options.service_tier, options.time, options.reported) = (tier.as_deref(), Some(self.began.1), reported);
-        let Some(listed) = self.admitted.tariff.of_answer(provider, model) else { return (None, reported) };
-        let receipt = listed.receipt(usage, &options);
-        let cost = receipt.cost();
-        (Some(receipt), cost)
+        options.service_tier = tier.or(self.admitted.tier.as_deref());
+        (options.time, options.reported) = (Some(self.admitted.at), reported);
+        Some(self.admitted.class.tariff.of_answer(provider, model)?.receipt(usage, &options))
     }
 
-    /// Settles, and closes the row.
-    fn end(&mut self, outcome: Outcome, usage: Usage, cost: Option<Cost>, receipt: Option<&Receipt>) {
+    /// Settles, and closes the row. The receipt again, and what it cost: by the receipt, else as it was reported.
+    fn end(
+        &mut self,
+        outcome: Outcome,
+        usage: Usage,
+        receipt: Option<Receipt>,
+        reported: Option<Cost>,
+    ) -> (Option<Receipt>, Option<Cost>) {
+        let priced = receipt.as_ref().map_or(reported, Receipt::cost);
         if std::mem::replace(&mut self.is_over, true) {
-            return;
+            return (receipt, priced);
         }
         // What was reserved by a price and cannot be priced now counts whole.
         let at_most = |nano_usd| Cost { nano_usd, basis: CostBasis::Estimate };
-        let cost = cost.or(self.admitted.reserved.map(at_most));
-        let used = Demand::new(usage.input_total().unwrap_or(0), usage.output_total().unwrap_or(0));
+        let cost = priced.or(self.admitted.reserved.map(at_most));
+        let now = self.settle(&usage, cost);
+        let mut receipt = receipt;
+        if let (Some(row), Some(ledger)) = (self.row.take(), &self.spend.ledger) {
+            let mut ended = Ended::new(outcome, self.spend.clock.now().saturating_sub(self.began));
+            ended.first_event = self.first.map(|first| first.saturating_sub(self.began));
+            (ended.usage, ended.cost, ended.receipt) = (usage, cost, receipt);
+            let closed = ledger.close(&row, &ended);
+            receipt = ended.receipt;
+            if let Err(error) = closed {
+                self.notice_unwritten(&error);
+            }
+        }
+        self.alert(now);
+        (receipt, priced)
+    }
+
+    /// Gives back what was not spent. When that was, since 1970.
+    fn settle(&mut self, usage: &Usage, cost: Option<Cost>) -> Duration {
+        let Admitted { class, dearest, hold, .. } = &mut self.admitted;
+        if class.purses.is_empty() {
+            return Duration::ZERO;
+        }
+        let used = || Demand::new(usage.input_total().unwrap_or(0), usage.output_total().unwrap_or(0));
         let is_free = cost.is_some_and(|cost| cost.nano_usd == 0) && usage.is_unknown();
-        let claims = &self.admitted.claims;
         let spent = |purse: usize| {
-            let claim = claims.iter().find(|claim| claim.purse == Some(purse));
+            let claim = class.claims.iter().find(|claim| claim.purse == Some(purse));
             match (claim, cost) {
-                (Some(claim), _) if claim.is_assumed && !is_free => claim.most(&used),
+                (Some(claim), _) if !is_free && dearest.is_assumed(claim) => dearest.most(claim, &used()),
                 (_, Some(cost)) => cost.nano_usd,
                 (_, None) => 0,
             }
         };
         let now = self.spend.now();
-        self.admitted.hold.settle(spent, now);
-        if let (Some(row), Some(ledger)) = (self.row.take(), self.spend.ledger.clone()) {
-            let latency = self.spend.clock.now().saturating_sub(self.began.0);
-            let mut ended = Ended::new(outcome, latency);
-            ended.first_event = self.first.map(|first| first.saturating_sub(self.began.0));
-            (ended.usage, ended.cost, ended.receipt) = (usage, cost, receipt.cloned());
-            if let Err(error) = ledger.close(&row, &ended) {
-                self.notice_unwritten(&error);
-            }
-        }
-        self.alert(now);
+        hold.settle(spent, now);
+        now
     }
 
     /// Tells who is to be told that so much is spent.
     fn alert(&self, now: Duration) {
         let hold = &self.admitted.hold;
-        for claim in self.admitted.claims.iter().filter(|claim| !claim.fund.budget.alerts.is_empty()) {
+        for claim in self.admitted.class.claims.iter().filter(|claim| !claim.fund.budget.alerts.is_empty()) {
             let Some(purse) = claim.purse.and_then(|at| hold.purses().get(at)) else { continue };
             // One that is elsewhere is asked when the next call is admitted.
             let Some(Ok(used)) = hold.store().used(&purse.cell(0), now).now() else { continue };
             self.spend.ring(&claim.fund, purse, used);
         }
+    }
+}
+
+impl Admitted {
+    /// The row of an attempt that is let through now.
+    fn row(&self, call: &Call) -> Opened {
+        let mut row = Opened::default();
+        row.call = call.trail.id_or(|| super::name(self.at)).clone();
+        (row.attempt, row.time, row.reserved) = (call.trail.next_attempt(), self.at, self.reserved);
+        (row.tenant, row.key) = (self.class.tenant.clone(), self.class.key.clone());
+        (row.provider, row.model) = (self.class.provider.clone(), self.class.model.clone());
+        row.tags = self.class.tags.clone();
+        row
     }
 }
 

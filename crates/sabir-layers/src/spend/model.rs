@@ -23,7 +23,7 @@ fn purse(window: Window) -> Arc<Purse> {
 
 /// Nothing in memory waits.
 fn take(hold: &mut Hold, amounts: &[u64]) -> bool {
-    let mut taking = std::pin::pin!(hold.take(amounts, NOW));
+    let mut taking = std::pin::pin!(hold.take(|at| amounts[at], NOW));
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     match taking.as_mut().poll(&mut cx) {
         std::task::Poll::Ready(taken) => taken.expect("room").is_ok(),
@@ -44,7 +44,7 @@ fn walk(window: fn() -> Window) {
         let call = |end: fn(&mut Hold) -> u64| {
             let (store, purses) = (store.clone(), purses.clone());
             thread::spawn(move || {
-                let mut hold = Hold::new(store.clone(), purses.to_vec());
+                let mut hold = Hold::new(store.clone(), purses.to_vec().into());
                 if !take(&mut hold, &[60, 60]) {
                     return 0;
                 }
@@ -72,7 +72,7 @@ fn walk(window: fn() -> Window) {
             assert_eq!((used(&store, purse), purse.reserved()), (spent, 0));
         }
         // What is left can be had, and no more.
-        let mut last = Hold::new(store.clone(), purses.to_vec());
+        let mut last = Hold::new(store.clone(), purses.to_vec().into());
         assert!(!take(&mut last, &[MOST - spent + 1, 1]));
         assert!(take(&mut last, &[MOST - spent, 1]));
         last.settle(|_| 0, NOW);
@@ -95,7 +95,7 @@ fn a_sliding_window_holds_in_every_order() {
 fn a_top_up_is_a_take_like_any_other() {
     loom::model(|| {
         let store: Arc<dyn Store> = Arc::new(Memory::default());
-        let purses = vec![purse(Window::day())];
+        let purses: Arc<[_]> = [purse(Window::day())].into();
         let (here, there) = (store.clone(), purses.clone());
         let other = thread::spawn(move || {
             let mut hold = Hold::new(here, there);

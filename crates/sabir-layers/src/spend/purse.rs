@@ -64,7 +64,7 @@ impl Fund {
         let name = self.budget.scope.purse(call, request);
         let mut purses = self.purses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(purse) = purses.get(&name).filter(|purse| purse.is_of(now)) {
-            purse.asked.store(now.as_secs(), Ordering::Relaxed);
+            purse.touch(now);
             return Ok(Some(purse.clone()));
         }
         if purses.len() >= MOST && !purses.contains_key(&name) {
@@ -111,6 +111,11 @@ impl Fund {
 impl Purse {
     fn is_of(&self, now: Duration) -> bool {
         self.until.is_none_or(|until| (self.from..until).contains(&now))
+    }
+
+    /// It is asked for.
+    pub(super) fn touch(&self, now: Duration) {
+        self.asked.store(now.as_secs(), Ordering::Relaxed);
     }
 
     /// Whether nothing that was spent of it still counts.

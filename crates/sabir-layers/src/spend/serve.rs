@@ -2,16 +2,18 @@ use std::sync::Arc;
 
 use sabir_core::chat::ChatResponse;
 use sabir_core::{Call, Reply, Request, Result, Service, Shared};
-use sabir_store::Outcome;
+use sabir_store::{Answer, Outcome};
 
 use super::Spend;
 use super::attempt::Attempt;
+use super::class::Classes;
 use super::demand::Asked;
 use super::stream::Metered;
 
 #[derive(Debug)]
 pub(super) struct Spending {
     pub(super) spend: Arc<Spend>,
+    pub(super) classes: Classes,
     pub(super) inner: Shared,
 }
 
@@ -21,11 +23,13 @@ impl Service for Spending {
         if matches!(request, Request::Count(_)) || (self.spend.funds.is_empty() && self.spend.ledger.is_none()) {
             return self.inner.call(call, request).await;
         }
-        let mut admitted = self.spend.admit(call, request).await?;
-        let capped = admitted.cap.take().map(|cap| capped(request, cap));
-        let attempt = Attempt::open(&self.spend, admitted, call, request)?;
-        let mut sent = Sent { attempt: Some(attempt), request };
-        let mut reply = self.inner.call(call, capped.as_ref().unwrap_or(request)).await;
+        let admitted = match self.spend.admit(&self.classes, call, request) {
+            Answer::Now(admitted) => admitted?,
+            Answer::Later(admitted) => admitted.await?,
+        };
+        let capped = admitted.cap.map(|cap| capped(request, cap));
+        let mut sent = Sent { attempt: Some(Attempt::open(&self.spend, admitted, call)?), request };
+        let mut reply = self.inner.call(call, capped.as_deref().unwrap_or(request)).await;
         // Looked at in place: a reply is large.
         let Some(mut attempt) = sent.attempt.take() else { return reply };
         let input = || input_of(&self.spend, &call.provider, request);
@@ -48,9 +52,9 @@ impl Service for Spending {
 }
 
 /// Where an assumption on the longest answer has to hold, it is asked for.
-fn capped(request: &Request, cap: u64) -> Request {
-    let mut request = request.clone();
-    if let Request::Chat(chat) = &mut request {
+fn capped(request: &Request, cap: u64) -> Box<Request> {
+    let mut request = Box::new(request.clone());
+    if let Request::Chat(chat) = &mut *request {
         chat.max_tokens = Some(cap);
     }
     request

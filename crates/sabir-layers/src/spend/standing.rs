@@ -4,6 +4,7 @@ use sabir_core::{Call, Request, Result};
 use sabir_prices::Usd;
 
 use super::Spend;
+use super::class::Classes;
 
 /// How one purse stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl Spend {
     /// # Errors
     /// The error that the call would end in.
     pub async fn would_admit(&self, call: &Call, request: &Request) -> Result<()> {
-        let mut admitted = self.admit(call, request).await?;
+        let mut admitted = self.admit(&Classes::default(), call, request).get().await?;
         admitted.hold.settle(|_| 0, self.now());
         Ok(())
     }

@@ -10,8 +10,8 @@ use sabir_core::{Error, ErrorKind, Result, Stage};
 use sabir_prices::Usd;
 use sabir_store::Outcome;
 
-use super::admit::Claim;
 use super::attempt::Attempt;
+use super::class::Claim;
 use super::gauge::Gauge;
 use super::hold::Hold;
 
@@ -27,6 +27,8 @@ pub(super) struct Metered {
     /// An event that waits for more money.
     waiting: Option<(Event, Topping)>,
     is_cut: bool,
+    /// Why, where it is the ledger that took no more.
+    unwritten: Option<Error>,
 }
 
 /// More money on its way; `None` where there is none.
@@ -40,7 +42,7 @@ impl Metered {
         let admitted = &attempt.admitted;
         let gauge = || Gauge::new(attempt.model().clone(), admitted.demand.output, admitted.is_bound);
         let gauge = admitted.is_hard().then(gauge);
-        Self { inner: Some(inner), attempt, fold: Fold::default(), asked, gauge, waiting: None, is_cut: false }
+        Self { inner: Some(inner), attempt, fold: Fold::default(), asked, gauge, waiting: None, is_cut: false, unwritten: None }
     }
 
     fn step(&self) -> u64 {
@@ -52,31 +54,41 @@ impl Metered {
         let admitted = &self.attempt.admitted;
         let mut demand = admitted.demand;
         demand.output = demand.output.saturating_add(self.step());
+        let most = |claim: &Claim| admitted.dearest.most(claim, &demand);
         let is_passed = |claim: &Claim| {
             let budget = &claim.fund.budget;
-            claim.purse.is_none() && budget.is_hard() && claim.most(&demand) > budget.most.0
+            claim.purse.is_none() && budget.is_hard() && most(claim) > budget.most.0
         };
-        if admitted.claims.iter().any(is_passed) {
+        let claims = &admitted.class.claims;
+        if claims.iter().any(is_passed) {
             return Box::pin(async { None });
         }
-        let more = |claim: &Claim| claim.most(&demand).saturating_sub(claim.most(&admitted.demand));
-        let amounts: Vec<u64> = admitted.claims.iter().filter(|claim| claim.purse.is_some()).map(more).collect();
-        let mut hold = Hold::new(admitted.hold.store().clone(), admitted.hold.purses().to_vec());
+        let more = |claim: &Claim| most(claim).saturating_sub(admitted.dearest.most(claim, &admitted.demand));
+        let amounts: Vec<u64> = claims.iter().filter(|claim| claim.purse.is_some()).map(more).collect();
+        let mut hold = admitted.hold.again();
         let now = self.attempt.spend.now();
-        Box::pin(async move { hold.take(&amounts, now).await.is_ok_and(|taken| taken.is_ok()).then_some(hold) })
+        let amount = move |at: usize| amounts[at];
+        Box::pin(async move { hold.take(amount, now).await.is_ok_and(|taken| taken.is_ok()).then_some(hold) })
     }
 
     /// There is more money, or there is not.
     fn topped_up(&mut self, more: Option<Hold>) {
-        let Some(more) = more else {
+        let Some(mut more) = more else {
             self.is_cut = true;
             return;
         };
-        let (step, admitted) = (self.step(), &mut self.attempt.admitted);
-        admitted.hold.absorb(more);
-        admitted.demand.output = admitted.demand.output.saturating_add(step);
-        let listed = admitted.tariff.ceiling(admitted.tier.as_deref());
-        admitted.reserved = listed.and_then(|listed| listed.most(&admitted.demand));
+        let (step, admitted) = (self.step(), &self.attempt.admitted);
+        let mut demand = admitted.demand;
+        demand.output = demand.output.saturating_add(step);
+        let reserved = admitted.dearest.listed(&demand);
+        // What is lost counts with what was reserved last: so it is written before it is used.
+        if let Err(error) = self.attempt.raise(reserved) {
+            more.settle(|_| 0, self.attempt.spend.now());
+            (self.is_cut, self.unwritten) = (true, Some(error));
+            return;
+        }
+        self.attempt.admitted.hold.absorb(more);
+        self.attempt.admitted.demand = demand;
         if let Some(gauge) = &mut self.gauge {
             gauge.add(step);
         }
@@ -97,7 +109,12 @@ impl Metered {
         partial.usage = usage;
         partial.provider.clone_from(&self.attempt.model().provider);
         let admitted = &self.attempt.admitted;
-        let hard = admitted.claims.iter().map(|claim| &claim.fund.budget).find(|budget| budget.is_hard());
+        if let Some(error) = self.unwritten.take() {
+            let message = format!("the answer was cut after about {} tokens: {}", admitted.demand.output, error.message());
+            let error = Error::new(error.kind(), message).with_stage(Stage::Answered).with_retryable(false);
+            return error.with_partial(partial);
+        }
+        let hard = admitted.class.claims.iter().map(|claim| &claim.fund.budget).find(|budget| budget.is_hard());
         let budget = hard.map(ToString::to_string).unwrap_or_default();
         let reserved = Usd(admitted.reserved.unwrap_or_default());
         let message = format!(

@@ -14,7 +14,7 @@ fn run(
     asked: Timeouts,
     outcome: Outcome,
     stream: bool,
-) -> (Result<ChatResponse, sabir_core::Error>, u64) {
+) -> (Result<ChatResponse, Error>, u64) {
     let clock = ManualClock::new();
     // Not at the clock's start, so that times since then do not pass for times since the call.
     clock.advance(1_000 * SECOND);
@@ -39,7 +39,7 @@ fn run(
     (result, clock.now().as_secs() - 1_000)
 }
 
-fn late(run: (Result<ChatResponse, sabir_core::Error>, u64)) -> (sabir_core::Error, u64) {
+fn late(run: (Result<ChatResponse, Error>, u64)) -> (Error, u64) {
     let error = run.0.expect_err("too late");
     assert_eq!((error.kind(), error.provider(), error.model()), (ErrorKind::Timeout, Some("p"), Some("m")));
     (error, run.1)

@@ -37,10 +37,10 @@ impl Dimension {
         match self {
             Self::Day(east) => day(attempt.time, *east),
             Self::Month(east) => month(attempt.time, *east),
-            Self::Provider => attempt.provider.clone(),
-            Self::Model => attempt.model.clone(),
-            Self::Key => attempt.key.clone(),
-            Self::Tenant => attempt.tenant.clone(),
+            Self::Provider => attempt.provider.to_string(),
+            Self::Model => attempt.model.to_string(),
+            Self::Key => attempt.key.to_string(),
+            Self::Tenant => attempt.tenant.to_string(),
             Self::Tag(name) => {
                 attempt.tags.iter().find(|(tag, _)| tag == name).map(|(_, value)| value.clone()).unwrap_or_default()
             }

@@ -26,7 +26,7 @@ struct State {
 }
 
 /// A call and which attempt of it.
-type Id = (String, u32);
+type Id = (Arc<str>, u32);
 
 const MOST: usize = 100_000;
 
@@ -65,6 +65,13 @@ impl Ledger for MemoryLedger {
             return Err(Error::new(ErrorKind::Overloaded, message).with_stage(Stage::NotSent));
         }
         state.open.insert(id, attempt.clone());
+        Ok(())
+    }
+
+    fn raise(&self, attempt: &Opened) -> Result<()> {
+        if let Some(open) = self.state().open.get_mut(&id(attempt)) {
+            open.reserved = open.reserved.max(attempt.reserved);
+        }
         Ok(())
     }
 
@@ -209,13 +216,13 @@ mod tests {
     fn the_oldest_are_forgotten_and_counted() {
         let ledger = MemoryLedger::with_rows(2);
         for at in 0..3 {
-            let attempt = Opened { call: at.to_string(), ..Opened::default() };
+            let attempt = Opened { call: at.to_string().into(), ..Opened::default() };
             ledger.open(&attempt).expect("room");
             ledger.close(&attempt, &Ended::new(Outcome::Answered, Duration::ZERO)).expect("room");
         }
         assert_eq!((ledger.forgotten(), ledger.report(&Filter::default(), &[]).expect("here")[0].attempts), (1, 2));
         for at in 0..3 {
-            let opened = ledger.open(&Opened { call: format!("open {at}"), ..Opened::default() });
+            let opened = ledger.open(&Opened { call: format!("open {at}").into(), ..Opened::default() });
             assert_eq!(opened.is_ok(), at < 2);
         }
     }

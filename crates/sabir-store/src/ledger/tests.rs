@@ -37,17 +37,17 @@ const NOON: u64 = 1_798_718_400;
 const NAMES: [&str; 4] = ["", "acme", "it's \"odd\"", "größe"];
 
 pub(crate) fn attempt(random: &mut Random, call: usize) -> Opened {
-    let mut attempt = Opened { call: format!("call {call}"), ..Opened::default() };
+    let mut attempt = Opened { call: format!("call {call}").into(), ..Opened::default() };
     attempt.attempt = u32::try_from(random.below(3)).expect("small");
     attempt.time =
         Duration::new(NOON + random.next() % (40 * 86_400), u32::try_from(random.below(1_000)).expect("small"));
-    random.one(&NAMES).clone_into(&mut attempt.tenant);
-    random.one(&["", "main", "spare"]).clone_into(&mut attempt.key);
-    random.one(&["openai", "anthropic"]).clone_into(&mut attempt.provider);
-    random.one(&["small", "large"]).clone_into(&mut attempt.model);
-    for _ in 0..random.below(3) {
-        attempt.tags.push((random.one(&["team", "a.b", "\"q\""]).to_owned(), random.one(&NAMES).to_owned()));
-    }
+    attempt.tenant = random.one(&NAMES).into();
+    attempt.key = random.one(&["", "main", "spare"]).into();
+    attempt.provider = random.one(&["openai", "anthropic"]).into();
+    attempt.model = random.one(&["small", "large"]).into();
+    let tags = random.below(3);
+    let tag = |_| (random.one(&["team", "a.b", "\"q\""]).to_owned(), random.one(&NAMES).to_owned());
+    attempt.tags = (0..tags).map(tag).collect();
     attempt.reserved = random.some(1 << 40);
     attempt
 }
@@ -103,15 +103,22 @@ pub(crate) fn suite(ledger: &dyn Ledger) {
 
     // An open attempt counts with its reservation until it is closed, once.
     let mut first = one("a", 0, Some(100));
-    first.tags = vec![("team".into(), "red".into()), ("job".into(), "1".into())];
+    first.tags = [("team".into(), "red".into()), ("job".into(), "1".into())].into();
     ledger.open(&first).expect("written");
     ledger.open(&first).expect("written");
     ledger.open(&one("unpriced", 1, None)).expect("written");
     assert_eq!(spent(&all), (0, 100, 1));
+    // It may be raised, and only that.
+    let raise = |attempt: &Opened, reserved| ledger.raise(&Opened { reserved, ..attempt.clone() }).expect("written");
+    raise(&first, Some(250));
+    raise(&first, Some(120));
+    raise(&one("never opened", 2, None), Some(9));
+    assert_eq!(spent(&all), (0, 250, 1));
     assert_eq!(ledger.report(&all, &[]).expect("readable"), [], "what is open is in no report");
     ledger.close(&first, &cost(Some(30))).expect("written");
     ledger.close(&first, &cost(Some(31))).expect("written");
     ledger.open(&first).expect("written");
+    raise(&first, Some(500));
     assert_eq!(spent(&all), (30, 0, 1), "closed once, and never again");
     ledger.close(&one("never opened", 2, Some(9)), &cost(None)).expect("written");
     ledger.close(&Opened { attempt: 1, ..first.clone() }, &cost(Some(12))).expect("written");
@@ -163,6 +170,11 @@ pub(crate) fn agree(mine: &dyn Ledger, other: &dyn Ledger, seed: u64) {
             let ended = ended(&mut random);
             mine.close(&attempt, &ended).and_then(|()| other.close(&attempt, &ended)).expect("written");
         }
+        if random.below(4) == 0 && !open.is_empty() {
+            let at = random.below(open.len());
+            open[at].reserved = random.some(1 << 40);
+            mine.raise(&open[at]).and_then(|()| other.raise(&open[at])).expect("written");
+        }
         while random.below(2) == 0 && !open.is_empty() {
             let (attempt, ended) = (open.swap_remove(random.below(open.len())), ended(&mut random));
             mine.close(&attempt, &ended).and_then(|()| other.close(&attempt, &ended)).expect("written");
@@ -189,13 +201,11 @@ fn filter(random: &mut Random) -> Filter {
     let time = |random: &mut Random| random.some(40 * 86_400).map(|second| Duration::from_secs(NOON + second));
     (filter.from, filter.until) = (time(random), time(random));
     if random.below(3) == 0 {
-        let mut attempt = attempt(random, 0);
-        filter.tenant = (random.below(2) == 0).then_some(attempt.tenant);
-        filter.key = (random.below(2) == 0).then_some(attempt.key);
-        filter.provider = (random.below(2) == 0).then_some(attempt.provider);
-        filter.model = (random.below(2) == 0).then_some(attempt.model);
-        attempt.tags.truncate(random.below(3));
-        filter.tags = attempt.tags;
+        let attempt = attempt(random, 0);
+        let mut maybe = |name: &str| (random.below(2) == 0).then(|| name.to_owned());
+        (filter.tenant, filter.key) = (maybe(&attempt.tenant), maybe(&attempt.key));
+        (filter.provider, filter.model) = (maybe(&attempt.provider), maybe(&attempt.model));
+        filter.tags = attempt.tags.iter().take(random.below(3)).cloned().collect();
     }
     filter
 }

@@ -9,7 +9,7 @@ use sabir_core::chat::CostBasis;
 
 use super::failure::Failure;
 use super::journal::{Chunk, Place};
-use super::record::{self, Record};
+use super::record::{self, Raised, Record};
 use super::schema::BUCKETS;
 use crate::{Ended, Opened, Outcome};
 
@@ -55,16 +55,19 @@ fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Res
     let mut insert = Insert::new(transaction)?;
     let mut forget = transaction.prepare("DELETE FROM open_attempts WHERE call = ?1 AND attempt = ?2")?;
     // Most attempts end soon: what is opened and closed in one chunk is written once.
-    let mut open = HashMap::new();
+    let (mut open, mut raised) = (HashMap::new(), HashMap::new());
     for record in records {
-        let attempt = &record.attempt;
-        let id = (attempt.call.as_str(), attempt.attempt);
-        match &record.ended {
-            None => {
-                open.entry(id).or_insert(attempt);
+        match record {
+            Record::Opened(attempt) => {
+                open.entry((&attempt.call, attempt.attempt)).or_insert(attempt);
             }
-            Some(ended) => {
-                open.remove(&id);
+            Record::Raised(Raised { call, attempt, reserved }) => {
+                let most: &mut Option<u64> = raised.entry((call, *attempt)).or_default();
+                *most = (*most).max(*reserved);
+            }
+            Record::Closed(attempt, ended) => {
+                open.remove(&(&attempt.call, attempt.attempt));
+                raised.remove(&(&attempt.call, attempt.attempt));
                 forget.execute(params![attempt.call, attempt.attempt])?;
                 insert.row(attempt, ended)?;
             }
@@ -78,6 +81,11 @@ fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Res
         let Opened { call, attempt: number, tenant, key, provider, model, .. } = attempt;
         let (begun, tags, reserved) = (time(attempt.time), tags(attempt), attempt.reserved.map(whole));
         reserve.execute(params![call, number, journal, begun, tenant, key, provider, model, tags, reserved])?;
+    }
+    let mut raise = transaction
+        .prepare("UPDATE open_attempts SET reserved = max(ifnull(reserved, 0), ?3) WHERE call = ?1 AND attempt = ?2")?;
+    for ((call, attempt), reserved) in raised.into_iter().filter_map(|(id, reserved)| Some((id, reserved?))) {
+        raise.execute(params![call, attempt, whole(reserved)])?;
     }
     Ok(())
 }
@@ -181,7 +189,7 @@ impl<'t> Insert<'t> {
         let buckets = record::buckets(&ended.usage).map(counted);
         if self.row.execute(params_from_iter(values.into_iter().chain(buckets)))? > 0 {
             let id = self.transaction.last_insert_rowid();
-            for (name, value) in &attempt.tags {
+            for (name, value) in &*attempt.tags {
                 self.label.execute(params![name, value, time(attempt.time), id])?;
             }
         }

@@ -88,7 +88,7 @@ impl Shared {
         Self { state: Mutex::new(state), work: Condvar::new(), done: Condvar::new() }
     }
 
-    /// Adds the record of an attempt that is opened.
+    /// Adds the record of an attempt that is opened, or for which more is reserved.
     pub(super) fn open(&self, record: &[u8]) -> Result<(), Failure> {
         let mut state = self.state();
         let written = if state.behind() > BEHIND {

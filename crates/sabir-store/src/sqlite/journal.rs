@@ -193,6 +193,7 @@ pub(super) fn put_away(folder: &Folder, id: &str, segment: u32, end: End) -> io:
 mod tests {
     use super::*;
     use crate::ledger::tests::{Random, attempt, ended};
+    use crate::sqlite::record::Raised;
     use crate::sqlite::tests::Place as Temporary;
 
     /// A journal of some records, and where each of them ends.
@@ -202,10 +203,18 @@ mod tests {
         let mut random = Random(11);
         let (mut records, mut ends) = (Vec::new(), Vec::new());
         for at in 0..12 {
-            let record = Record { attempt: attempt(&mut random, at), ended: (at % 2 == 1).then(|| ended(&mut random)) };
-            let bytes = match &record.ended {
-                None => record::opened(&record.attempt),
-                Some(ended) => record::closed(&record.attempt, ended),
+            let attempt = attempt(&mut random, at);
+            let (record, bytes) = match at % 3 {
+                0 => (Record::Opened(attempt.clone()), record::opened(&attempt)),
+                1 => {
+                    let crate::Opened { call, attempt: number, reserved, .. } = attempt.clone();
+                    (Record::Raised(Raised { call, attempt: number, reserved }), Ok(record::raised(&attempt)))
+                }
+                _ => {
+                    let ended = ended(&mut random);
+                    let bytes = record::closed(&attempt, &ended);
+                    (Record::Closed(attempt, Box::new(ended)), bytes)
+                }
             };
             journal.append(&bytes.expect("fits")).expect("written");
             records.push(record);
@@ -254,7 +263,7 @@ mod tests {
         let temporary = Temporary::new("segments");
         let folder = Folder::beside(&temporary.database()).expect("a folder");
         let mut journal = Journal::create(folder.clone(), "me".into()).expect("written");
-        let long = crate::Opened { model: "m".repeat(8_000), ..crate::Opened::default() };
+        let long = crate::Opened { model: "m".repeat(8_000).into(), ..crate::Opened::default() };
         let bytes = record::opened(&long).expect("fits");
         for _ in 0..1_400 {
             journal.append(&bytes).expect("written");

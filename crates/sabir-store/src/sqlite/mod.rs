@@ -199,6 +199,10 @@ impl Ledger for Sqlite {
         self.shared.open(&record).map_err(|why| self.error("cannot be written", &why))
     }
 
+    fn raise(&self, attempt: &Opened) -> Result<()> {
+        self.shared.open(&record::raised(attempt)).map_err(|why| self.error("cannot be written", &why))
+    }
+
     fn close(&self, attempt: &Opened, ended: &Ended) -> Result<()> {
         let record = record::closed(attempt, ended)?;
         self.shared.close(record).map_err(|why| self.error("cannot be written", &why))

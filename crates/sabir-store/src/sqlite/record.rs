@@ -1,4 +1,4 @@
-//! One line of a journal: an attempt that was opened, or one that was closed.
+//! One line of a journal: an attempt that was opened, one for which more was reserved, or one that was closed.
 //!
 //! A record is a checksum over all that follows it, the length of what follows the head, and that: the payload. Heads are
 //! two `u32` and the checksum is the CRC-32 of IEEE 802.3, little-endian. In the payload a number is one byte where it is
@@ -6,6 +6,7 @@
 //! one. Texts have their length before them. A closed attempt is written with all that was written when it was opened: so
 //! either record can be understood without the other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sabir_core::chat::{Cost, CostBasis, Item, Line, Receipt, Usage};
@@ -28,13 +29,22 @@ const UNKNOWN: u8 = 247;
 
 const OPENED: u8 = 1;
 const CLOSED: u8 = 2;
+const RAISED: u8 = 3;
 
 /// What a payload says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    pub attempt: Opened,
-    /// How it ended; `None` where it was opened.
-    pub ended: Option<Ended>,
+pub(super) enum Record {
+    Opened(Opened),
+    Raised(Raised),
+    Closed(Opened, Box<Ended>),
+}
+
+/// For an attempt that was opened, more is reserved.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Raised {
+    pub call: Arc<str>,
+    pub attempt: u32,
+    pub reserved: Option<u64>,
 }
 
 /// The record of an attempt that is opened.
@@ -42,6 +52,18 @@ pub(super) fn opened(attempt: &Opened) -> Result<Vec<u8>> {
     let mut bytes = begin(OPENED, attempt)?;
     finish(&mut bytes);
     Ok(bytes)
+}
+
+/// The record of an attempt for which more is reserved.
+pub(super) fn raised(attempt: &Opened) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(64);
+    bytes.extend_from_slice(&[0; HEAD]);
+    bytes.push(RAISED);
+    put_text(&mut bytes, &attempt.call);
+    put(&mut bytes, attempt.attempt.into());
+    put_known(&mut bytes, attempt.reserved);
+    finish(&mut bytes);
+    bytes
 }
 
 /// The record of an attempt that is closed. Where a receipt or a provider's list of its own tools is beyond all measure,
@@ -88,14 +110,13 @@ pub(super) fn next(bytes: &[u8]) -> Next<'_> {
 /// What a payload says; `None` where it was not written by this version.
 pub(super) fn read(payload: &[u8]) -> Option<Record> {
     let mut from = Reader(payload);
-    let kind = from.byte()?;
-    let attempt = from.opened()?;
-    let ended = match kind {
-        OPENED => None,
-        CLOSED => Some(from.ended()?),
+    let record = match from.byte()? {
+        OPENED => Record::Opened(from.opened()?),
+        RAISED => Record::Raised(from.raised()?),
+        CLOSED => Record::Closed(from.opened()?, Box::new(from.ended()?)),
         _ => return None,
     };
-    from.0.is_empty().then_some(Record { attempt, ended })
+    from.0.is_empty().then_some(record)
 }
 
 /// Nanoseconds, as far as they go: to the year 2554.
@@ -114,7 +135,7 @@ fn begin(kind: u8, attempt: &Opened) -> Result<Vec<u8>> {
         put_text(&mut bytes, text);
     }
     put(&mut bytes, attempt.tags.len() as u64);
-    for (name, value) in &attempt.tags {
+    for (name, value) in &*attempt.tags {
         put_text(&mut bytes, name);
         put_text(&mut bytes, value);
     }
@@ -323,22 +344,33 @@ impl<'a> Reader<'a> {
         self.text().map(str::to_owned)
     }
 
+    fn shared(&mut self) -> Option<Arc<str>> {
+        self.text().map(Arc::from)
+    }
+
     fn opened(&mut self) -> Option<Opened> {
         let mut attempt = Opened {
-            call: self.owned()?,
+            call: self.shared()?,
             attempt: u32::try_from(self.number()?).ok()?,
             time: Duration::from_nanos(self.number()?),
-            tenant: self.owned()?,
-            key: self.owned()?,
-            provider: self.owned()?,
-            model: self.owned()?,
+            tenant: self.shared()?,
+            key: self.shared()?,
+            provider: self.shared()?,
+            model: self.shared()?,
             ..Opened::default()
         };
+        let mut tags = Vec::new();
         for _ in 0..self.number()? {
-            attempt.tags.push((self.owned()?, self.owned()?));
+            tags.push((self.owned()?, self.owned()?));
         }
+        attempt.tags = tags.into();
         attempt.reserved = self.known()?;
         Some(attempt)
+    }
+
+    fn raised(&mut self) -> Option<Raised> {
+        let (call, attempt) = (self.shared()?, u32::try_from(self.number()?).ok()?);
+        Some(Raised { call, attempt, reserved: self.known()? })
     }
 
     fn ended(&mut self) -> Option<Ended> {
@@ -421,12 +453,16 @@ mod tests {
         let mut random = Random(7);
         for at in 0..2_000 {
             let (attempt, ended) = (attempt(&mut random, at), ended(&mut random));
-            for (bytes, ended) in
-                [(opened(&attempt).expect("fits"), None), (closed(&attempt, &ended).expect("fits"), Some(ended))]
-            {
+            let Opened { call, attempt: number, reserved, .. } = attempt.clone();
+            for (bytes, record) in [
+                (opened(&attempt), Record::Opened(attempt.clone())),
+                (Ok(raised(&attempt)), Record::Raised(Raised { call, attempt: number, reserved })),
+                (closed(&attempt, &ended), Record::Closed(attempt, Box::new(ended))),
+            ] {
+                let bytes = bytes.expect("fits");
                 let Next::Whole(payload) = next(&bytes) else { panic!("{bytes:?}") };
                 assert_eq!(payload.len() + HEAD, bytes.len());
-                assert_eq!(read(payload), Some(Record { attempt: attempt.clone(), ended }));
+                assert_eq!(read(payload), Some(record));
                 for end in 0..payload.len() {
                     assert_eq!(read(&payload[..end]), None, "cut at {end}");
                 }
@@ -457,8 +493,8 @@ mod tests {
                 payload[at] = random.next().to_le_bytes()[0];
             }
             // Whatever comes of it: no panic, and no memory beyond its length.
-            if let Some(record) = read(&payload) {
-                assert!(record.attempt.call.len() <= payload.len());
+            if let Some(Record::Opened(attempt) | Record::Closed(attempt, _)) = read(&payload) {
+                assert!(attempt.call.len() <= payload.len());
             }
         }
         assert_eq!(read(&[]), None);
@@ -488,9 +524,9 @@ mod tests {
         ended.usage.tools = (0..9_000).map(|at| (format!("tool {at}"), 1)).collect();
         let bytes = closed(&attempt, &ended).expect("fits without its tools");
         let Next::Whole(payload) = next(&bytes) else { panic!() };
-        let read = read(payload).and_then(|record| record.ended).expect("a record");
+        let Some(Record::Closed(_, read)) = read(payload) else { panic!("{payload:?}") };
         assert_eq!((read.cost, read.usage.tools.len()), (ended.cost, 0));
-        attempt.tags.push(("long".into(), "x".repeat(MOST_OPENED)));
+        attempt.tags = [("long".into(), "x".repeat(MOST_OPENED))].into();
         assert_eq!(opened(&attempt).expect_err("too long").kind(), ErrorKind::InvalidRequest);
     }
 }

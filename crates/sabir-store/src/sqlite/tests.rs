@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::record::Record;
 use super::*;
 use crate::MemoryLedger;
 use crate::ledger::tests::{Random, agree, attempt, ended, suite};
@@ -41,7 +42,7 @@ impl Drop for Place {
 }
 
 fn named(call: &str, reserved: Option<u64>) -> Opened {
-    Opened { call: call.into(), tags: vec![("team".into(), "red".into())], reserved, ..Opened::default() }
+    Opened { call: call.into(), tags: [("team".into(), "red".into())].into(), reserved, ..Opened::default() }
 }
 
 fn answered() -> Ended {
@@ -86,6 +87,9 @@ fn what_was_written_is_there_the_next_time_and_what_was_open_is_lost() {
     assert_eq!(count(&ledger, "SELECT count(*) FROM journals"), 0);
 }
 
+/// More than any attempt of these tests has reserved at first.
+const RAISED: u64 = 1 << 41;
+
 /// What a process leaves that is killed: its files without its lock.
 #[test]
 fn what_a_killed_process_left_is_brought_in_once() {
@@ -97,8 +101,14 @@ fn what_a_killed_process_left_is_brought_in_once() {
     {
         let mut journal = Journal::create(folder.clone(), "dead".into()).expect("written");
         for at in 0..40 {
-            let attempt = attempt(&mut random, at);
+            let mut attempt = attempt(&mut random, at);
             journal.append(&record::opened(&attempt).expect("fits")).expect("written");
+            if at % 8 == 0 {
+                for more in [RAISED / 2, RAISED] {
+                    attempt.reserved = Some(more);
+                    journal.append(&record::raised(&attempt)).expect("written");
+                }
+            }
             if at % 4 > 0 {
                 journal.append(&record::closed(&attempt, &ended(&mut random)).expect("fits")).expect("written");
             }
@@ -111,6 +121,9 @@ fn what_a_killed_process_left_is_brought_in_once() {
     };
     let ledger = place.open();
     assert_eq!((rows(&ledger), ledger.health().torn), ((40, 10), 0));
+    let raised =
+        format!("SELECT count(*) FROM attempts WHERE outcome = 'lost' AND cost = {RAISED} AND reserved = cost");
+    assert_eq!(count(&ledger, &raised), 5, "what is lost counts with what was reserved last");
     // A second one beside it, and the same journal once more.
     std::fs::write(folder.log("dead", 0), &bytes).expect("written");
     let second = place.open();
@@ -123,14 +136,30 @@ fn what_a_killed_process_left_is_brought_in_once() {
         let folder = Folder::beside(&place.database()).expect("a folder");
         std::fs::write(folder.log("dead", 0), &bytes[..cut]).expect("written");
         let whole = journal::read(&folder, "dead", journal::Place::default(), None).expect("readable");
-        let opened = whole.records.iter().filter(|record| record.ended.is_none()).count();
-        let closed = whole.records.len() - opened;
+        let count_of = |is: fn(&Record) -> bool| whole.records.iter().filter(|record| is(record)).count();
+        let opened = count_of(|record| matches!(record, Record::Opened(_)));
+        let closed = count_of(|record| matches!(record, Record::Closed(..)));
         let ledger = place.open();
         let told = (count(&ledger, "SELECT count(*) FROM attempts"), ledger.health().torn);
         assert_eq!(told, (i64::try_from(opened).expect("few"), u64::from(whole.end == journal::End::Torn)));
         let lost = count(&ledger, "SELECT count(*) FROM attempts WHERE outcome = 'lost'");
         assert_eq!(lost, i64::try_from(opened - closed).expect("few"));
     }
+}
+
+/// One that was in the database before it was raised, as it is with a stream that goes on for a while.
+#[test]
+fn what_was_raised_later_is_what_is_lost() {
+    let place = Place::new("raised");
+    let ledger = place.open();
+    ledger.open(&named("long", Some(5))).expect("written");
+    assert_eq!(count(&ledger, "SELECT reserved FROM open_attempts"), 5);
+    for reserved in [9, 7] {
+        ledger.raise(&named("long", Some(reserved))).expect("written");
+        assert_eq!(count(&ledger, "SELECT reserved FROM open_attempts"), 9);
+    }
+    drop(ledger);
+    assert_eq!(place.open().spent(&Filter::default()).expect("read").settled, 9);
 }
 
 #[test]
@@ -183,7 +212,7 @@ fn old_rows_are_deleted_with_their_labels() {
 fn segments_go_while_it_lives() {
     let place = Place::new("rotate");
     let ledger = place.open();
-    let long = |at: u32| Opened { attempt: at, model: "m".repeat(8_000), ..named("long", Some(1)) };
+    let long = |at: u32| Opened { attempt: at, model: "m".repeat(8_000).into(), ..named("long", Some(1)) };
     for at in 0..1_200 {
         ledger.open(&long(at)).expect("written");
     }
@@ -266,7 +295,7 @@ fn what_is_kept_for_a_full_disk_has_a_bound() {
     std::fs::remove_dir_all(place.0.join("spend.db.journals")).expect("removed");
     shared.fill_disk();
     let mut long = named("long", None);
-    long.model = "m".repeat(16_000);
+    long.model = "m".repeat(16_000).into();
     let record = record::closed(&long, &answered()).expect("fits");
     let closed = (0..400).map(|_| shared.close(record.clone()).expect_err("no room").to_string());
     let given_up = closed.filter(|error| error.contains("it will count as lost")).count() as u64;
@@ -285,7 +314,7 @@ fn a_process_without_room_says_of_each_attempt_whether_it_is_there() {
         let ledger = Sqlite::open(path).expect("there is room for a beginning");
         let mut out = std::io::stdout().lock();
         for at in 0..5_000 {
-            let attempt = Opened { model: "m".repeat(500), ..named(&at.to_string(), Some(9)) };
+            let attempt = Opened { model: "m".repeat(500).into(), ..named(&at.to_string(), Some(9)) };
             let opened = ledger.open(&attempt).is_ok();
             let closed = opened && at % 3 > 0 && ledger.close(&attempt, &answered()).is_ok();
             writeln!(out, "said {at} {opened} {closed}").expect("the parent reads");

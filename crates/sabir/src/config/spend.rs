@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use sabir_config::{BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, Config, Period, TimeZone, UnknownPrice};
+use sabir_config::{
+    BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, Config, LedgerFailure, Period, TimeZone, UnknownPrice,
+};
 use sabir_core::Result;
-use sabir_layers::{Budget, Receipts, Spend, WhenUnpriced, Window};
+use sabir_layers::{Budget, Receipts, Spend, WhenLedgerFails, WhenUnpriced, Window};
 use sabir_prices::Usd;
 use sabir_store::Ledger;
 
@@ -25,7 +27,12 @@ pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dy
 /// The ledger that is to be kept.
 #[cfg(feature = "ledger")]
 pub(super) fn ledger(config: &Config) -> Result<Option<Arc<dyn Ledger>>> {
-    config.ledger.as_ref().map(|said| crate::ledger::open(&said.path)).transpose()
+    let Some(said) = &config.ledger else { return Ok(None) };
+    let ledger = crate::ledger::Sqlite::open(&said.path)?;
+    Ok(Some(Arc::new(match said.keep {
+        Some(time) => ledger.keep(time),
+        None => ledger,
+    })))
 }
 
 #[cfg(not(feature = "ledger"))]
@@ -60,6 +67,11 @@ fn budgets_of(said: &BudgetConfig) -> Vec<Budget> {
             UnknownPrice::Allow => WhenUnpriced::Allow,
             _ => WhenUnpriced::Refuse,
         });
+        let budget = match said.on_ledger_failure {
+            Some(LedgerFailure::Refuse) => budget.when_ledger_fails(WhenLedgerFails::Refuse),
+            Some(LedgerFailure::GoOn) => budget.when_ledger_fails(WhenLedgerFails::GoOn),
+            _ => budget,
+        };
         scoped(said, &name, budget)
     });
     scoped.collect()
@@ -131,11 +143,16 @@ mod tests {
     fn budgets_are_made_as_they_are_said() {
         let made = said(
             "[[budgets]]\nname = \"team\"\nlimit = 50\nper_request = 0.25\nperiod = \"year\"\ntime_zone = \"-05:30\"\n\
-             scope = \"client\"\nonly = [\"red\", \"blue\"]\nthresholds = [\"80%\"]\nmode = \"soft\"\n",
+             scope = \"client\"\nonly = [\"red\", \"blue\"]\nthresholds = [\"80%\"]\nmode = \"soft\"\n\
+             on_ledger_failure = \"refuse\"\n",
         );
         assert_eq!(made.len(), 4);
         let red = Budget::per(Window::year().east(-19_800), Usd::dollars(50)).alerts([80]).soft();
-        let red = red.when_unpriced(WhenUnpriced::Refuse).named("team of red").for_client("red");
+        let red = red
+            .when_unpriced(WhenUnpriced::Refuse)
+            .when_ledger_fails(WhenLedgerFails::Refuse)
+            .named("team of red")
+            .for_client("red");
         assert_eq!(made[0], format!("{red:?}"));
         assert!(made[3].contains("team per request of blue"), "{}", made[3]);
         let all = said("[cost_control]\nmax_budget = 100\nbudget_period = \"24h\"\n");

@@ -7,7 +7,7 @@ use sabir_core::Result;
 use sabir_http::HttpTransport;
 use sabir_layers::guard::{Guard, MaxSize, Redact, Webhook};
 use sabir_layers::{
-    Backoff, Breaker, Cache, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Stack, Trace,
+    Backoff, Breaker, Cache, Deadline, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Stack, Trace,
 };
 use sabir_prices::Prices;
 use sabir_store::Ledger;
@@ -55,6 +55,9 @@ pub(super) fn assembled(
     }
     if let Some(timeout) = by_provider::usual(config) {
         stack = stack.timeout(timeout);
+    }
+    if let Some(limit) = config.deadline {
+        stack = stack.deadline(Deadline::after(limit));
     }
     let said = &config.breaker;
     if said.enabled {

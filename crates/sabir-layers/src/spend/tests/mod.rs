@@ -107,6 +107,14 @@ impl Ledger for Rows {
         Ok(())
     }
 
+    fn raise(&self, attempt: &Opened) -> Result<()> {
+        self.check()?;
+        let mut rows = self.rows.lock().expect("a lock");
+        let row = rows.iter_mut().find(|(row, _)| (&row.call, row.attempt) == (&attempt.call, attempt.attempt));
+        row.expect("it was opened").0.reserved = attempt.reserved;
+        Ok(())
+    }
+
     fn close(&self, attempt: &Opened, ended: &Ended) -> Result<()> {
         self.check()?;
         let mut rows = self.rows.lock().expect("a lock");
@@ -119,7 +127,7 @@ impl Ledger for Rows {
         self.check()?;
         let mut spent = Spent::default();
         let matches = |row: &Opened| {
-            let is = |named: &Option<String>, value: &String| named.as_ref().is_none_or(|named| named == value);
+            let is = |named: &Option<String>, value: &str| named.as_deref().is_none_or(|named| named == value);
             of.from.is_none_or(|from| row.time >= from)
                 && of.until.is_none_or(|until| row.time < until)
                 && is(&of.tenant, &row.tenant)

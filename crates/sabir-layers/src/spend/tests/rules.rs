@@ -33,7 +33,7 @@ fn a_call_is_reserved_settled_and_written_down() {
     let rows = house.rows.all();
     let [(opened, Some(ended))] = rows.as_slice() else { panic!("one closed row and not {rows:?}") };
     assert_eq!((opened.attempt, opened.call.len(), opened.time), (0, 32, NOON));
-    assert_eq!((opened.provider.as_str(), opened.model.as_str()), ("p", "m"));
+    assert_eq!((&*opened.provider, &*opened.model), ("p", "m"));
     assert!(opened.reserved.expect("a price") >= cost);
     assert_eq!((ended.outcome, ended.usage.output), (How::Answered, Some(10)));
 }

@@ -58,6 +58,24 @@ fn small_steps_let_more_streams_in_and_are_topped_up() {
     let items = block_on_with(&house.clock, collect(events));
     assert!(matches!(items.last(), Some(Ok(Event::Done(_)))), "{:?}", items.last());
     assert_eq!(house.stands(), (50 * INPUT + 2_400 * OUTPUT, 0, 30_000_000 - 50 * INPUT - 2_400 * OUTPUT));
+    let raised = house.rows.all()[0].0.reserved.expect("a price");
+    assert!(first < raised && raised >= 2_400 * OUTPUT, "what is lost counts with what was reserved last: {raised}");
+}
+
+#[test]
+fn a_top_up_that_cannot_be_written_down_is_none() {
+    let build = |spend: Spend| spend.budget(daily(30_000_000)).steps(100);
+    let long = Request::Chat(ChatRequest { stream: true, max_tokens: Some(9_000), ..chat() });
+    let house = House::new(build, [pieces(300, (50, 2_400))]);
+    let events = house.call(&Call::to("p"), &long).expect("a stream").stream().expect("a stream");
+    let (_, first, _) = house.stands();
+    house.rows.fail(true);
+    let items = block_on_with(&house.clock, collect(events));
+    let Some(Err(error)) = items.last() else { panic!("it is cut") };
+    assert!(error.message().contains("cut after about 100 tokens: the ledger cannot be written"), "{error}");
+    assert!(error.partial().is_some() && items.len() < 100, "{} items", items.len());
+    let (spent, reserved, _) = house.stands();
+    assert!(reserved == 0 && spent <= first, "{spent} of {first}");
 }
 
 #[test]
