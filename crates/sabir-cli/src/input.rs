@@ -19,8 +19,9 @@ pub(crate) fn piped_text() -> Result<Option<String>, Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(None);
     }
-    let text = String::from_utf8(stdin()?)
-        .map_err(|_| Failure::usage("standard input is not text; give images and other files with `-a FILE`, or `-a -`"))?;
+    let text = String::from_utf8(stdin()?).map_err(|_| {
+        Failure::usage("standard input is not text; give images and other files with `-a FILE`, or `-a -`")
+    })?;
     Ok(Some(text).filter(|t| !t.trim().is_empty()))
 }
 

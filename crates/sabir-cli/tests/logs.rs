@@ -74,11 +74,17 @@ fn a_conversation_goes_on_with_all_that_was_in_it() {
             messages.iter().map(|message| message["role"].as_str().expect("a role")).collect()
         })
         .collect();
-    assert_eq!(said, [vec!["system", "user", "assistant"], vec!["user", "assistant"], vec!["system", "user", "assistant"]]);
+    assert_eq!(
+        said,
+        [vec!["system", "user", "assistant"], vec!["user", "assistant"], vec!["system", "user", "assistant"]]
+    );
     assert_eq!([&exchanges[0]["model"], &exchanges[1]["model"], &exchanges[2]["model"]], ["sim/x", "sim/x", "sim/z"]);
     let (picture, thought) = (&exchanges[0]["messages"][1]["parts"][0], &exchanges[0]["messages"][2]["parts"][0]);
     assert_eq!(picture["source"]["bytes"], "iVBORw0KGgowMDAw");
-    assert_eq!((&thought["type"], &thought["signature"]), (&json!("reasoning"), &json!("c2ltdWxhdGVkIHNpZ25hdHVyZQ==")));
+    assert_eq!(
+        (&thought["type"], &thought["signature"]),
+        (&json!("reasoning"), &json!("c2ltdWxhdGVkIHNpZ25hdHVyZQ=="))
+    );
     // What the model was sent: the simulator tells of it.
     let last = exchanges[2]["messages"][2]["parts"][0]["text"].as_str().expect("text");
     assert_eq!(last, "");
@@ -92,7 +98,10 @@ fn a_conversation_goes_on_with_all_that_was_in_it() {
     assert_eq!(home.refuses(&["logs", "--model", "nobody"]), refused(1, "nothing is logged of that"));
     let lines = home.says(&["logs", "--json"]);
     let first: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
-    assert_eq!((&first["conversation"], &first["number"], &first["asked"]), (&json!(id), &json!(3), &json!("And then?")));
+    assert_eq!(
+        (&first["conversation"], &first["number"], &first["asked"]),
+        (&json!(id), &json!(3), &json!("And then?"))
+    );
     let text = home.says(&["logs", "show", &id]);
     assert!(text.contains("[image, image/png, 12 bytes]") && text.contains("\n[user]\n"), "{text}");
     assert_eq!(home.says(&["logs", "path"]), format!("{}\n", home.log().display()));

@@ -6,7 +6,7 @@ use sabir::chat::{Effort, ReasoningRequest};
 use sabir::prices::Usd;
 
 /// Ask a model; the answer streams to standard output.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sabir chat \"Why is the sea salt?\"\n  git diff | sabir chat -s \"Review this.\"\n  \
     sabir chat -m anthropic/claude-haiku-5-5 -a photo.png \"What is this?\"\n  \
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair, requires = "template")]
     pub(super) params: Vec<(String, String)>,
     /// Go on with the last conversation
-    #[arg(short, long = "continue", conflicts_with = "id")]
+    #[arg(short = 'c', long = "continue", conflicts_with = "id")]
     pub(super) go_on: bool,
     /// Go on with this conversation; the beginning of its id is enough
     #[arg(long, value_name = "ID")]
@@ -92,7 +92,7 @@ pub(crate) struct Args {
     #[arg(long, overrides_with = "no_log")]
     pub(super) log: bool,
     /// Keep neither the question nor the answer
-    #[arg(long)]
+    #[arg(long, overrides_with = "log")]
     pub(super) no_log: bool,
 }
 
@@ -104,13 +104,14 @@ impl FromStr for Thinking {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let words = [Effort::None, Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::XHigh, Effort::Max];
+        let words =
+            [Effort::None, Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::XHigh, Effort::Max];
         if let Some(effort) = words.into_iter().find(|effort| effort.to_string() == text) {
             return Ok(Self(ReasoningRequest { effort: Some(effort), ..ReasoningRequest::default() }));
         }
-        let budget = text.parse().map_err(|_| {
-            "one of none, minimal, low, medium, high, xhigh, max, or a number of tokens".to_owned()
-        })?;
+        let budget = text
+            .parse()
+            .map_err(|_| "one of none, minimal, low, medium, high, xhigh, max, or a number of tokens".to_owned())?;
         Ok(Self(ReasoningRequest { budget: Some(budget), ..ReasoningRequest::default() }))
     }
 }

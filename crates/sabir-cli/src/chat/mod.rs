@@ -34,8 +34,8 @@ use writer::Writer;
 pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
     let config = config::load_to_spend(file)?;
     let past = past(&args, &config)?;
-    let mut question = request::question(&args, &config)?;
-    let message = std::mem::take(&mut question.message);
+    let question = request::question(&args, &config)?;
+    let message = question.message.clone();
     let mut sessions = sessions(&args, &config, question, past.as_ref()).await?;
     match sessions.pop() {
         Some(session) if sessions.is_empty() => one(session, message, &args).await,
@@ -50,7 +50,7 @@ async fn one(mut session: Session, message: sabir::Message, args: &Args) -> Outc
     if args.json && !matches!(asked.end, End::Unread(_)) {
         print_json(&object(&asked, &session))?;
     }
-    finish(&asked, &mut writer, args.usage);
+    finish(&asked, &mut writer, args)?;
     match asked.end {
         End::Done => Ok(ExitCode::SUCCESS),
         End::Failed(error) => Err(error.into()),
@@ -62,17 +62,25 @@ async fn one(mut session: Session, message: sabir::Message, args: &Args) -> Outc
 /// The status of a program that was stopped by Ctrl-C: 128 and the number of the signal, as shells have it.
 const STOPPED: u8 = 130;
 
-/// What a person should know of an answer that is over.
-fn finish(asked: &Asked, writer: &mut Writer, usage: bool) {
+/// Writes what is still held back of an answer that is over, and what a person should know of it.
+fn finish(asked: &Asked, writer: &mut Writer, args: &Args) -> Result<(), Failure> {
+    if args.json {
+        // The object says it all.
+        *writer = Writer::live();
+    }
+    writer.release()?;
     if let Some(answer) = asked.answer.as_ref() {
-        writer.remark(answer);
-        if usage {
+        if !args.json {
+            writer.remark(answer);
+        }
+        if args.usage {
             writer.line(&receipt::receipt(answer));
         }
     }
     if matches!(asked.end, End::Stopped) {
         writer.line("note: stopped by Ctrl-C; the answer is not whole");
     }
+    Ok(())
 }
 
 /// An answer, or why there is none, as one JSON object.
@@ -152,8 +160,9 @@ fn past(args: &Args, config: &Config) -> Result<Option<Past>, Failure> {
         return Ok(None);
     }
     let none = |path: &Path| Failure::usage(format!("there is no conversation to go on with in {}", path.display()));
-    let path = log::path(config)
-        .ok_or_else(|| Failure::usage("there is no home folder to look for a log in; set `logs.path` in the configuration"))?;
+    let path = log::path(config).ok_or_else(|| {
+        Failure::usage("there is no home folder to look for a log in; set `logs.path` in the configuration")
+    })?;
     if !path.exists() {
         return Err(none(&path));
     }

@@ -22,7 +22,13 @@ pub(super) fn receipt(answer: &ChatResponse) -> String {
         Some(cost) => (dollars(cost.nano_usd), basis(cost.basis)),
         None => ("?".to_owned(), "the price is not known"),
     };
-    rows.push(vec!["total".to_owned(), tokens.unwrap_or_else(|| "?".to_owned()), "tokens".to_owned(), cost, basis.to_owned()]);
+    rows.push(vec![
+        "total".to_owned(),
+        tokens.unwrap_or_else(|| "?".to_owned()),
+        "tokens".to_owned(),
+        cost,
+        basis.to_owned(),
+    ]);
     table(&["", "", "", "", ""], &[false, true, false, true, false], &rows).trim_end().to_owned()
 }
 

@@ -1,7 +1,7 @@
 //! From arguments, templates, files and standard input to a question.
 
 use sabir::chat::{ChatRequest, Message, Part, Role};
-use sabir::config::Config;
+use sabir::config::{Config, TemplateConfig};
 use sabir::{Client, Dialect};
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ pub(super) fn question(args: &Args, config: &Config) -> Result<Question, Failure
 }
 
 /// What the arguments say, and where they say nothing, the template.
-fn settings(args: &Args, own: Option<&sabir::config::TemplateConfig>) -> Result<ChatRequest, Failure> {
+fn settings(args: &Args, own: Option<&TemplateConfig>) -> Result<ChatRequest, Failure> {
     let effort = own.and_then(|own| own.effort.as_deref()).map(str::parse::<Thinking>).transpose();
     let effort = effort.map_err(|wrong| Failure::usage(format!("the template's effort must be {wrong}")))?;
     let stop = own.filter(|_| args.stop.is_empty()).map_or(&args.stop, |own| &own.stop);

@@ -130,7 +130,9 @@ fn kind(text: &str) -> Result<Value, String> {
                 Err(format!("{word:?} is no type: there are str, int, float, bool and list of one of them{hint}"))
             }
         },
-        (_, more) => Err(format!("{:?} is too much after the type; words for the model follow a colon", more.join(" "))),
+        (_, more) => {
+            Err(format!("{:?} is too much after the type; words for the model follow a colon", more.join(" ")))
+        }
     }
 }
 
@@ -140,7 +142,8 @@ mod tests {
 
     #[test]
     fn the_short_form_is_a_schema() {
-        let inline = short("name, age? int: in years, tags list of str, scores list of list of float").expect("a schema");
+        let inline =
+            short("name, age? int: in years, tags list of str, scores list of list of float").expect("a schema");
         assert_eq!(
             inline,
             json!({
@@ -163,15 +166,24 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (text, says) in [
-            ("name, age itn", "line 1, column 7: \"itn\" is no type: there are str, int, float, bool and list of one of them; did you mean int?"),
-            ("name\n\n age int years", "line 3, column 2: \"years\" is too much after the type; words for the model follow a colon"),
+            (
+                "name, age itn",
+                "line 1, column 7: \"itn\" is no type: there are str, int, float, bool and list of one of them; did you mean int?",
+            ),
+            (
+                "name\n\n age int years",
+                "line 3, column 2: \"years\" is too much after the type; words for the model follow a colon",
+            ),
             ("name,, age", "line 1, column 6: a field has no name; write `NAME TYPE`, as in `age int`"),
             ("", "line 1, column 1: a field has no name; write `NAME TYPE`, as in `age int`"),
             ("a, b, a int", "line 1, column 7: the field a is there twice"),
             ("na/me", "line 1, column 1: \"na/me\" is no name of a field: letters, digits, _ and - can be in it"),
             ("tags list int", "line 1, column 1: \"list int\" is no type; write `list of int`"),
             ("tags list of", "line 1, column 1: \"list of\" is no type; write `list of int`"),
-            ("é, ü? strr", "line 1, column 4: \"strr\" is no type: there are str, int, float, bool and list of one of them; did you mean str?"),
+            (
+                "é, ü? strr",
+                "line 1, column 4: \"strr\" is no type: there are str, int, float, bool and list of one of them; did you mean str?",
+            ),
         ] {
             assert_eq!(short(text).expect_err(text), format!("the schema, {says}"));
         }

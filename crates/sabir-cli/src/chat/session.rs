@@ -35,7 +35,7 @@ impl Session {
         for message in past.iter().flat_map(|past| &past.messages) {
             match message.role {
                 Role::System => conversation.system = Some(message.text()),
-                _ => drop(conversation.push(message.clone())),
+                _ => conversation.messages.push(message.clone()),
             }
         }
         conversation.system = system.or(conversation.system);
@@ -57,7 +57,14 @@ impl Session {
 
         let is_done = matches!(asked.end, End::Done);
         let answer = asked.answer.as_ref();
-        let said = if is_done { answer.map(ChatResponse::to_message) } else { answer.map(words) };
+        let said = match (&asked.value, answer) {
+            // A call that only carried it has no result to go on with.
+            (Some(value), Some(answer)) if answer.tool_calls().next().is_some() => {
+                Some(Message::assistant(value.to_string()))
+            }
+            (_, answer) if is_done => answer.map(ChatResponse::to_message),
+            (_, answer) => answer.map(words),
+        };
         let said = said.filter(|said| !said.parts.is_empty());
         let outcome = match &said {
             _ if is_done => Outcome::Answered,

@@ -72,10 +72,7 @@ pub(super) async fn run(sessions: impl Iterator<Item = Session>, message: &Messa
 
 /// Writes the rest of an answer that is over; its status, where it is none to be glad of.
 fn over(asked: Asked, mut writer: Writer, args: &Args) -> Result<Option<ExitCode>, Failure> {
-    if !args.json {
-        writer.release()?;
-    }
-    finish(&asked, &mut writer, args.usage);
+    finish(&asked, &mut writer, args)?;
     match asked.end {
         End::Done => Ok(None),
         End::Failed(error) => {

@@ -71,14 +71,16 @@ pub(super) fn fill<'a>(
     }
     if places.contains(&INPUT) {
         if input.is_empty() {
-            let message = format!("the template {name:?} needs something to work on: a prompt, or text on standard input");
+            let message =
+                format!("the template {name:?} needs something to work on: a prompt, or text on standard input");
             return Err(Failure::usage(message));
         }
         values.insert(INPUT, input);
     }
     let mut prompt = filled(prompt, &values);
     if !places.contains(&INPUT) && !input.is_empty() {
-        prompt = [prompt, input.to_owned()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
+        prompt =
+            [prompt, input.to_owned()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
     }
     let system = config.system.as_ref().map(|system| filled(system, &values));
     Ok(Filled { config, system, prompt })
@@ -104,7 +106,8 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
             return Some(Piece::Words(words));
         }
         // A name ends soon; one look does not go on to the end of the text.
-        let inside = rest[2..].split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | ' '))).next().unwrap_or("");
+        let inside =
+            rest[2..].split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | ' '))).next().unwrap_or("");
         let (name, end) = (inside.trim(), 2 + inside.len());
         if !name.is_empty() && !name.contains(' ') && rest[end..].starts_with("}}") {
             rest = &rest[end + 2..];

@@ -1,6 +1,5 @@
 //! The file: opened, made where it is missing, and brought up to date.
 
-use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -29,12 +28,6 @@ impl Trouble {
     /// With the file of which it is.
     pub(crate) fn of(&self, path: &Path) -> String {
         format!("the log {} cannot be used: {}", path.display(), self.0)
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

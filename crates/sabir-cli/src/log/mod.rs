@@ -125,7 +125,8 @@ pub(crate) fn one(store: &Store, path: &Path, prefix: &str) -> Result<String, Fa
         [some @ ..] => {
             let more = if some.len() > NAMED { " and others" } else { "" };
             let some = some[..some.len().min(NAMED)].join(", ");
-            let message = format!("{prefix:?} is the beginning of several conversations ({some}{more}); write more of it");
+            let message =
+                format!("{prefix:?} is the beginning of several conversations ({some}{more}); write more of it");
             Err(Failure::usage(message))
         }
     }

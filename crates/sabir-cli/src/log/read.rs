@@ -79,11 +79,8 @@ impl Store {
 
     /// A conversation, to go on with.
     pub(crate) fn past(&self, id: &str) -> Result<Past, Trouble> {
-        let mut past = Past {
-            kept: Kept { conversation: id.to_owned(), number: 0 },
-            model: String::new(),
-            messages: Vec::new(),
-        };
+        let mut past =
+            Past { kept: Kept { conversation: id.to_owned(), number: 0 }, model: String::new(), messages: Vec::new() };
         for (entry, messages) in self.conversation(id)? {
             past.kept.number = entry.kept.number;
             past.model = entry.model;
@@ -161,9 +158,8 @@ impl Store {
     fn with_media(&self, id: i64, mut message: Message) -> Result<Message, Trouble> {
         let sql = "SELECT d.bytes FROM message_media AS p JOIN media AS d ON d.id = p.medium
                    WHERE p.message = ? ORDER BY p.place";
-        let media = rows(&self.connection, sql, vec![Value::Integer(id)], |row| {
-            Ok(Bytes::from(row.get::<_, Vec<u8>>(0)?))
-        })?;
+        let media =
+            rows(&self.connection, sql, vec![Value::Integer(id)], |row| Ok(Bytes::from(row.get::<_, Vec<u8>>(0)?)))?;
         if media::put_back(&mut message, media) {
             Ok(message)
         } else {

@@ -22,7 +22,7 @@ impl Store {
                 (Kept { conversation: past.kept.conversation.clone(), number: last + 1 }, &[][..])
             }
             past => {
-                let before = past.map_or(&[][..], |(past, _)| &past.messages);
+                let before = past.map_or(&[][..], |(past, _)| past.messages.as_slice());
                 (Kept { conversation: unused(&transaction)?, number: 1 }, before)
             }
         };
@@ -107,7 +107,7 @@ fn message(connection: &Connection, message: &Message) -> Result<i64, Trouble> {
     whole.update(&json);
     hashes.iter().for_each(|hash| whole.update(hash));
     let hash = whole.finalize();
-    if let Some(known) = find(connection, "messages", &hash)? {
+    if let Some(known) = find(connection, "messages", hash.as_slice())? {
         return Ok(known);
     }
     connection.execute(
@@ -116,7 +116,7 @@ fn message(connection: &Connection, message: &Message) -> Result<i64, Trouble> {
     )?;
     let id = connection.last_insert_rowid();
     for (place, (bytes, hash)) in (0_i64..).zip(taken.iter().zip(&hashes)) {
-        let medium = match find(connection, "media", hash)? {
+        let medium = match find(connection, "media", hash.as_slice())? {
             Some(known) => known,
             None => {
                 let sql = "INSERT INTO media (hash, bytes) VALUES (?1, ?2)";

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::log::{self, Find, Store, Trouble, now};
 use crate::output::{notice, print, print_json};
 use crate::usage::when::When;
-use crate::config;
 
 /// What was asked and answered: list, show, search, delete.
 #[derive(Debug, clap::Args)]

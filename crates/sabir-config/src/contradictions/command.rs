@@ -20,7 +20,10 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
             }
         }
         if template.defaults.contains_key("input") {
-            found.fault(format!("{at}.defaults.input"), "is what is asked and piped in; give the parameter another name");
+            found.fault(
+                format!("{at}.defaults.input"),
+                "is what is asked and piped in; give the parameter another name",
+            );
         }
     }
     for name in settings.roles.keys() {
