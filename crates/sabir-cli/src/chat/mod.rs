@@ -116,6 +116,9 @@ async fn sessions(
     let names: Vec<Option<String>> =
         if args.models.is_empty() { vec![named] } else { args.models.iter().cloned().map(Some).collect() };
     let client = local::connect(config, args.max_cost.map(|most| at_most(most, config, &names)))?;
+    if let Form::Value(schema) = &form {
+        client.extraction_by("answer", schema.clone(), "").map_err(|error| Failure::usage(error.message()))?;
+    }
     let path = log_path(args, config);
     let mut sessions = Vec::new();
     for name in names {

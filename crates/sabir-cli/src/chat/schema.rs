@@ -119,7 +119,7 @@ fn kind(text: &str) -> Result<Value, String> {
     match (first, &rest[..]) {
         ("list", []) => Ok(json!({ "type": "array", "items": { "type": "string" } })),
         ("list", ["of", of @ ..]) if !of.is_empty() => {
-            Ok(json!({ "type": "array", "items": self::kind(&of.join(" "))? }))
+            Ok(json!({ "type": "array", "items": kind(&of.join(" "))? }))
         }
         ("list", _) => Err(format!("{text:?} is no type; write `list of int`")),
         (word, []) => match TYPES.iter().find(|(name, _)| *name == word) {

@@ -12,8 +12,7 @@ const INPUT: &str = "input";
 
 /// A template with its parameters filled in.
 #[derive(Debug)]
-pub(super) struct Filled<'a> {
-    pub(super) config: &'a TemplateConfig,
+pub(super) struct Filled {
     pub(super) system: Option<String>,
     /// The question; what was asked and piped in is in it or follows it.
     pub(super) prompt: String,
@@ -40,12 +39,12 @@ fn unknown<'a>(what: &str, section: &str, name: &str, known: impl Iterator<Item 
 }
 
 /// Fills in a template's parameters.
-pub(super) fn fill<'a>(
+pub(super) fn fill(
     name: &str,
-    config: &'a TemplateConfig,
+    config: &TemplateConfig,
     given: &[(String, String)],
     input: &str,
-) -> Result<Filled<'a>, Failure> {
+) -> Result<Filled, Failure> {
     let (system, prompt) = (config.system.as_deref().unwrap_or_default(), config.prompt.as_deref().unwrap_or_default());
     let places: Vec<&str> = places(system).chain(places(prompt)).collect();
     for (param, _) in given {
@@ -83,7 +82,7 @@ pub(super) fn fill<'a>(
             [prompt, input.to_owned()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
     }
     let system = config.system.as_ref().map(|system| filled(system, &values));
-    Ok(Filled { config, system, prompt })
+    Ok(Filled { system, prompt })
 }
 
 /// A text in pieces: words, and names that stood in `{{ }}`.
