@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use sabir::config::Config;
-use sabir::{Client, Env, Error, Registry};
+use sabir::dialects::providers::nearest;
+use sabir::layers::Spend;
+use sabir::{Client, ClientBuilder, Env, Error, ErrorKind, Registry};
 
 use crate::output::notice;
 
@@ -13,42 +15,77 @@ pub(crate) const SIMULATOR: &str = "sim";
 
 /// A client, and the model that it is to use.
 pub(crate) async fn client(config: &Config, model: Option<String>) -> Result<(Client, String), Error> {
-    let env = Env::process();
+    let client = connect(config, None)?;
+    let model = self::model(&client, config, model).await?;
+    Ok((client, model))
+}
+
+/// A client as the configuration has it; what `spend` allows holds besides.
+pub(crate) fn connect(config: &Config, spend: Option<Spend>) -> Result<Client, Error> {
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let client = Client::builder().registry(registry.clone()).env(env.clone()).config(config)?.build()?;
-    if let Some(model) = model {
+    let builder = Client::builder().registry(registry).env(Env::process());
+    // Below all other layers: every attempt goes through it.
+    spend.into_iter().fold(builder, ClientBuilder::layer).config(config)?.build()
+}
+
+/// The model that is asked: the one that was named, or else the one that the configuration or the environment has.
+pub(crate) async fn model(client: &Client, config: &Config, named: Option<String>) -> Result<String, Error> {
+    let (registry, env) = (client.registry(), client.env());
+    if let Some(model) = named {
         // A provider's name alone means its default model.
-        let whole = match registry.get(&model) {
-            Ok(provider) if !model.contains('/') => match provider.default_model(&env) {
+        return Ok(match registry.get(&model) {
+            Ok(provider) if !model.contains('/') => match provider.default_model(env) {
                 Some(default) => format!("{model}/{default}"),
                 None => model,
             },
-            _ => model,
-        };
-        return Ok((client, whole));
+            _ => return in_words(client, config, model),
+        });
     }
     if config.model.is_some() || config.provider.is_some() {
         // The client knows both.
-        return Ok((client, String::new()));
+        return in_words(client, config, String::new());
     }
     for id in registry.ids() {
         if let Ok(provider) = registry.get(&id)
             && provider.dialect().is_some()
-            && provider.has_key(&env)
-            && let Some(model) = provider.default_model(&env)
+            && provider.has_key(env)
+            && let Some(model) = provider.default_model(env)
         {
-            return Ok((client, format!("{id}/{model}")));
+            return Ok(format!("{id}/{model}"));
         }
     }
-    if let Some(model) = first_local_model(env).await {
+    if let Some(model) = first_local_model(env.clone()).await {
         notice(&format!("No key is set; asking the local Ollama ({model})."));
-        return Ok((client, format!("ollama/{model}")));
+        return Ok(format!("ollama/{model}"));
     }
     notice(
         "No key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) and no local Ollama answers: this is the built-in simulator.",
     );
-    Ok((client, format!("{SIMULATOR}/simulated")))
+    Ok(format!("{SIMULATOR}/simulated"))
+}
+
+/// A model as it is called from now on: `provider/model`, or a name of the configuration's, which stands for one or
+/// several.
+fn in_words(client: &Client, config: &Config, model: String) -> Result<String, Error> {
+    let own = |name: &str| config.aliases.contains_key(name) || config.routes.contains_key(name);
+    let wanted = if model.is_empty() { config.model.clone().unwrap_or_default() } else { model };
+    if own(&wanted) {
+        return Ok(wanted);
+    }
+    match client.resolve(&wanted) {
+        Ok((provider, model)) => Ok(format!("{provider}/{model}")),
+        Err(error) => {
+            let names = config.aliases.keys().chain(config.routes.keys()).map(String::as_str);
+            match nearest(&wanted, names) {
+                Some(near) if !wanted.contains('/') => {
+                    let message = format!("there is no model {wanted:?} in the configuration; did you mean {near:?}?");
+                    Err(Error::new(ErrorKind::Configuration, message))
+                }
+                _ => Err(error),
+            }
+        }
+    }
 }
 
 /// The first model that a local Ollama has, if one answers at once.

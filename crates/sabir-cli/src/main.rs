@@ -7,6 +7,8 @@ mod failure;
 mod input;
 mod known;
 mod local;
+mod log;
+mod logs;
 mod models;
 mod output;
 mod serve;
@@ -36,6 +38,8 @@ struct Cli {
 enum Command {
     /// Ask a model; the answer streams to standard output.
     Chat(chat::Args),
+    /// What was asked and answered: list, show, search, delete.
+    Logs(logs::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
     /// Count the tokens of files and pipes; nothing is sent.
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Chat(args) => chat::run(args, cli.config).await,
+            Command::Logs(args) => logs::run(args, cli.config),
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
             Command::Tokens(args) => tokens::run(args, cli.config).await,

@@ -363,3 +363,15 @@ async fn twenty_types_come_out_as_they_were() {
     there_and_back((1_u8, vec![false])).await;
     there_and_back(json!({"free": ["form", 1, null]})).await;
 }
+
+#[tokio::test]
+async fn a_schema_that_is_known_only_now_holds_as_that_of_a_type() {
+    let schema = json!({ "type": "array", "items": { "type": "integer" } });
+    let client = client([Turn::text(r#"{"value": [1, "2"]}"#), Turn::text(r#"{"value": [1, 2]}"#)]);
+    let extracted = client.extraction_by("numbers", schema, "Two numbers.").expect("a schema").send().await;
+    let extracted = extracted.expect("a value");
+    assert_eq!((extracted.value, extracted.answers.len()), (json!([1, 2]), 2), "what is no object comes out of one");
+    let wrong = client.extraction_by("numbers", json!({ "type": "nmber" }), "x").expect_err("no schema");
+    assert_eq!(wrong.kind(), ErrorKind::InvalidRequest);
+    assert!(wrong.message().starts_with("this is no JSON Schema: "), "{wrong}");
+}

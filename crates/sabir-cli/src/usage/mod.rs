@@ -2,7 +2,7 @@
 
 mod money;
 mod show;
-mod when;
+pub(crate) mod when;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;

@@ -84,6 +84,19 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
+/// A time since 1970 as `2026-11-21 09:30:00`, in UTC: the other way of [`days`].
+pub(crate) fn moment(time: Duration) -> String {
+    let (day, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
+    let shifted = day + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let of_cycle = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * of_cycle + of_cycle / 4 - of_cycle / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let (day, month) = (of_year - (153 * from_march + 2) / 5 + 1, (from_march + 2) % 12 + 1);
+    let year = of_cycle + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +116,17 @@ mod tests {
         assert_eq!(When::Day(1).time(now, 3_600), Some(Duration::from_secs(82_800)));
         assert_eq!(When::Day(0).time(now, 3_600), None);
         assert_eq!(When::Ago(Duration::from_secs(86_400)).time(now, 0), Some(Duration::from_secs(9 * 86_400)));
+    }
+
+    /// Every day of four centuries is written as it is read.
+    #[test]
+    fn moments_are_days_the_other_way() {
+        for day in 0..146_097_u64 {
+            let text = moment(Duration::from_secs(day * 86_400 + 86_399));
+            let (date, time) = text.split_once(' ').expect("a day and a time");
+            assert_eq!(date.parse(), Ok(When::Day(i64::try_from(day).expect("small"))), "{text}");
+            assert_eq!(time, "23:59:59");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! believes that it has.
 
 mod calls;
+mod command;
 mod costs;
 mod models;
 mod providers;
@@ -90,5 +91,6 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
     models::check(settings, &mut found);
     calls::check(settings, &mut found);
     costs::check(settings, &mut found);
+    command::check(settings, &mut found);
     found
 }

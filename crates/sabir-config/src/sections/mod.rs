@@ -1,6 +1,7 @@
 //! The sections, and in them the fields: what can be said in a configuration, each thing once.
 
 mod calls;
+mod command;
 mod costs;
 mod provider;
 mod route;
@@ -13,6 +14,7 @@ pub use calls::{
     BreakerConfig, CacheConfig, Each, GuardConfig, HedgeConfig, LimitRule, LimitsConfig, LogFormat, LogLevel,
     LoggingConfig, MetricsConfig, PromptCacheConfig, Recorded, RetryConfig, TimeoutsConfig, TraceConfig, WebhookConfig,
 };
+pub use command::{LogsConfig, TemplateConfig};
 pub use costs::{
     BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, LedgerFailure, Period,
     PricesConfig, TimeZone, UnknownPrice,
@@ -80,5 +82,11 @@ section! {
         prices: PricesConfig;
         /// What is written to the log.
         logging: LoggingConfig, also "log";
+        /// What is kept of what was asked with the command.
+        logs: LogsConfig;
+        /// What is asked again and again, by name: `sabir chat --template NAME`.
+        templates: BTreeMap<String, TemplateConfig>;
+        /// Instructions for models, by name: `sabir chat --role NAME`.
+        roles: BTreeMap<String, String>;
     }
 }

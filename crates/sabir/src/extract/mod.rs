@@ -21,7 +21,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, FinishReason, Message};
-use sabir_core::{Error, ErrorKind, Result};
+use sabir_core::{Error, ErrorKind, Result, Stage};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -96,6 +96,32 @@ impl Client {
     pub fn extraction<T: DeserializeOwned + JsonSchema>(&self, request: impl Into<ChatRequest>) -> Extraction<T> {
         let (client, request, shape) = (self.clone(), request.into(), Shape::of::<T>());
         Extraction { client, request, way: None, retries: 1, shape, kind: PhantomData }
+    }
+
+    /// Asks for a value by a JSON Schema that is known only now; `name` is what errors and the model call it. The value
+    /// is of any kind: what is no object stands in one on its way.
+    ///
+    /// ```no_run
+    /// # async fn example(client: sabir::Client) -> sabir::Result<()> {
+    /// let schema = serde_json::json!({ "type": "object", "properties": { "name": { "type": "string" } } });
+    /// let value = client.extraction_by("person", schema, "Ada wrote it.")?.send().await?.value;
+    /// println!("{}", value["name"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidRequest` where the schema is none.
+    pub fn extraction_by(
+        &self,
+        name: &str,
+        schema: Value,
+        request: impl Into<ChatRequest>,
+    ) -> Result<Extraction<Value>> {
+        let shape = Shape::given(name, schema).map_err(|wrong| {
+            Error::new(ErrorKind::InvalidRequest, format!("this is no JSON Schema: {wrong}")).with_stage(Stage::NotSent)
+        })?;
+        let (client, request) = (self.clone(), request.into());
+        Ok(Extraction { client, request, way: None, retries: 1, shape, kind: PhantomData })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The schema of a type, and values read by it.
 
-use jsonschema::Validator;
+use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
@@ -35,11 +35,20 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn of<T: JsonSchema>() -> Self {
-        let schema = schema_of::<T>();
-        let name: String = T::schema_name().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        Self::made(&T::schema_name(), schema_of::<T>())
+    }
+
+    /// The shape of a schema that somebody wrote, or what is wrong with it.
+    pub(super) fn given(name: &str, schema: Value) -> Result<Self, String> {
+        checker(&schema).map_err(|error| format!("{error}, at {:?}", error.instance_path().to_string()))?;
+        Ok(Self::made(name, schema))
+    }
+
+    fn made(name: &str, schema: Value) -> Self {
+        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let is_object = schema.get("type").is_some_and(|kind| kind == "object") && schema.get("properties").is_some();
         let schema = if is_object { schema } else { wrapped(schema) };
-        let validator = jsonschema::options().should_validate_formats(false).build(&schema).ok();
+        let validator = checker(&schema).ok();
         Self { name: name.chars().take(64).collect(), schema, is_wrapped: !is_object, validator }
     }
 
@@ -70,6 +79,10 @@ impl Shape {
     pub(super) fn unwrapped(&self, mut json: Value) -> Option<Value> {
         if self.is_wrapped { json.get_mut(FIELD).map(Value::take) } else { Some(json) }
     }
+}
+
+fn checker(schema: &Value) -> Result<Validator, ValidationError<'static>> {
+    jsonschema::options().should_validate_formats(false).build(schema)
 }
 
 /// An object with the schema's value in it; definitions stay at the root, where references look for them.

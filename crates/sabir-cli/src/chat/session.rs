@@ -1,0 +1,115 @@
+//! A conversation with one model: asked, written, kept.
+
+use sabir::chat::{ChatRequest, Content, Message, Role};
+use sabir::{ChatResponse, Client, Conversation};
+
+use super::ask::{Asked, End, Form, ask};
+use super::writer::Writer;
+use crate::log::{Exchange, Log, Outcome, Past, now};
+
+/// A conversation that goes on, turn by turn.
+#[derive(Debug)]
+pub(super) struct Session {
+    client: Client,
+    /// Who is asked: `provider/model`, or a name of the configuration's.
+    pub(super) model: String,
+    /// What is asked for with every question, without messages.
+    settings: ChatRequest,
+    form: Form,
+    conversation: Conversation,
+    log: Log,
+    /// What of the conversation is in the log.
+    past: Option<Past>,
+}
+
+impl Session {
+    /// Begins a conversation, or goes on with one. Instructions take the place of those that it had.
+    pub(super) fn new(
+        client: Client,
+        settings: ChatRequest,
+        form: Form,
+        system: Option<String>,
+        (log, past): (Log, Option<Past>),
+    ) -> Self {
+        let mut conversation = Conversation::new();
+        for message in past.iter().flat_map(|past| &past.messages) {
+            match message.role {
+                Role::System => conversation.system = Some(message.text()),
+                _ => conversation.messages.push(message.clone()),
+            }
+        }
+        conversation.system = system.or(conversation.system);
+        Self { client, model: settings.model.clone(), settings, form, conversation, log, past }
+    }
+
+    /// The conversation's id in the log, once it is there.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.past.as_ref().map(|past| past.kept.conversation.as_str())
+    }
+
+    /// Says something, writes the answer, and keeps both. What failed, the conversation goes on without.
+    pub(super) async fn turn(&mut self, message: Message, writer: &mut Writer) -> Asked {
+        let time = now();
+        let mut request = self.settings.clone();
+        request.messages = self.conversation.request().messages;
+        request.messages.push(message.clone());
+        let asked = ask(&self.client, request, &self.form, writer).await;
+
+        let is_done = matches!(asked.end, End::Done);
+        let answer = asked.answer.as_ref();
+        let said = match (&asked.value, answer) {
+            // A call that only carried it has no result to go on with.
+            (Some(value), Some(answer)) if answer.tool_calls().next().is_some() => {
+                Some(Message::assistant(value.to_string()))
+            }
+            (_, answer) if is_done => answer.map(ChatResponse::to_message),
+            (_, answer) => answer.map(words),
+        };
+        let said = said.filter(|said| !said.parts.is_empty());
+        let outcome = match &said {
+            _ if is_done => Outcome::Answered,
+            Some(_) => Outcome::Partial,
+            None => Outcome::Failed,
+        };
+        let mut added = self.new_instructions();
+        added.push(message);
+        added.extend(said);
+        if outcome != Outcome::Failed {
+            let said = added.iter().filter(|message| message.role != Role::System);
+            self.conversation.messages.extend(said.cloned());
+        }
+        let exchange = Exchange {
+            past: self.past.as_ref(),
+            time,
+            model: &self.model,
+            outcome,
+            error: asked.error().map(|error| error.to_string()),
+            request: &self.settings,
+            added: &added,
+            answer: asked.answer.as_ref(),
+        };
+        if let Some(kept) = self.log.write(&exchange) {
+            let mut messages = self.past.take().map(|past| past.messages).unwrap_or_default();
+            if outcome != Outcome::Failed {
+                messages.extend(added);
+            }
+            self.past = Some(Past { kept, model: self.model.clone(), messages });
+        }
+        asked
+    }
+
+    /// The instructions, where the log has others.
+    fn new_instructions(&self) -> Vec<Message> {
+        let kept = self.past.iter().flat_map(|past| &past.messages).rfind(|message| message.role == Role::System);
+        let system = self.conversation.system.as_ref();
+        let new = system.filter(|system| kept.is_none_or(|kept| kept.text() != **system));
+        new.map(Message::system).into_iter().collect()
+    }
+}
+
+/// The words of an answer that broke off. A call that is not whole, and a thought without its signature, are not taken
+/// back by those who gave them.
+fn words(answer: &ChatResponse) -> Message {
+    let words = answer.parts.iter().filter(|part| matches!(part.content, Content::Text { .. }));
+    Message::new(Role::Assistant, words.cloned().collect::<Vec<_>>())
+}
