@@ -5,6 +5,7 @@ mod calls;
 mod costs;
 mod models;
 mod providers;
+mod tools;
 
 use std::sync::Arc;
 
@@ -90,5 +91,6 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
     models::check(settings, &mut found);
     calls::check(settings, &mut found);
     costs::check(settings, &mut found);
+    tools::check(settings, &mut found);
     found
 }
