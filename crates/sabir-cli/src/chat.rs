@@ -1,14 +1,16 @@
 //! `sabir chat`: ask a model; the answer streams to standard output.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use sabir::chat::{ChatRequest, Event, FinishReason, Message, Part, Role};
+use sabir::config::Config;
 use sabir::{ChatResponse, Client, Error};
 
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, notice, part_in_words, print, print_json, whisper};
+use crate::output::{self, notice, part_in_words, print_json};
+use crate::screen::Screen;
+use crate::tools::{self, Kit};
 use crate::{config, input, local};
 
 /// Ask a model; the answer streams to standard output.
@@ -39,6 +41,11 @@ pub(crate) struct Args {
     /// Wait for the whole answer
     #[arg(long)]
     no_stream: bool,
+    /// Write the text as it is, without rendering its Markdown on a terminal
+    #[arg(long)]
+    plain: bool,
+    #[command(flatten)]
+    tools: tools::Flags,
     /// Make everything that the model's dialect cannot carry an error
     #[arg(long)]
     strict: bool,
@@ -46,16 +53,19 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let (json, no_stream) = (args.json, args.no_stream);
-    let model = args.model.clone();
-    let mut request = request(args)?;
-    let (client, model) = local::client(&config::load_to_spend(config)?, model).await?;
-    request.model = model;
-    let answered = if no_stream || json { client.chat(request).await } else { stream(&client, request).await? };
+    let config = config::load_to_spend(config)?;
+    let mut screen = Screen::new(args.plain);
+    let kit = Kit::open(&config, &args.tools).await?;
+    let answered = ask(args, &config, kit.as_ref(), &mut screen).await;
+    if let Some(kit) = kit {
+        kit.close().await;
+    }
+    let answered = answered?;
     match answered {
         Ok(response) if json => print_json(&output::answer(&response)).map(|()| ExitCode::SUCCESS),
         Ok(response) => {
             if no_stream {
-                whole(&response)?;
+                whole(&response, &mut screen)?;
             }
             remark(&response);
             Ok(ExitCode::SUCCESS)
@@ -66,6 +76,26 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asks, with the tools where there are any; what is streamed is written here.
+async fn ask(
+    args: Args,
+    config: &Config,
+    kit: Option<&Kit>,
+    screen: &mut Screen,
+) -> Result<Result<ChatResponse, Error>, Failure> {
+    let (is_whole, model) = (args.json || args.no_stream, args.model.clone());
+    let mut request = request(args)?;
+    let (client, model) = local::client(config, model).await?;
+    request.model = model;
+    let run = match kit {
+        Some(kit) if is_whole => kit.run(&client, request).finish().await,
+        Some(kit) => kit.show(&client, request, screen).await?,
+        None if is_whole => return Ok(client.chat(request).await),
+        None => return stream(&client, request, screen).await,
+    };
+    Ok(run.and_then(|mut done| done.turns.pop().ok_or_else(sabir::dialect::truncated)))
 }
 
 /// The request that the arguments, the files and standard input make.
@@ -95,64 +125,40 @@ fn request(args: Args) -> Result<ChatRequest, Failure> {
 }
 
 /// Writes the answer as it comes.
-async fn stream(client: &Client, request: ChatRequest) -> Result<Result<ChatResponse, Error>, Failure> {
+async fn stream(
+    client: &Client,
+    request: ChatRequest,
+    screen: &mut Screen,
+) -> Result<Result<ChatResponse, Error>, Failure> {
     let mut stream = match client.stream(request).await {
         Ok(stream) => stream,
         Err(error) => return Ok(Err(error)),
     };
-    let dim = std::io::stderr().is_terminal();
-    let mut thinking = false;
-    let mut wrote = false;
     while let Some(event) = stream.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                if wrote {
-                    print("\n")?;
+        match event {
+            Ok(event) => {
+                screen.event(&event)?;
+                if let Event::Done(response) = event {
+                    return Ok(Ok(*response));
                 }
+            }
+            Err(error) => {
+                screen.end()?;
                 return Ok(Err(error));
             }
-        };
-        if thinking && !matches!(event, Event::Reasoning(_) | Event::Usage(_)) {
-            whisper(if dim { "\x1b[0m\n" } else { "\n" });
-            thinking = false;
-        }
-        match event {
-            Event::Text(delta) => {
-                print(&delta)?;
-                wrote = !delta.ends_with('\n');
-            }
-            Event::Reasoning(delta) => {
-                if !thinking && dim {
-                    whisper("\x1b[2m");
-                }
-                thinking = true;
-                whisper(&delta);
-            }
-            Event::ToolEnd { call, .. } => notice(&format!("[tool call] {} {}", call.name, call.arguments)),
-            Event::Part(part) => part_in_words(&part.content).iter().for_each(|line| notice(line)),
-            Event::Done(response) => {
-                if wrote {
-                    print("\n")?;
-                }
-                return Ok(Ok(*response));
-            }
-            _ => {}
         }
     }
     Ok(Err(sabir::dialect::truncated()))
 }
 
 /// Writes an answer that came whole.
-fn whole(response: &ChatResponse) -> Result<(), Failure> {
+fn whole(response: &ChatResponse, screen: &mut Screen) -> Result<(), Failure> {
     if let Some(reasoning) = response.reasoning() {
         notice(&reasoning);
     }
     let text = response.text();
-    if !text.is_empty() {
-        print(&text)?;
-        print(if text.ends_with('\n') { "" } else { "\n" })?;
-    }
+    screen.text(&text)?;
+    screen.end()?;
     for call in response.tool_calls() {
         notice(&format!("[tool call] {} {}", call.name, call.arguments));
     }

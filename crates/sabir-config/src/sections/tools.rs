@@ -104,7 +104,7 @@ impl Setting for ToolCommand {
                 let words: Option<Vec<String>> = items.iter().map(|item| item.text().map(str::to_owned)).collect();
                 let words = words.filter(|words| words.first().is_some_and(|program| !program.is_empty()));
                 if words.is_none() {
-                    scope.fault(source, "must be a list of words, of which the first names a program");
+                    scope.fault(source, "has no program; write a list of words, of which the first names it");
                 }
                 words.map(Self::Words)
             }
