@@ -79,9 +79,8 @@ impl Failure {
 
     /// All of it, a line each.
     fn text(&self, is_coloured: bool) -> String {
-        let marked = |colour: &str, word: &str| match is_coloured {
-            true => format!("\x1b[{colour}m{word}\x1b[0m"),
-            false => word.to_owned(),
+        let marked = |colour: &str, word: &str| {
+            if is_coloured { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
         };
         let mut text = format!("{}: {}", marked("31", "error"), safe(&self.message));
         for cause in &self.causes {
@@ -100,9 +99,10 @@ impl From<Error> for Failure {
         let message = error.to_string();
         let mut causes: Vec<String> = Vec::new();
         // What was tried before, then what is below; what is said already is not said again.
-        let tried = error.attempts().iter().map(|attempt| {
-            format!("{}/{}: {}", attempt.provider, attempt.model, attempt.message)
-        });
+        let tried = error
+            .attempts()
+            .iter()
+            .map(|attempt| format!("{}/{}: {}", attempt.provider, attempt.model, attempt.message));
         let below = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
         for cause in tried.chain(below) {
             let line = cause.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -125,7 +125,9 @@ fn hint(error: &Error) -> Option<String> {
             format!("`export {variable}=…`, or `sabir config init` to write it into a configuration")
         }
         (ErrorKind::Authentication, _) => match variable {
-            Some(variable) => format!("is {variable} right, and of this account? `sabir config show` says where it is from"),
+            Some(variable) => {
+                format!("is {variable} right, and of this account? `sabir config show` says where it is from")
+            }
             None => "is the key right? `sabir config show` says where it is from".to_owned(),
         },
         (ErrorKind::NotFound, _) => known::did_you_mean(&Prices::default(), error.provider()?, error.model()?),
@@ -238,7 +240,9 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_in_words() {
-        for (millis, words) in [(1, "1 s"), (7_000, "7 s"), (125_000, "2 min 5 s"), (120_000, "2 min"), (3_720_000, "1 h 2 min")] {
+        for (millis, words) in
+            [(1, "1 s"), (7_000, "7 s"), (125_000, "2 min 5 s"), (120_000, "2 min"), (3_720_000, "1 h 2 min")]
+        {
             assert_eq!(in_words(Duration::from_millis(millis)), words);
         }
     }

@@ -33,10 +33,12 @@ impl Screen {
     /// Renders Markdown where standard output is a terminal, unless `plain` or `NO_COLOR` says otherwise.
     pub(crate) fn new(plain: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let text = match std::io::stdout().is_terminal() {
-            false => Text::AsItIs,
-            true if plain || no_color => Text::Plain,
-            true => Text::Rendered(Markdown::new()),
+        let text = if !std::io::stdout().is_terminal() {
+            Text::AsItIs
+        } else if plain || no_color {
+            Text::Plain
+        } else {
+            Text::Rendered(Markdown::new())
         };
         Self { text, dim: std::io::stderr().is_terminal() && !no_color, thinking: false, open: false }
     }
@@ -69,21 +71,30 @@ impl Screen {
 
     /// A piece of text.
     pub(crate) fn text(&mut self, delta: &str) -> Result<(), Failure> {
-        if let Some(last) = delta.chars().next_back() {
-            self.open = last != '\n';
-        }
         match &mut self.text {
-            Text::AsItIs => print(delta),
-            Text::Plain => print(&safe(delta)),
-            Text::Rendered(markdown) => print(&markdown.push(delta)),
+            Text::AsItIs => self.write(delta),
+            Text::Plain => self.write(&safe(delta)),
+            Text::Rendered(markdown) => {
+                let text = markdown.push(delta);
+                self.write(&text)
+            }
         }
     }
 
     /// The answer is over, or broke off: what was held back is written, and its line ends.
     pub(crate) fn end(&mut self) -> Result<(), Failure> {
         if let Text::Rendered(markdown) = &mut self.text {
-            print(&markdown.finish())?;
+            let text = markdown.finish();
+            self.write(&text)?;
         }
-        if std::mem::take(&mut self.open) { print("\n") } else { Ok(()) }
+        if self.open { self.write("\n") } else { Ok(()) }
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), Failure> {
+        if !text.is_empty() {
+            self.open = !text.ends_with('\n');
+            print(text)?;
+        }
+        Ok(())
     }
 }

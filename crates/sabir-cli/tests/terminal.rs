@@ -105,5 +105,8 @@ fn init_asks_for_what_it_writes() {
     terminal.wait_for("sabir.toml is written.");
     assert!(terminal.end().status.success());
     let written = std::fs::read_to_string(folder.path().join("sabir.toml")).expect("a file");
-    assert!(written.contains("model = \"anthropic/claude-test\"\n# The key comes from ANTHROPIC_API_KEY.\n"), "{written}");
+    assert!(
+        written.contains("model = \"anthropic/claude-test\"\n# The key comes from ANTHROPIC_API_KEY.\n"),
+        "{written}"
+    );
 }

@@ -163,7 +163,9 @@ fn a_server_that_is_none_is_told_in_a_line_or_two() {
 fn tools_are_listed_and_secrets_are_not() {
     let (output, _folder) = sabir("tools-list", &["tools"]);
     let listed = text(&output.stdout);
-    for line in ["echo         command     never    text times", "danger       shell line  always", "silent       MCP server"] {
+    for line in
+        ["echo         command     never    text times", "danger       shell line  always", "silent       MCP server"]
+    {
         assert!(listed.contains(line), "{listed}");
     }
     let (output, _folder) = sabir("tools-list-json", &["tools", "echo", "--json"]);

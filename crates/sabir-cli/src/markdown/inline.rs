@@ -49,7 +49,10 @@ enum State {
 enum Piece {
     Text(String),
     /// A delimiter that may be closed; its characters where it is not.
-    Open { style: Style, mark: &'static str },
+    Open {
+        style: Style,
+        mark: &'static str,
+    },
     On(Style),
     Off(Style),
     Code(String),
@@ -242,9 +245,8 @@ impl Inline {
 
     /// Closes a delimiter; what was opened within it is text.
     fn close(&mut self, wanted: Style, by: char, out: &mut String) {
-        let is_it = |piece: &Piece| {
-            matches!(piece, Piece::Open { style, mark } if *style == wanted && mark.starts_with(by))
-        };
+        let is_it =
+            |piece: &Piece| matches!(piece, Piece::Open { style, mark } if *style == wanted && mark.starts_with(by));
         let Some(at) = self.held.iter().rposition(is_it) else { return };
         self.held[at] = Piece::On(wanted);
         for piece in &mut self.held[at + 1..] {
@@ -264,7 +266,8 @@ impl Inline {
 
     /// A link is whole: its address stands behind it, unless it says it already.
     fn link(&mut self, address: String, out: &mut String) {
-        let at = self.held.iter().rposition(|p| matches!(p, Piece::Open { style: Style::Link, .. })).unwrap_or_default();
+        let at =
+            self.held.iter().rposition(|p| matches!(p, Piece::Open { style: Style::Link, .. })).unwrap_or_default();
         let mut said = String::new();
         for piece in &self.held[at + 1..] {
             if let Piece::Text(text) | Piece::Code(text) = piece {

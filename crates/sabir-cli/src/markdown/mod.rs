@@ -162,13 +162,12 @@ impl Markdown {
                 self.at = Place::Text;
                 return;
             }
-            (Some(mark @ ('-' | '*' | '+' | '_')), c)
-                if (c == mark || c == ' ') && held.len() < LONGEST_BEGINNING =>
-            {
+            (Some(mark @ ('-' | '*' | '+' | '_')), c) if (c == mark || c == ' ') && held.len() < LONGEST_BEGINNING => {
                 held.push(c);
             }
             (Some(mark @ ('`' | '~')), c)
-                if held.len() < LONGEST_BEGINNING && (c == mark && is_run(&held) || may_be_fence(&held) && c != '`') =>
+                if held.len() < LONGEST_BEGINNING
+                    && (c == mark && is_run(&held) || may_be_fence(&held) && c != '`') =>
             {
                 held.push(c);
             }

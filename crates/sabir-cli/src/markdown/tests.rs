@@ -43,7 +43,10 @@ fn what_models_write_is_rendered() {
         ("### *Low* title\n", "<b><i>Low</i> title</b>\n"),
         ("#hashtag #5\n", "#hashtag #5\n"),
         ("a **b** c *d* e ***f*** g ~~h~~", "a <b>b</b> c <i>d</i> e <b><i>f</i></b> g <s>h</s>"),
-        ("__b__ and _i_ but snake_case_name and __init__.py", "<b>b</b> and <i>i</i> but snake_case_name and <b>init</b>.py"),
+        (
+            "__b__ and _i_ but snake_case_name and __init__.py",
+            "<b>b</b> and <i>i</i> but snake_case_name and <b>init</b>.py",
+        ),
         ("2 * 3 * 4, 2*3, *args and **kwargs", "2 * 3 * 4, 2*3, *args and **kwargs"),
         ("**bold with *both* in it**", "<b>bold with <i>both</i> in it</b>"),
         ("**never closed\nnext **one**", "**never closed\nnext <b>one</b>"),
@@ -55,7 +58,10 @@ fn what_models_write_is_rendered() {
         ("**b** first", "<b>b</b> first"),
         ("---\n* * *\n-\n", "<dim>────────────────────────</b>\n<dim>────────────────────────</b>\n-\n"),
         ("> said\n> > twice", "<dim>│</b> said\n<dim>│</b> <dim>│</b> twice"),
-        ("```rust\nlet a = *b;\n\n# no title\n```\n**x**", "  <dim>rust</b>\n  <c>let a = *b;</c>\n\n  <c># no title</c>\n<b>x</b>"),
+        (
+            "```rust\nlet a = *b;\n\n# no title\n```\n**x**",
+            "  <dim>rust</b>\n  <c>let a = *b;</c>\n\n  <c># no title</c>\n<b>x</b>",
+        ),
         ("  ```\n  code\n  ```\nend", "  <c>  code</c>\nend"),
         ("~~~\n```\n~~~\n", "  <c>```</c>\n"),
         ("```\nopen", "  <c>open</c>"),
@@ -169,7 +175,10 @@ fn cuts_make_no_difference_and_no_letter_is_lost() {
 #[test]
 fn hostile_texts_are_read_in_linear_time() {
     const COUNT: usize = 100_000;
-    let all = ["*", "`", "_", "[", "]", "(", "~", "\\", "#", ">", "-", " ", "*a ", "`` ` ", "[a](", "**a*b", "a_", "\x1b[", "```\n"];
+    let all = [
+        "*", "`", "_", "[", "]", "(", "~", "\\", "#", ">", "-", " ", "*a ", "`` ` ", "[a](", "**a*b", "a_", "\x1b[",
+        "```\n",
+    ];
     for unit in all {
         let text = unit.repeat(COUNT);
         let mut markdown = Markdown::new();

@@ -11,7 +11,7 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock, Implementation,
     PaginatedRequestParams, ResourceContents,
 };
-use rmcp::service::{RoleClient, RunningService};
+use rmcp::service::{ClientInitializeError, RoleClient, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ServiceError, ServiceExt as _};
@@ -19,7 +19,9 @@ use sabir::chat::{Media, Part, Tool, ToolCall};
 use sabir::config::McpConfig;
 use sabir::dialects::providers::nearest;
 use sabir::tools::Output;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::ChildStderr;
+use tokio::task::JoinHandle;
 
 use super::http::Http;
 use super::result::bounded;
@@ -38,6 +40,8 @@ const MOST_PAGES: usize = 100;
 const MOST_WORDS: usize = 300;
 /// How long a server may take to end.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long is waited for what a server that does not start has to say.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A server that answered, and its tools.
 pub(super) struct Server {
@@ -51,10 +55,10 @@ pub(super) struct Server {
 impl Server {
     /// Starts or reaches a server and asks for its tools, within its time to start.
     pub(super) async fn connect(name: &str, settings: &McpConfig) -> Result<Self, Failure> {
-        let complaints = Complaints::default();
+        let mut complaints = Complaints::default();
         let connecting = async {
             let service = match (&settings.command, &settings.url) {
-                (Some(program), _) => start(name, program, settings, &complaints).await?,
+                (Some(program), _) => start(name, program, settings, &mut complaints).await?,
                 (None, Some(url)) => reach(name, &url.0, settings).await?,
                 (None, None) => return Err(Failure::usage(format!("mcp.{name} has neither a command nor a url"))),
             };
@@ -63,11 +67,11 @@ impl Server {
         };
         let (service, tools) = match tokio::time::timeout(settings.start_timeout, connecting).await {
             Ok(Ok(connected)) => connected,
-            Ok(Err(failure)) => return Err(failure.cause(complaints.last())),
+            Ok(Err(failure)) => return Err(failure.cause(complaints.last().await)),
             Err(_) => {
                 let what = format!("the MCP server {name} gave no answer within {:?}", settings.start_timeout);
                 return Err(Failure::failed(what)
-                    .cause(complaints.last())
+                    .cause(complaints.last().await)
                     .hint(format!("is it an MCP server? mcp.{name}.start_timeout gives it more time")));
             }
         };
@@ -112,9 +116,7 @@ impl Server {
         match tokio::time::timeout(self.timeout, self.service.call_tool(params)).await {
             Ok(Ok(result)) => output(result, self.most),
             Ok(Err(ServiceError::McpError(error))) => Output::error(bounded(error.message.to_string(), self.most)),
-            Ok(Err(error)) => {
-                Output::error(format_args!("the server {} did not answer: {}", self.name, words(&error)))
-            }
+            Ok(Err(error)) => Output::error(format_args!("the server {} did not answer: {}", self.name, words(&error))),
             Err(_) => Output::error(format_args!("the server {} gave no result within {:?}", self.name, self.timeout)),
         }
     }
@@ -146,7 +148,7 @@ async fn start(
     name: &str,
     program: &str,
     settings: &McpConfig,
-    complaints: &Complaints,
+    complaints: &mut Complaints,
 ) -> Result<RunningService<RoleClient, ClientConfig>, Failure> {
     let mut command = tokio::process::Command::new(program);
     command.args(&settings.args).env_clear();
@@ -158,9 +160,9 @@ async fn start(
     let (process, stderr) =
         spawned.map_err(|error| Failure::io(&format!("cannot start the MCP server {name} ({program})"), &error))?;
     if let Some(stderr) = stderr {
-        tokio::spawn(complaints.clone().listen(stderr));
+        complaints.listen(stderr);
     }
-    who().serve(process).await.map_err(|error| failed(name, "did not start", &error))
+    who().serve(process).await.map_err(|error| failed(name, "did not start", &why(&error)))
 }
 
 async fn reach(
@@ -179,7 +181,7 @@ async fn reach(
     }
     let config = StreamableHttpClientTransportConfig::with_uri(url).custom_headers(headers);
     let transport = StreamableHttpClientTransport::with_client(Http::new()?, config);
-    who().serve(transport).await.map_err(|error| failed(name, &format!("at {url} did not answer as one"), &error))
+    who().serve(transport).await.map_err(|error| failed(name, &format!("at {url} did not answer as one"), &why(&error)))
 }
 
 /// All tools, page by page.
@@ -241,26 +243,42 @@ fn part(block: ContentBlock, most: usize) -> Part {
 }
 
 /// What a server writes to its standard error: the end of it.
-#[derive(Clone, Default)]
-struct Complaints(Arc<Mutex<VecDeque<u8>>>);
+#[derive(Default)]
+struct Complaints {
+    kept: Arc<Mutex<VecDeque<u8>>>,
+    listening: Option<JoinHandle<()>>,
+}
 
 impl Complaints {
-    async fn listen(self, mut stderr: impl AsyncRead + Unpin) {
-        let mut piece = [0; 1024];
-        while let Ok(read @ 1..) = stderr.read(&mut piece).await {
-            let Ok(mut kept) = self.0.lock() else { return };
-            kept.extend(&piece[..read]);
-            let more = kept.len().saturating_sub(MOST_COMPLAINTS);
-            kept.drain(..more);
-        }
+    fn listen(&mut self, mut stderr: ChildStderr) {
+        let kept = Arc::clone(&self.kept);
+        self.listening = Some(tokio::spawn(async move {
+            let mut piece = [0; 1024];
+            while let Ok(read @ 1..) = stderr.read(&mut piece).await {
+                let Ok(mut kept) = kept.lock() else { return };
+                kept.extend(&piece[..read]);
+                let more = kept.len().saturating_sub(MOST_COMPLAINTS);
+                kept.drain(..more);
+            }
+        }));
     }
 
-    /// The last line, which says what went wrong.
-    fn last(&self) -> Option<String> {
-        let kept: Vec<u8> = self.0.lock().ok()?.iter().copied().collect();
+    /// The last line of a server that is gone, or about to go: it says what went wrong.
+    async fn last(&mut self) -> Option<String> {
+        let _ = tokio::time::timeout(LAST_WORDS, self.listening.take()?).await;
+        let kept: Vec<u8> = self.kept.lock().ok()?.iter().copied().collect();
         let text = String::from_utf8_lossy(&kept);
         let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
         Some(format!("it said: {}", words(&line.trim())))
+    }
+}
+
+/// Why a server is none, without the names of the client's own parts.
+fn why(error: &ClientInitializeError) -> String {
+    match error {
+        ClientInitializeError::TransportError { error, .. } => words(&error.error),
+        ClientInitializeError::JsonRpcError(error) => words(&error.message),
+        other => words(other),
     }
 }
 

@@ -64,8 +64,10 @@ impl Kit {
             let tools = chosen.commands.iter().map(|name| ("tools", name, config.tools[name].confirm));
             let servers = chosen.servers.keys().map(|name| ("mcp", name, config.mcp[name].confirm));
             if let Some((section, name, _)) = tools.chain(servers).find(|(.., confirm)| asks(*confirm)) {
-                return Err(Failure::usage(format!("{name} asks before each call, and there is no terminal to ask on"))
-                    .hint(format!("give --yes, or set {section}.{name}.confirm = \"never\"")));
+                return Err(Failure::usage(format!(
+                    "{name} asks before each call, and there is no terminal to ask on"
+                ))
+                .hint(format!("give --yes, or set {section}.{name}.confirm = \"never\"")));
             }
         }
         let mut kit = Self { toolbox: Toolbox::new(), servers: Vec::new(), max_turns: flags.max_turns };

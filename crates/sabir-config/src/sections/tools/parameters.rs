@@ -32,7 +32,8 @@ impl Setting for Parameters {
             scope.expected(node, "arguments by name", "{ city = \"string: The city\" }");
             return None;
         };
-        let has = |name: &str, fits: fn(&Node) -> bool| entries.iter().any(|(key, node)| key.name == name && fits(node));
+        let has =
+            |name: &str, fits: fn(&Node) -> bool| entries.iter().any(|(key, node)| key.name == name && fits(node));
         // `type = "object"` alone could be an argument called `type`; that it is called so and has no type is a fault.
         if has("type", |node| node.text() == Some("object")) || has("properties", |node| node.table().is_some()) {
             return whole(node, scope);
