@@ -103,7 +103,7 @@ impl From<Error> for Failure {
             .attempts()
             .iter()
             .map(|attempt| format!("{}/{}: {}", attempt.provider, attempt.model, attempt.message));
-        let below = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+        let below = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string);
         for cause in tried.chain(below) {
             let line = cause.split_whitespace().collect::<Vec<_>>().join(" ");
             let is_said = message.contains(&line) || causes.iter().any(|said| said.contains(&line));

@@ -45,9 +45,13 @@ async fn run(tool: &ToolConfig, said: &str) -> Result<Output, String> {
     };
     let most = tool.max_output.bytes();
     let ((), output, errors) = tokio::join!(give, read(stdout, most), read(stderr, most));
+    if output.len() > most {
+        // Nobody reads on: what it did until then is its result. With the child the process goes.
+        return Ok(Output::parts([Part::text(bounded(output, most))]));
+    }
     let ended = child.wait().await.map_err(|error| format!("cannot wait for {program}: {error}"))?;
     if ended.success() {
-        let output = if output.trim().is_empty() { "(no output)".to_owned() } else { bounded(output, most) };
+        let output = if output.trim().is_empty() { "(no output)".to_owned() } else { output };
         return Ok(Output::parts([Part::text(output)]));
     }
     Err(bounded([format!("it ended with {ended}"), output, errors].join("\n"), most))
