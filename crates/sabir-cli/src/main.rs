@@ -9,14 +9,17 @@ mod known;
 mod local;
 mod log;
 mod logs;
+mod markdown;
 mod models;
 mod output;
 mod serve;
 mod sim;
 mod table;
 mod tokens;
+mod tools;
 mod usage;
 mod wire;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -25,7 +28,7 @@ use clap::{Parser, Subcommand};
 /// Talk to any language model, and look into the wire.
 #[derive(Debug, Parser)]
 #[command(name = "sabir", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done, 1 the call failed, 2 wrong usage or configuration.")]
+#[command(after_help = failure::STATUSES)]
 struct Cli {
     /// The configuration's file, in place of the one that is found; see `sabir config --help`
     #[arg(long, global = true, value_name = "FILE")]
@@ -55,6 +58,8 @@ enum Command {
     Sim(sim::Args),
     /// What was spent, by day, model, provider, key or label.
     Usage(usage::Args),
+    /// List the tools of the configuration, or what an MCP server offers.
+    Tools(tools::list::Args),
     /// Look into the wire: decode, encode, accept and translate the dialects.
     #[command(subcommand)]
     Wire(wire::Command),
@@ -82,6 +87,7 @@ fn main() -> ExitCode {
             Command::Cost(args) => cost::run(args, cli.config).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Usage(args) => usage::run(&args, cli.config),
+            Command::Tools(args) => tools::list::run(args, cli.config).await,
             Command::Wire(command) => wire::run(command).await,
         }
     });

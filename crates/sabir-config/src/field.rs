@@ -47,6 +47,8 @@ pub enum Kind {
     OneOrMore(&'static Kind),
     /// Prices by model, in the form of `sabir_prices::Overlay`.
     Prices,
+    /// Arguments of a tool by name, or a JSON Schema.
+    Parameters,
 }
 
 /// A kind of word or number.

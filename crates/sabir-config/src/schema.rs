@@ -95,6 +95,7 @@ fn kind(of: Kind) -> Value {
             { "type": ["object", "null"], "additionalProperties": kind(*item) },
             { "type": "array", "items": kind(*item) },
         ] }),
+        Kind::Parameters => json!({ "type": ["object", "null"] }),
         Kind::Prices => json!({ "type": ["object", "null"], "additionalProperties": { "type": "object" } }),
     }
 }

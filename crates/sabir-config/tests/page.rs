@@ -68,6 +68,7 @@ fn takes(kind: Kind) -> String {
         Kind::OneOrMore(item) => format!("{}, or a list of them", takes(*item)),
         Kind::Map(item) => format!("by name: {}", takes(*item)),
         Kind::Named(_) => "sections by name, or a list of them".to_owned(),
+        Kind::Parameters => "arguments by name, or a JSON Schema".to_owned(),
         Kind::Prices => "as in the example above".to_owned(),
         _ => String::new(),
     }

@@ -47,10 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     pub(super) id: Option<String>,
     /// Answer with JSON of this form: `name, age int, tags list of str`, a JSON Schema, or the file of one
-    #[arg(long, value_name = "SCHEMA")]
+    #[arg(long, value_name = "SCHEMA", conflicts_with = "tools")]
     pub(super) schema: Option<String>,
     /// The same, for a list of such values
-    #[arg(long, value_name = "SCHEMA", conflicts_with = "schema")]
+    #[arg(long, value_name = "SCHEMA", conflicts_with_all = ["schema", "tools"])]
     pub(super) schema_multi: Option<String>,
     /// The most that the model may write, in tokens
     #[arg(long, value_name = "TOKENS")]
@@ -85,6 +85,11 @@ pub(crate) struct Args {
     /// Wait for the whole answer
     #[arg(long)]
     pub(super) no_stream: bool,
+    /// Write the text as it is, without rendering its Markdown on a terminal
+    #[arg(long)]
+    pub(super) plain: bool,
+    #[command(flatten)]
+    pub(super) tools: crate::tools::Flags,
     /// Make everything that the model's dialect cannot carry an error
     #[arg(long)]
     pub(super) strict: bool,

@@ -3,12 +3,13 @@
 use std::future::Future;
 
 use sabir::chat::{ChatRequest, Event, Fold, Usage};
-use sabir::extract::Extracted;
-use sabir::{ChatResponse, Client, Error, ErrorKind};
+use sabir::tools::{RunDone, RunEvent};
+use sabir::{ChatResponse, Client, Error, ErrorKind, Message};
 use serde_json::Value;
 
-use super::writer::Writer;
 use crate::failure::Failure;
+use crate::tools::Kit;
+use crate::writer::Writer;
 
 /// In which form an answer is wanted.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Asked {
     pub(super) answer: Option<ChatResponse>,
     /// The value that was asked for, where one was.
     pub(super) value: Option<Value>,
+    /// What was said, where that is more than the answer: calls of tools and their results, the answer last.
+    pub(super) said: Vec<Message>,
     pub(super) end: End,
 }
 
@@ -44,15 +47,15 @@ pub(super) enum End {
 
 impl Asked {
     fn done(answer: ChatResponse, value: Option<Value>) -> Self {
-        Self { answer: Some(answer), value, end: End::Done }
+        Self { answer: Some(answer), value, said: Vec::new(), end: End::Done }
     }
 
     fn failed(error: Error) -> Self {
-        Self { answer: error.partial().cloned(), value: None, end: End::Failed(error) }
+        Self { answer: error.partial().cloned(), value: None, said: Vec::new(), end: End::Failed(error) }
     }
 
     fn stopped(answer: Option<ChatResponse>) -> Self {
-        Self { answer, value: None, end: End::Stopped }
+        Self { answer, value: None, said: Vec::new(), end: End::Stopped }
     }
 
     fn unless_unread(self, unread: Option<Failure>) -> Self {
@@ -75,12 +78,19 @@ impl Asked {
     }
 }
 
-/// Asks, and writes the answer in its form. This is where the model is called: whatever calls it otherwise
-/// ([`Client::run`] with tools) stands here, and gives the events of its answers to the writer.
-pub(super) async fn ask(client: &Client, request: ChatRequest, form: &Form, writer: &mut Writer) -> Asked {
-    match form {
-        Form::Stream => stream(client, request, writer).await,
-        Form::Whole => match unless_stopped(client.chat(request)).await {
+/// Asks, and writes the answer in its form.
+pub(super) async fn ask(
+    client: &Client,
+    request: ChatRequest,
+    form: &Form,
+    kit: Option<&Kit>,
+    writer: &mut Writer,
+) -> Asked {
+    match (form, kit) {
+        (Form::Value(schema), _) => value(client, request, schema, writer).await,
+        (Form::Stream, None) => stream(client, request, writer).await,
+        (form, Some(kit)) => at_work(client, request, kit, matches!(form, Form::Whole), writer).await,
+        (Form::Whole, None) => match unless_stopped(client.chat(request)).await {
             None => Asked::stopped(None),
             Some(Err(error)) => Asked::failed(error),
             Some(Ok(response)) => {
@@ -88,7 +98,6 @@ pub(super) async fn ask(client: &Client, request: ChatRequest, form: &Form, writ
                 Asked::done(response, None).unless_unread(unread)
             }
         },
-        Form::Value(schema) => value(client, request, schema, writer).await,
     }
 }
 
@@ -125,6 +134,58 @@ async fn stream(client: &Client, request: ChatRequest, writer: &mut Writer) -> A
     }
 }
 
+/// The model and the tools at work; what they do is told as it comes, and answers are, unless they are wanted whole.
+async fn at_work(client: &Client, request: ChatRequest, kit: &Kit, is_whole: bool, writer: &mut Writer) -> Asked {
+    let before = request.messages.len();
+    let mut fold = Fold::default();
+    let listen = async {
+        let mut run = kit.run(client, request);
+        while let Some(event) = run.next().await {
+            let event = event?;
+            if let Some(line) = kit.in_words(&event) {
+                writer.line(&line);
+            }
+            match event {
+                RunEvent::Answer(event) => {
+                    // A call is told when it is carried out.
+                    if !is_whole
+                        && !matches!(event, Event::ToolEnd { .. })
+                        && let Err(failure) = writer.event(&event)
+                    {
+                        return Ok(Err(failure));
+                    }
+                    fold.apply(&event);
+                    if matches!(event, Event::Done(_)) {
+                        fold = Fold::default();
+                    }
+                }
+                RunEvent::Done(done) => return Ok(Ok(*done)),
+                _ => {}
+            }
+        }
+        Err(sabir::dialect::truncated())
+    };
+    match unless_stopped(listen).await {
+        Some(Ok(Ok(done))) => {
+            let RunDone { mut messages, turns, .. } = done;
+            let Some(answer) = together(turns) else { return Asked::failed(sabir::dialect::truncated()) };
+            let unread = if is_whole { writer.whole(&answer).err() } else { None };
+            let said = messages.split_off(before.min(messages.len()));
+            Asked { said, ..Asked::done(answer, None) }.unless_unread(unread)
+        }
+        Some(Ok(Err(failure))) => Asked::stopped(Some(fold.into_response())).unless_unread(Some(failure)),
+        Some(Err(error)) => {
+            let _ = writer.end();
+            Asked::failed(error)
+        }
+        None => {
+            let _ = writer.end();
+            let arrived = fold.into_response();
+            Asked::stopped(Some(arrived).filter(|arrived| !arrived.parts.is_empty()))
+        }
+    }
+}
+
 /// Asks for a value, and writes it.
 async fn value(client: &Client, request: ChatRequest, schema: &Value, writer: &mut Writer) -> Asked {
     let extraction = match client.extraction_by("answer", schema.clone(), request) {
@@ -140,16 +201,18 @@ async fn value(client: &Client, request: ChatRequest, schema: &Value, writer: &m
             } else {
                 format!("{}\n", extracted.value)
             };
-            let unread = writer.text(&text).err();
-            together(extracted).unless_unread(unread)
+            let unread = writer.verbatim(&text).err();
+            match together(extracted.answers) {
+                Some(last) => Asked::done(last, Some(extracted.value)).unless_unread(unread),
+                None => Asked::stopped(None),
+            }
         }
     }
 }
 
 /// The last answer, with what all of them used.
-fn together(extracted: Extracted<Value>) -> Asked {
-    let mut answers = extracted.answers;
-    let Some(mut last) = answers.pop() else { return Asked::stopped(None) };
+fn together(mut answers: Vec<ChatResponse>) -> Option<ChatResponse> {
+    let mut last = answers.pop()?;
     for before in &answers {
         last.usage = Usage::plus(&last.usage, &before.usage);
         last.cost = last.cost.zip(before.cost).map(|(mut cost, more)| {
@@ -159,7 +222,7 @@ fn together(extracted: Extracted<Value>) -> Asked {
         // The lines of one answer would not add up to it.
         last.receipt = None;
     }
-    Asked::done(last, Some(extracted.value))
+    Some(last)
 }
 
 /// What comes of it; `None` where Ctrl-C was pressed before. What is under way is dropped, and so cancelled.

@@ -8,10 +8,10 @@ mod schema;
 mod session;
 mod several;
 mod template;
-mod writer;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sabir::config::Config;
@@ -25,27 +25,39 @@ pub(crate) use args::Args;
 use crate::failure::{Failure, Outcome};
 use crate::log::{self, Log, Past, Store, Trouble};
 use crate::output::{self, notice, print_json};
+use crate::tools::Kit;
+use crate::writer::Writer;
 use crate::{config, local};
 use ask::{Asked, End, Form};
 use request::Question;
 use session::Session;
-use writer::Writer;
 
 pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
     let config = config::load_to_spend(file)?;
     let past = past(&args, &config)?;
     let question = request::question(&args, &config)?;
     let message = question.message.clone();
-    let mut sessions = sessions(&args, &config, question, past.as_ref()).await?;
+    let kit = Kit::open(&config, &args.tools).await?.map(Arc::new);
+    let outcome = match sessions(&args, &config, question, past.as_ref(), kit.as_ref()).await {
+        Ok(sessions) => ask_all(sessions, message, &args).await,
+        Err(failure) => Err(failure),
+    };
+    if let Some(kit) = kit.and_then(Arc::into_inner) {
+        kit.close().await;
+    }
+    outcome
+}
+
+async fn ask_all(mut sessions: Vec<Session>, message: sabir::Message, args: &Args) -> Outcome {
     match sessions.pop() {
-        Some(session) if sessions.is_empty() => one(session, message, &args).await,
-        last => several::run(sessions.into_iter().chain(last), &message, &args).await,
+        Some(session) if sessions.is_empty() => one(session, message, args).await,
+        last => several::run(sessions.into_iter().chain(last), &message, args).await,
     }
 }
 
 /// Asks one model.
 async fn one(mut session: Session, message: sabir::Message, args: &Args) -> Outcome {
-    let mut writer = if args.json { Writer::held() } else { Writer::live() };
+    let mut writer = if args.json { Writer::held(args.plain) } else { Writer::live(args.plain) };
     let asked = session.turn(message, &mut writer).await;
     if args.json && !matches!(asked.end, End::Unread(_)) {
         print_json(&object(&asked, &session))?;
@@ -66,7 +78,7 @@ const STOPPED: u8 = 130;
 fn finish(asked: &Asked, writer: &mut Writer, args: &Args) -> Result<(), Failure> {
     if args.json {
         // The object says it all.
-        *writer = Writer::live();
+        *writer = Writer::live(args.plain);
     }
     writer.release()?;
     if let Some(answer) = asked.answer.as_ref() {
@@ -104,6 +116,7 @@ async fn sessions(
     config: &Config,
     question: Question,
     past: Option<&Past>,
+    kit: Option<&Arc<Kit>>,
 ) -> Result<Vec<Session>, Failure> {
     let Question { system, settings, options, model, schema, .. } = question;
     let form = match schema {
@@ -126,7 +139,13 @@ async fn sessions(
         let mut settings = ChatRequest { model, ..settings.clone() };
         request::set_options(&mut settings, &options, &client, config)?;
         let log = path.clone().map_or_else(Log::off, Log::at);
-        sessions.push(Session::new(client.clone(), settings, form.clone(), system.clone(), (log, past.cloned())));
+        sessions.push(Session::new(
+            client.clone(),
+            settings,
+            (form.clone(), kit.cloned()),
+            system.clone(),
+            (log, past.cloned()),
+        ));
     }
     Ok(sessions)
 }

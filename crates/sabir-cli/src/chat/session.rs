@@ -1,11 +1,14 @@
 //! A conversation with one model: asked, written, kept.
 
+use std::sync::Arc;
+
 use sabir::chat::{ChatRequest, Content, Message, Role};
 use sabir::{ChatResponse, Client, Conversation};
 
 use super::ask::{Asked, End, Form, ask};
-use super::writer::Writer;
 use crate::log::{Exchange, Log, Outcome, Past, now};
+use crate::tools::Kit;
+use crate::writer::Writer;
 
 /// A conversation that goes on, turn by turn.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(super) struct Session {
     /// What is asked for with every question, without messages.
     settings: ChatRequest,
     form: Form,
+    /// What the model may call.
+    kit: Option<Arc<Kit>>,
     conversation: Conversation,
     log: Log,
     /// What of the conversation is in the log.
@@ -27,7 +32,7 @@ impl Session {
     pub(super) fn new(
         client: Client,
         settings: ChatRequest,
-        form: Form,
+        (form, kit): (Form, Option<Arc<Kit>>),
         system: Option<String>,
         (log, past): (Log, Option<Past>),
     ) -> Self {
@@ -39,7 +44,7 @@ impl Session {
             }
         }
         conversation.system = system.or(conversation.system);
-        Self { client, model: settings.model.clone(), settings, form, conversation, log, past }
+        Self { client, model: settings.model.clone(), settings, form, kit, conversation, log, past }
     }
 
     /// The conversation's id in the log, once it is there.
@@ -53,7 +58,7 @@ impl Session {
         let mut request = self.settings.clone();
         request.messages = self.conversation.request().messages;
         request.messages.push(message.clone());
-        let asked = ask(&self.client, request, &self.form, writer).await;
+        let asked = ask(&self.client, request, &self.form, self.kit.as_deref(), writer).await;
 
         let is_done = matches!(asked.end, End::Done);
         let answer = asked.answer.as_ref();
@@ -73,7 +78,11 @@ impl Session {
         };
         let mut added = self.new_instructions();
         added.push(message);
-        added.extend(said);
+        if is_done && !asked.said.is_empty() {
+            added.extend(asked.said.iter().cloned());
+        } else {
+            added.extend(said);
+        }
         if outcome != Outcome::Failed {
             let said = added.iter().filter(|message| message.role != Role::System);
             self.conversation.messages.extend(said.cloned());

@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use super::ask::{Asked, End};
 use super::session::Session;
-use super::writer::Writer;
 use super::{Args, STOPPED, finish, object};
 use crate::failure::{self, Failure, Outcome};
 use crate::output::{print, print_json};
+use crate::writer::Writer;
 
 /// One of them, after its turn.
 struct Turn {
@@ -26,7 +26,7 @@ struct Turn {
 pub(super) async fn run(sessions: impl Iterator<Item = Session>, message: &Message, args: &Args) -> Outcome {
     let mut under_way = JoinSet::new();
     for (at, mut session) in sessions.enumerate() {
-        let mut writer = Writer::held();
+        let mut writer = Writer::held(args.plain);
         if at == 0 && !args.json {
             head(&session.model, true)?;
             writer.release()?;

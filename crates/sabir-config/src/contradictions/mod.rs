@@ -6,6 +6,7 @@ mod command;
 mod costs;
 mod models;
 mod providers;
+mod tools;
 
 use std::sync::Arc;
 
@@ -92,5 +93,6 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
     calls::check(settings, &mut found);
     costs::check(settings, &mut found);
     command::check(settings, &mut found);
+    tools::check(settings, &mut found);
     found
 }

@@ -5,6 +5,7 @@ mod command;
 mod costs;
 mod provider;
 mod route;
+mod tools;
 pub(crate) mod words;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use costs::{
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
+pub use tools::{Confirm, McpConfig, Parameters, ToolCommand, ToolConfig};
 
 use crate::field::section;
 use crate::secret::SecretRef;
@@ -80,6 +82,10 @@ section! {
         ledger: Option<LedgerConfig>;
         /// What models cost, where that is otherwise than the list has it.
         prices: PricesConfig;
+        /// Commands that a model may call, by the names under which it calls them: `sabir chat -t NAME`.
+        tools: BTreeMap<String, ToolConfig>;
+        /// Servers of the Model Context Protocol, whose tools a model may call: `sabir chat -t NAME`.
+        mcp: BTreeMap<String, McpConfig>, also "mcp_servers";
         /// What is written to the log.
         logging: LoggingConfig, also "log";
         /// What is kept of what was asked with the command.
