@@ -42,7 +42,16 @@ impl Metered {
         let admitted = &attempt.admitted;
         let gauge = || Gauge::new(attempt.model().clone(), admitted.demand.output, admitted.is_bound);
         let gauge = admitted.is_hard().then(gauge);
-        Self { inner: Some(inner), attempt, fold: Fold::default(), asked, gauge, waiting: None, is_cut: false, unwritten: None }
+        Self {
+            inner: Some(inner),
+            attempt,
+            fold: Fold::default(),
+            asked,
+            gauge,
+            waiting: None,
+            is_cut: false,
+            unwritten: None,
+        }
     }
 
     fn step(&self) -> u64 {
@@ -110,7 +119,8 @@ impl Metered {
         partial.provider.clone_from(&self.attempt.model().provider);
         let admitted = &self.attempt.admitted;
         if let Some(error) = self.unwritten.take() {
-            let message = format!("the answer was cut after about {} tokens: {}", admitted.demand.output, error.message());
+            let message =
+                format!("the answer was cut after about {} tokens: {}", admitted.demand.output, error.message());
             let error = Error::new(error.kind(), message).with_stage(Stage::Answered).with_retryable(false);
             return error.with_partial(partial);
         }

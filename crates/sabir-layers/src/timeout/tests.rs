@@ -9,12 +9,7 @@ use super::*;
 use crate::trial::{SECOND, answer, ask, text};
 
 /// How a call with these time limits of its own ends, and when.
-fn run(
-    layer: &Timeout,
-    asked: Timeouts,
-    outcome: Outcome,
-    stream: bool,
-) -> (Result<ChatResponse, Error>, u64) {
+fn run(layer: &Timeout, asked: Timeouts, outcome: Outcome, stream: bool) -> (Result<ChatResponse, Error>, u64) {
     let clock = ManualClock::new();
     // Not at the clock's start, so that times since then do not pass for times since the call.
     clock.advance(1_000 * SECOND);
