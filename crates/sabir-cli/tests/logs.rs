@@ -87,7 +87,11 @@ fn a_conversation_goes_on_with_all_that_was_in_it() {
     );
     // What the model was sent: the simulator tells of it.
     let last = exchanges[2]["messages"][2]["parts"][0]["text"].as_str().expect("text");
-    assert_eq!(last, "");
+    assert_eq!(
+        last,
+        "This is Sabir's simulator, not a language model. You said: “And then?” (2 words). Your system prompt has 2 words; \
+         a model would follow it. This is answer number 3 of our conversation."
+    );
 
     let list = home.says(&["logs"]);
     assert_eq!(list.lines().count(), 5, "{list}");

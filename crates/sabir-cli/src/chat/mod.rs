@@ -117,7 +117,7 @@ async fn sessions(
         if args.models.is_empty() { vec![named] } else { args.models.iter().cloned().map(Some).collect() };
     let client = local::connect(config, args.max_cost.map(|most| at_most(most, config, &names)))?;
     if let Form::Value(schema) = &form {
-        client.extraction_by("answer", schema.clone(), "").map_err(|error| Failure::usage(error.message()))?;
+        client.extraction_by("value", schema.clone(), "").map_err(|error| Failure::usage(error.message()))?;
     }
     let path = log_path(args, config);
     let mut sessions = Vec::new();

@@ -118,9 +118,7 @@ fn kind(text: &str) -> Result<Value, String> {
     let rest: Vec<&str> = words.collect();
     match (first, &rest[..]) {
         ("list", []) => Ok(json!({ "type": "array", "items": { "type": "string" } })),
-        ("list", ["of", of @ ..]) if !of.is_empty() => {
-            Ok(json!({ "type": "array", "items": kind(&of.join(" "))? }))
-        }
+        ("list", ["of", of @ ..]) if !of.is_empty() => Ok(json!({ "type": "array", "items": kind(&of.join(" "))? })),
         ("list", _) => Err(format!("{text:?} is no type; write `list of int`")),
         (word, []) => match TYPES.iter().find(|(name, _)| *name == word) {
             Some((_, kind)) => Ok(json!({ "type": kind })),
