@@ -40,7 +40,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Ask a model; the answer streams to standard output.
-    Chat(chat::Args),
+    Chat(Box<chat::Args>),
     /// What was asked and answered: list, show, search, delete.
     Logs(logs::Args),
     /// Serve any SDK, in its own dialect, from any provider.
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Chat(args) => chat::run(args, cli.config).await,
+            Command::Chat(args) => chat::run(*args, cli.config).await,
             Command::Logs(args) => logs::run(args, cli.config),
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,

@@ -51,6 +51,8 @@ fn wrong(text: &str) -> (Option<i32>, String) {
     (Some(2), format!("error: {text}"))
 }
 
+/// What every answer of the simulator begins with.
+const NOTICE: &str = "This is Sabir's simulator, not a language model.";
 const SIM: [&str; 3] = ["chat", "-m", "sim/x"];
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -64,9 +66,12 @@ fn files_pipes_and_urls_are_sent_along() {
     let picture = home.0.file("unnamed", b"\x89PNG\r\n\x1a\n0000");
     let sheet = home.0.file("sheet.pdf", b"%PDF-1.4");
     let arguments = with(&["-a", &notes, "-f", &picture, "--file", &sheet, "-a", "https://x.test/b.jpg?w=1", "Look:"]);
-    assert_eq!(home.says(&arguments, "piped"), "");
+    let sent = "You said: “notes.txt: ``` deep ``` Look:  piped” (6 words). You also sent an image (image/png, 12 bytes), \
+        a document “sheet.pdf” (application/pdf, 8 bytes), an image (image/jpeg, at a URL).";
+    assert_eq!(home.says(&arguments, "piped"), format!("{NOTICE} {sent}\n"));
     let piped = home.says(&with(&["-a", "-", "What is it?"]), "GIF89a0000");
-    assert_eq!(piped, "");
+    let sent = "You said: “What is it?” (3 words). You also sent an image (image/gif, 10 bytes).";
+    assert_eq!(piped, format!("{NOTICE} {sent}\n"));
     let cases = [
         (with(&["-a", "/no/such/file", "x"]), "cannot read /no/such/file: No such file or directory (os error 2)"),
         (with(&[]), "nothing to ask: give a prompt, a file with -a, or text on standard input"),
@@ -125,7 +130,7 @@ fn an_answer_that_does_not_hold_is_asked_for_again_and_then_an_error() {
     );
     let output = sim.run(&home, &ask);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
-    let says = "error: the answer is not the answer that was asked for: there is no JSON object in it";
+    let says = "error: decode: the answer is not the value that was asked for: there is no JSON object in it";
     assert!(text(&output.stderr).starts_with(says), "{}", text(&output.stderr));
 }
 
@@ -133,7 +138,8 @@ fn an_answer_that_does_not_hold_is_asked_for_again_and_then_an_error() {
 fn several_models_answer_under_their_names() {
     let home = Home::new("several");
     let answer = home.says(&["chat", "-m", "sim/a", "-m", "sim/b", "hello"], "");
-    assert_eq!(answer, "");
+    let said = format!("Hello! {NOTICE} You said: “hello” (1 word).\n");
+    assert_eq!(answer, format!("== sim/a ==\n{said}\n== sim/b ==\n{said}"));
     let answers: Value =
         serde_json::from_str(&home.says(&["chat", "--json", "-m", "sim/a", "-m", "sim/b", "hi"], "")).expect("JSON");
     assert_eq!((&answers[0]["asked"], &answers[1]["asked"]), (&json!("sim/a"), &json!("sim/b")));
@@ -192,7 +198,10 @@ fn templates_roles_and_names_of_models() {
             "the template \"translate\" needs something to work on: a prompt, or text on standard input",
         ),
         (&["-T", "list"], "the template \"list\" needs -p what=… -p where=…"),
-        (&["-m", "fats", "x"], "there is no model \"fats\" in the configuration; did you mean \"fast\"?"),
+        (
+            &["-m", "fats", "x"],
+            "configuration: there is no model \"fats\" in the configuration; did you mean \"fast\"?",
+        ),
     ];
     for (arguments, says) in cases {
         let arguments: Vec<&str> = ["chat"].iter().chain(*arguments).copied().collect();
@@ -203,26 +212,32 @@ fn templates_roles_and_names_of_models() {
 #[test]
 fn what_a_call_may_cost_is_a_bound() {
     let home = Home::new("cost");
-    home.config("[prices.models.\"sim/*\"]\ninput = \"1\"\noutput = \"1000\"\n");
+    home.config("[prices.models.\"sim/*\".standard]\ninput = \"1\"\noutput = \"1000\"\n");
     let paid = home.sabir(&with(&["--max-cost", "1", "--max-tokens", "20", "-u", "--no-log", "hello"]), "");
     assert_eq!(paid.status.code(), Some(0), "{}", text(&paid.stderr));
-    assert_eq!(text(&paid.stderr), "");
+    assert_eq!(
+        text(&paid.stderr),
+        "note: the answer was cut at the token limit\n\
+         input    2  tokens  $0.000002\noutput  20  tokens      $0.02\ntotal   22  tokens  $0.020002  list price\n"
+    );
 
     let dear = with(&["--max-cost", "0.01", "--max-tokens", "20", "hello"]);
     let (status, said) = home.refuses(&dear, "");
-    assert_eq!((status, said.as_str()), (Some(1), ""));
+    let says =
+        "error: budget_exceeded: this call may cost $0.021205016, more than all of the budget of --max-cost $0.01";
+    assert_eq!((status, said.as_str()), (Some(1), says));
     // Of the simulator's model it is not known how much it writes: it is cut where the money ends.
     let cut = home.sabir(&with(&["--max-cost", "0.60", "Count to 1000, please, one after another"]), "");
     assert_eq!(cut.status.code(), Some(1));
     assert!(text(&cut.stdout).contains("1, 2, 3"), "{}", text(&cut.stdout));
-    assert!(text(&cut.stderr).contains("--max-cost $0.60"), "{}", text(&cut.stderr));
+    assert!(text(&cut.stderr).contains("no more in its budgets (--max-cost $0.6)"), "{}", text(&cut.stderr));
     let log = home.says(&["logs"], "");
     assert!(log.contains("[partial] Count to 1000"), "{log}");
 
     let free = Home::new("cost-unknown");
     let (status, said) = free.refuses(&with(&["--max-cost", "0.01", "hello"]), "");
     assert_eq!(status, Some(1));
-    assert!(said.starts_with("error: no price of sim/x is known"), "{said}");
+    assert!(said.starts_with("error: budget_exceeded: no price of sim/x is known"), "{said}");
     let output = free.sabir(&with(&["--max-cost", "cheap", "hello"]), "");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 }
@@ -248,7 +263,8 @@ fn options_of_sampling_and_of_the_dialect_are_sent() {
     let output = sim.run(&home, &["chat", "-m", "openai/m", "-o", "service_tier=flex", "-o", "n=1", "hi"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let shown: Value = serde_json::from_str(&home.says(&["logs", "show", "--json"], "")).expect("JSON");
-    assert_eq!(shown["exchanges"][0]["request"]["options"], json!({}));
+    let options = &shown["exchanges"][0]["request"]["options"];
+    assert_eq!(options, &json!({ "openai-chat": { "service_tier": "flex", "n": 1 } }));
 }
 
 /// A simulator behind a port, as another process.

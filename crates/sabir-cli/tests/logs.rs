@@ -86,8 +86,12 @@ fn a_conversation_goes_on_with_all_that_was_in_it() {
         (&json!("reasoning"), &json!("c2ltdWxhdGVkIHNpZ25hdHVyZQ=="))
     );
     // What the model was sent: the simulator tells of it.
-    let last = exchanges[2]["messages"][2]["parts"][0]["text"].as_str().expect("text");
-    assert_eq!(last, "");
+    let told = exchanges[2]["messages"][2]["parts"][0]["text"].as_str().expect("text");
+    assert_eq!(
+        told,
+        "This is Sabir's simulator, not a language model. You said: “And then?” (2 words). Your system prompt has 2 words; \
+         a model would follow it. This is answer number 3 of our conversation."
+    );
 
     let list = home.says(&["logs"]);
     assert_eq!(list.lines().count(), 5, "{list}");
@@ -170,6 +174,9 @@ fn a_log_that_cannot_be_used_keeps_nobody_from_an_answer() {
     assert_eq!(text(&output.stderr), format!("note: this is not logged: {says}\n"));
     assert_eq!(home.refuses(&["chat", "-c", "x"]), refused(1, &says));
     assert_eq!(home.refuses(&["logs"]), refused(1, &says));
+
+    let output = home.sabir(&["chat", "-m", "sim/x", "-m", "sim/y", "hello"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), format!("note: this is not logged: {says}\n")));
 
     // A folder in its place; and a file where its folder should be.
     for path in ["sabir", "sabir/logs.db/deeper/logs.db"] {

@@ -188,7 +188,7 @@ async fn at_work(client: &Client, request: ChatRequest, kit: &Kit, is_whole: boo
 
 /// Asks for a value, and writes it.
 async fn value(client: &Client, request: ChatRequest, schema: &Value, writer: &mut Writer) -> Asked {
-    let extraction = match client.extraction_by("answer", schema.clone(), request) {
+    let extraction = match client.extraction_by("value", schema.clone(), request) {
         Ok(extraction) => extraction,
         Err(error) => return Asked::failed(error),
     };

@@ -125,27 +125,23 @@ async fn sessions(
         None if (args.no_stream || args.json) && args.max_cost.is_none() => Form::Whole,
         None => Form::Stream,
     };
-    let named = model.or_else(|| past.map(|past| past.model.clone()));
+    let usual = model.or_else(|| past.map(|past| past.model.clone()));
     let names: Vec<Option<String>> =
-        if args.models.is_empty() { vec![named] } else { args.models.iter().cloned().map(Some).collect() };
+        if args.models.is_empty() { vec![usual] } else { args.models.iter().cloned().map(Some).collect() };
     let client = local::connect(config, args.max_cost.map(|most| at_most(most, config, &names)))?;
     if let Form::Value(schema) = &form {
-        client.extraction_by("answer", schema.clone(), "").map_err(|error| Failure::usage(error.message()))?;
+        // Before anything is sent: no schema at all is wrong usage.
+        drop(client.extraction_by("value", schema.clone(), "").map_err(|error| Failure::usage(error.message()))?);
     }
-    let path = log_path(args, config);
+    let log = log_path(args, config).map_or_else(Log::off, Log::at);
     let mut sessions = Vec::new();
     for name in names {
         let model = local::model(&client, config, name).await?;
         let mut settings = ChatRequest { model, ..settings.clone() };
         request::set_options(&mut settings, &options, &client, config)?;
-        let log = path.clone().map_or_else(Log::off, Log::at);
-        sessions.push(Session::new(
-            client.clone(),
-            settings,
-            (form.clone(), kit.cloned()),
-            system.clone(),
-            (log, past.cloned()),
-        ));
+        let kept = (log.clone(), past.cloned());
+        let form = (form.clone(), kit.cloned());
+        sessions.push(Session::new(client.clone(), settings, form, system.clone(), kept));
     }
     Ok(sessions)
 }

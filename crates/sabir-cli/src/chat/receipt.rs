@@ -8,14 +8,7 @@ use crate::table::{dollars, grouped, table};
 
 /// A table for a person, without its last line end; what is not known is said.
 pub(super) fn receipt(answer: &ChatResponse) -> String {
-    let lines: Vec<Line> = match &answer.receipt {
-        Some(receipt) => receipt.lines.clone(),
-        None => {
-            let usage = &answer.usage;
-            let known = [(Item::Input, usage.input_total()), (Item::Output, usage.output_total())];
-            known.into_iter().map(|(what, quantity)| Line::new(what, quantity, None)).collect()
-        }
-    };
+    let lines = answer.receipt.as_ref().map_or_else(|| counted(answer), |receipt| receipt.lines.clone());
     let mut rows: Vec<Vec<String>> = lines.iter().map(row).collect();
     let tokens = answer.usage.total().map(grouped);
     let (cost, basis) = match answer.cost {
@@ -30,6 +23,13 @@ pub(super) fn receipt(answer: &ChatResponse) -> String {
         basis.to_owned(),
     ]);
     table(&["", "", "", "", ""], &[false, true, false, true, false], &rows).trim_end().to_owned()
+}
+
+/// The lines of an answer that nobody has priced.
+fn counted(answer: &ChatResponse) -> Vec<Line> {
+    let usage = &answer.usage;
+    let known = [(Item::Input, usage.input_total()), (Item::Output, usage.output_total())];
+    known.into_iter().map(|(what, quantity)| Line::new(what, quantity, None)).collect()
 }
 
 fn row(line: &Line) -> Vec<String> {

@@ -118,18 +118,16 @@ fn kind(text: &str) -> Result<Value, String> {
     let rest: Vec<&str> = words.collect();
     match (first, &rest[..]) {
         ("list", []) => Ok(json!({ "type": "array", "items": { "type": "string" } })),
-        ("list", ["of", of @ ..]) if !of.is_empty() => {
-            Ok(json!({ "type": "array", "items": kind(&of.join(" "))? }))
-        }
+        ("list", ["of", of @ ..]) if !of.is_empty() => Ok(json!({ "type": "array", "items": kind(&of.join(" "))? })),
         ("list", _) => Err(format!("{text:?} is no type; write `list of int`")),
-        (word, []) => match TYPES.iter().find(|(name, _)| *name == word) {
-            Some((_, kind)) => Ok(json!({ "type": kind })),
-            None => {
-                let near = nearest(word, TYPES.iter().map(|(name, _)| *name));
-                let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                Err(format!("{word:?} is no type: there are str, int, float, bool and list of one of them{hint}"))
+        (word, []) => {
+            let names = TYPES.iter().map(|(name, _)| *name);
+            if let Some((_, kind)) = TYPES.iter().find(|(name, _)| *name == word) {
+                return Ok(json!({ "type": kind }));
             }
-        },
+            let hint = nearest(word, names).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(format!("{word:?} is no type: there are str, int, float, bool and list of one of them{hint}"))
+        }
         (_, more) => {
             Err(format!("{:?} is too much after the type; words for the model follow a colon", more.join(" ")))
         }

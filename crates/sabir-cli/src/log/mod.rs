@@ -10,6 +10,7 @@ mod tests;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sabir::chat::{ChatRequest, ChatResponse, Message};
@@ -68,12 +69,18 @@ pub(crate) struct Kept {
     pub(crate) number: u32,
 }
 
-/// The log as a conversation writes it.
+/// The log as conversations write it. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<State>>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Log {
-    /// `None` where none is kept.
-    path: Option<PathBuf>,
-    store: Option<Store>,
+enum State {
+    /// None is kept, or not any longer.
+    #[default]
+    Off,
+    /// To be opened when there is something to write.
+    At(PathBuf),
+    Open(PathBuf, Store),
 }
 
 impl Log {
@@ -82,27 +89,30 @@ impl Log {
         Self::default()
     }
 
-    /// The one at a path. It is opened when there is something to write.
+    /// The one at a path.
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path: Some(path), store: None }
+        Self(Arc::new(Mutex::new(State::At(path))))
     }
 
     /// Keeps an exchange, and says where. Told once of what goes wrong; after that nothing is kept.
-    pub(crate) fn write(&mut self, exchange: &Exchange<'_>) -> Option<Kept> {
-        let path = self.path.clone()?;
-        let written = match &mut self.store {
-            Some(store) => store.write(exchange),
-            None => Store::open(&path).and_then(|mut store| {
-                let kept = store.write(exchange)?;
-                self.store = Some(store);
-                Ok(kept)
-            }),
+    pub(crate) fn write(&self, exchange: &Exchange<'_>) -> Option<Kept> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (path, store) = match std::mem::take(&mut *state) {
+            State::Off => return None,
+            State::At(path) => {
+                let store = Store::open(&path);
+                (path, store)
+            }
+            State::Open(path, store) => (path, Ok(store)),
         };
+        let written = store.and_then(|mut store| Ok((store.write(exchange)?, store)));
         match written {
-            Ok(kept) => Some(kept),
+            Ok((kept, store)) => {
+                *state = State::Open(path, store);
+                Some(kept)
+            }
             Err(why) => {
                 notice(&format!("note: this is not logged: {}", why.of(&path)));
-                *self = Self::off();
                 None
             }
         }
@@ -122,7 +132,7 @@ pub(crate) fn one(store: &Store, path: &Path, prefix: &str) -> Result<String, Fa
     match &found[..] {
         [] => Err(Failure::usage(format!("there is no conversation {prefix:?}; `sabir logs` lists them"))),
         [one] => Ok(one.clone()),
-        [some @ ..] => {
+        some => {
             let more = if some.len() > NAMED { " and others" } else { "" };
             let some = some[..some.len().min(NAMED)].join(", ");
             let message =

@@ -100,12 +100,14 @@ fn message(connection: &Connection, message: &Message) -> Result<i64, Trouble> {
     let mut message = message.clone();
     let taken = media::take_out(&mut message);
     let json = serde_json::to_string(&message)?;
-    let hashes: Vec<_> = taken.iter().map(|bytes| Sha256::digest(bytes)).collect();
+    let hashes: Vec<_> = taken.iter().map(Sha256::digest).collect();
     // The end of the JSON cannot be taken for a hash: its length is hashed before it.
     let mut whole = Sha256::new();
     whole.update((json.len() as u64).to_le_bytes());
     whole.update(&json);
-    hashes.iter().for_each(|hash| whole.update(hash));
+    for hash in &hashes {
+        whole.update(hash);
+    }
     let hash = whole.finalize();
     if let Some(known) = find(connection, "messages", hash.as_slice())? {
         return Ok(known);
@@ -116,13 +118,12 @@ fn message(connection: &Connection, message: &Message) -> Result<i64, Trouble> {
     )?;
     let id = connection.last_insert_rowid();
     for (place, (bytes, hash)) in (0_i64..).zip(taken.iter().zip(&hashes)) {
-        let medium = match find(connection, "media", hash.as_slice())? {
-            Some(known) => known,
-            None => {
-                let sql = "INSERT INTO media (hash, bytes) VALUES (?1, ?2)";
-                connection.execute(sql, params![hash.as_slice(), &bytes[..]])?;
-                connection.last_insert_rowid()
-            }
+        let medium = if let Some(known) = find(connection, "media", hash.as_slice())? {
+            known
+        } else {
+            let sql = "INSERT INTO media (hash, bytes) VALUES (?1, ?2)";
+            connection.execute(sql, params![hash.as_slice(), &bytes[..]])?;
+            connection.last_insert_rowid()
         };
         connection.execute("INSERT INTO message_media VALUES (?1, ?2, ?3)", params![id, place, medium])?;
     }
