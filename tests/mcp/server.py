@@ -3,10 +3,12 @@
 Over HTTP it wants the header `Authorization: Bearer letmein`."""
 
 import asyncio
+import base64
 import os
 import sys
 
 from mcp.server.mcpserver import Image, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("testing", version="1.2.3")
 
@@ -35,15 +37,13 @@ def variable(name: str = "SECRET") -> str:
 def dot() -> Image:
     """An image of one pixel."""
     data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    import base64
-
     return Image(data=base64.b64decode(data), format="png")
 
 
 @server.tool()
 def refuse() -> str:
     """Always fails."""
-    raise ValueError("this is refused")
+    raise ToolError("this is refused")
 
 
 @server.tool()

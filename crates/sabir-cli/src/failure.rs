@@ -84,10 +84,10 @@ impl Failure {
         };
         let mut text = format!("{}: {}", marked("31", "error"), safe(&self.message));
         for cause in &self.causes {
-            text.push_str(&format!("\n  {}: {}", marked("2", "cause"), safe(cause)));
+            text.extend(["\n  ", &marked("2", "cause"), ": ", &safe(cause)]);
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("\n  {}: {}", marked("36", "hint"), safe(hint)));
+            text.extend(["\n  ", &marked("36", "hint"), ": ", &safe(hint)]);
         }
         text
     }

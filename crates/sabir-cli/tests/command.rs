@@ -75,7 +75,10 @@ fn mistakes_get_one_clear_line_and_their_status() {
         assert!(said.contains(says), "{arguments:?}: {said}");
         assert!(!said.contains("panicked"), "{arguments:?}: {said}");
         if !said.contains("--help") {
-            assert_eq!(said.trim_end().lines().count(), 1, "{arguments:?}: {said}");
+            let (what, why) = said.trim_end().split_once('\n').unwrap_or((said.trim_end(), ""));
+            assert!(what.starts_with("error: "), "{arguments:?}: {said}");
+            let is_named = |line: &str| line.starts_with("  cause: ") || line.starts_with("  hint: ");
+            assert!(why.lines().all(is_named), "{arguments:?}: {said}");
         }
     }
 }

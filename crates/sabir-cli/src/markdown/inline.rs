@@ -188,7 +188,7 @@ impl Inline {
         }
     }
 
-    /// A run of delimiters, by CommonMark's rules of flanking (0.31.2, §6.2).
+    /// A run of delimiters, by `CommonMark`'s rules of flanking (0.31.2, §6.2).
     fn run(&mut self, mark: char, count: usize, before: Option<char>, next: char, out: &mut String) {
         let before = before.unwrap_or(' ');
         let is_mark = |c: char| !c.is_alphanumeric() && !c.is_whitespace();

@@ -14,7 +14,7 @@ pub(super) fn bounded(mut text: String, most: usize) -> String {
     if text.len() > most {
         let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         text.truncate(end);
-        text.push_str(&format!("\n[cut off after {end} bytes]"));
+        text.extend(["\n[cut off after ", &end.to_string(), " bytes]"]);
     }
     text
 }
@@ -29,7 +29,8 @@ pub(super) fn in_words(result: &ToolResult, took: Duration) -> String {
     }
     let others = result.parts.iter().filter(|part| part.as_text().is_none()).count();
     if others > 0 {
-        shown = format!("{shown} [{others} other parts]").trim_start().to_owned();
+        let space = if shown.is_empty() { "" } else { " " };
+        shown.extend([space, "[", &others.to_string(), " other parts]"]);
     }
     let what = if result.is_error { "tool error" } else { "tool result" };
     let name = result.name.as_deref().unwrap_or_default();

@@ -114,3 +114,42 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, Loader};
+
+    fn parameters(written: &str) -> Json {
+        let text = format!("[tools.t]\ndescription = \"d\"\ncommand = \"c\"\nparameters = {written}\n");
+        let config = Loader::new().text("sabir.toml", text, Format::Toml).load().expect(written);
+        config.tools["t"].parameters.0.clone()
+    }
+
+    #[test]
+    fn the_short_form_is_a_schema() {
+        let short = r#"{ city = "string: The city: a name", days = "integer?", unit = "c | f?: Unit", tags = "string[]",
+            box = { type = "array", minItems = 4, items = { type = "number", minimum = -1.5 } } }"#;
+        let expected = json!({
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "description": "The city: a name"},
+                "days": {"type": "integer"},
+                "unit": {"type": "string", "enum": ["c", "f"], "description": "Unit"},
+                "tags": {"type": "array", "items": {"type": "string"}},
+                "box": {"type": "array", "minItems": 4, "items": {"type": "number", "minimum": -1.5}},
+            },
+            "required": ["city", "tags", "box"],
+            "additionalProperties": false,
+        });
+        assert_eq!(parameters(&short.replace('\n', " ")), expected);
+        assert_eq!(parameters("{}")["properties"], json!({}));
+    }
+
+    #[test]
+    fn a_schema_stays_as_it_is() {
+        let whole = r#"{ type = "object", properties = { a = { type = "string" } }, required = ["a"] }"#;
+        let expected = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]});
+        assert_eq!(parameters(whole), expected);
+    }
+}
