@@ -1,8 +1,10 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
+mod ask;
 mod chat;
 mod config;
 mod cost;
+mod explain;
 mod failure;
 mod input;
 mod known;
@@ -36,6 +38,8 @@ struct Cli {
 enum Command {
     /// Ask a model; the answer streams to standard output.
     Chat(chat::Args),
+    /// Say what a question would be: who is asked, with which bytes, at what cost; nothing is sent.
+    Explain(explain::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
     /// Count the tokens of files and pipes; nothing is sent.
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Chat(args) => chat::run(args, cli.config).await,
+            Command::Explain(args) => explain::run(args, cli.config).await,
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
             Command::Tokens(args) => tokens::run(args, cli.config).await,

@@ -1,5 +1,7 @@
 //! A provider: who speaks which dialect, where, and with which key.
 
+mod shown;
+
 use std::fmt;
 use std::sync::Arc;
 

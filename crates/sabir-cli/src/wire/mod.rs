@@ -4,7 +4,7 @@ mod accept;
 mod decode;
 mod encode;
 mod exchange;
-mod names;
+pub(crate) mod names;
 mod translate;
 
 use crate::failure::Outcome;
