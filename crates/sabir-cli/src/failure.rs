@@ -20,6 +20,11 @@ impl Failure {
         Self { message: message.into(), status: 2 }
     }
 
+    /// Why, in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// There is nothing to show: exit status 1, as `grep` has it.
     pub(crate) fn nothing(message: impl Into<String>) -> Self {
         Self { message: message.into(), status: 1 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+pub use http_date::seconds_since_epoch;
 pub use classify::{kind_for, request_id, retry_hint, said};
 pub use kind::{ErrorKind, Stage};
 
