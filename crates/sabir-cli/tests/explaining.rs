@@ -70,9 +70,10 @@ requests_per_minute = 60
 name = "tiny"
 limit = "0.000001"
 period = "day"
-only = { provider = "openai" }
+scope = "provider"
+only = ["openai"]
 [providers.anthropic.keys]
-first = "sk-ant-0123456789abcdef"
+first = { key = "sk-ant-0123456789abcdef" }
 "#,
     );
     let data = folder.path().to_str().expect("text");
@@ -108,7 +109,7 @@ fn requests_in_any_dialect_are_taken_and_what_they_lose_is_told() {
     let said = explained(&arguments, body, &env);
     let first = &said["candidates"][0];
     assert_eq!((&first["dialect"], &first["max_output"]), (&"gemini-generate".into(), &9.into()));
-    assert!(first["losses"].to_string().contains("logit_bias"), "{first}");
+    assert!(first["losses"].to_string().contains("options.openai-chat"), "{first}");
     for (arguments, input, status, said) in [
         (&["explain", "--request", "-"][..], "{\"messages\":5}", 2, "name its --dialect"),
         (&["explain"], "", 2, "nothing to ask"),

@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::process::Stdio;
+
 use serde_json::Value;
-use support::{Folder, sabir, text};
+use support::{Folder, command, sabir, text};
 
 fn said(arguments: &[&str], input: &str) -> String {
     let output = sabir(arguments, input, &[]);
@@ -88,12 +90,44 @@ fn documents_are_put_in_order() {
     assert_eq!(sabir(&["rerank", "-m", "sim/rank", "sea"], "", &[]).status.code(), Some(2));
 }
 
+/// A process that ends with the test.
+struct Served(std::process::Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
-fn texts_go_on_also_where_nobody_serves_completions() {
-    // The simulator holds conversations: it is asked to go on.
-    let answer: Value = serde_json::from_str(&said(&["complete", "-m", "sim/any", "--json", "The sea is"], "")).expect("JSON");
-    assert_eq!(answer["provider"], "sim");
-    let streamed = said(&["complete", "-m", "sim/any"], "The sea is");
-    assert!(!streamed.is_empty());
+fn texts_go_on_in_the_dialect_for_that_or_in_a_conversation() {
+    let mut sim = command(&["sim", "--port", "0"], &[]);
+    let mut served = Served(sim.stdout(Stdio::piped()).spawn().expect("it runs"));
+    let mut line = String::new();
+    let mut said = std::io::BufReader::new(served.0.stdout.take().expect("piped"));
+    std::io::BufRead::read_line(&mut said, &mut line).expect("its address");
+    let base = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "sk-0123456789abcdef")];
+    let mut asked = Vec::new();
+    for model in ["openai/any", "openai:chat/any"] {
+        let streamed = sabir(&["complete", "-m", model, "--suffix", " salt."], "The sea is", &env);
+        assert_eq!(streamed.status.code(), Some(0), "{}", text(&streamed.stderr));
+        assert!(!streamed.stdout.is_empty(), "{model}");
+        assert!(!text(&streamed.stderr).contains("no completions"), "{}", text(&streamed.stderr));
+        let whole = sabir(&["complete", "-m", model, "--json", "The sea is"], "", &env);
+        let answer: Value = serde_json::from_slice(&whole.stdout).expect("JSON");
+        assert!(!answer["text"].as_str().expect("text").is_empty(), "{answer}");
+        asked.push(answer["usage"]["input_total"].as_u64().expect("a number"));
+    }
+    // A conversation has to be told what to do; a completion is the text and nothing else.
+    assert!(asked[0] < asked[1], "{asked:?}");
+    // One that is built in holds conversations alone.
+    assert!(!said_by_sim("The sea is").is_empty());
     assert_eq!(sabir(&["complete", "-m", "sim/any"], "", &[]).status.code(), Some(2));
+}
+
+fn said_by_sim(input: &str) -> String {
+    said(&["complete", "-m", "sim/any"], input)
 }

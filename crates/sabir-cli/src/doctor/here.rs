@@ -74,7 +74,7 @@ pub(super) fn keys(config: Option<&Config>, env: &Env) -> Vec<Finding> {
                     Err(error) => Finding::wrong("key", format!("{id}: {}", error.message()), "put that right in the configuration"),
                 });
             }
-            for (name, said) in &said.keys {
+            for (name, said) in said.keys.iter() {
                 all.push(match said.key.resolve() {
                     Ok(secret) => Finding::good("key", format!("{id}: {} named {name:?}, in the configuration", secret.masked())),
                     Err(error) => Finding::wrong("key", format!("{id}: {}", error.message()), "put that right in the configuration"),

@@ -73,7 +73,9 @@ impl Collection {
         }
         file.execute_batch(TABLES).map_err(refused)?;
         let known = "SELECT id, model, dimensions FROM collections WHERE name = ?1";
-        let read = |row: &rusqlite::Row<'_>| Ok(Known { id: row.get(0)?, model: row.get(1)?, dimensions: row.get(2)? });
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Known { id: row.get(0)?, model: row.get(1)?, dimensions: row.get::<_, u32>(2)? as usize })
+        };
         let known = file.query_row(known, [name], read).optional()?;
         Ok(Self { file, name: name.to_owned(), known })
     }
@@ -132,11 +134,12 @@ impl Collection {
         store: bool,
     ) -> Result<(), Failure> {
         let length = vectors.first().map_or(0, Vec::len);
+        let numbers = u32::try_from(length).map_err(|_| Failure::nothing("a vector of that length cannot be kept"))?;
         let known = match &self.known {
             Some(known) => known,
             None => {
                 let new = "INSERT INTO collections (name, model, dimensions) VALUES (?1, ?2, ?3)";
-                self.file.execute(new, params![self.name, model, length])?;
+                self.file.execute(new, params![self.name, model, numbers])?;
                 let id = self.file.last_insert_rowid();
                 self.known.insert(Known { id, model: model.to_owned(), dimensions: length })
             }

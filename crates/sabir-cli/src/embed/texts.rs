@@ -51,7 +51,7 @@ impl Source {
 
     fn read(&self) -> Result<Vec<Text>, Failure> {
         if !self.files.is_empty() {
-            return files(&self.files)?.into_iter().map(|path| self::file(&path)).collect();
+            return files(&self.files)?.into_iter().map(|path| file(&path)).collect();
         }
         if !self.texts.is_empty() {
             return Ok(self.texts.iter().map(|text| Text::new(None, text.clone())).collect());

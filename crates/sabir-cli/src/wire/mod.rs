@@ -10,6 +10,7 @@ mod translate;
 use crate::failure::Outcome;
 
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  sabir wire translate --from openai-chat --to anthropic-messages < body.json")]
 pub(crate) enum Command {
     /// Read a provider's answer from standard input; write what it says as JSON
     Decode(decode::Args),
