@@ -79,7 +79,10 @@ fn whole(file: &Path, dialect: Option<&str>) -> Result<ChatRequest, Failure> {
     let Some(dialect) = dialect else {
         return serde_json::from_slice(&body).map_err(|error| {
             let why = sabir::dialect::without_values(&error.to_string());
-            Failure::usage(format!("{} is no request in Sabir's vocabulary ({why}); name its --dialect", file.display()))
+            Failure::usage(format!(
+                "{} is no request in Sabir's vocabulary ({why}); name its --dialect",
+                file.display()
+            ))
         });
     };
     let named = names::find(dialect, None)?;

@@ -16,12 +16,10 @@ const COMPLETIONS: &str = "openai-completions";
 
 /// Go on with a text where it ends, or fill the gap before --suffix.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  sabir complete -m deepseek/deepseek-chat \"The sea is salt because\"\n  \
+#[command(after_help = "Examples:\n  sabir complete -m deepseek/deepseek-chat \"The sea is salt because\"\n  \
     sabir complete -m ollama/qwen2.5-coder --suffix \"    return total\" < head.py\n\n\
     Where the provider serves completions it is asked for one; a model that only converses is asked to go on with the text, \
-    and a line on standard error says so. The text is written as it comes, without a line end of its own."
-)]
+    and a line on standard error says so. The text is written as it comes, without a line end of its own.")]
 pub(crate) struct Args {
     /// The text. Standard input, where it is a pipe, is taken in its place, or added after it
     prompt: Vec<String>,
@@ -91,10 +89,14 @@ impl Args {
             Some(suffix) if as_it_stands => request.user(text).option(COMPLETIONS, "suffix", suffix.as_str()),
             None if as_it_stands => request.user(text),
             Some(suffix) => request
-                .system("Write what stands between <before> and <after>: only that, as it would stand in the text itself.")
+                .system(
+                    "Write what stands between <before> and <after>: only that, as it would stand in the text itself.",
+                )
                 .user(format!("<before>{text}</before>\n<after>{suffix}</after>")),
             None => request
-                .system("Go on with the user's text where it ends. Write only what comes next, as it would stand there.")
+                .system(
+                    "Go on with the user's text where it ends. Write only what comes next, as it would stand there.",
+                )
                 .user(text),
         }
     }

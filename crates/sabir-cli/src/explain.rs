@@ -16,13 +16,11 @@ use crate::{config, local, output, tokens};
 
 /// Say what a question would be: who is asked, with which bytes, at what cost; nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  sabir explain -m anthropic/claude-haiku-5-5 \"Why is the sea salt?\"\n  \
+#[command(after_help = "Examples:\n  sabir explain -m anthropic/claude-haiku-5-5 \"Why is the sea salt?\"\n  \
     sabir explain -m fast -f photo.png --json \"What is this?\"\n  \
     sabir explain --request body.json --dialect openai-chat -m gemini/gemini-3-flash --curl\n\n\
     The command that --curl writes can be run as it is: the key is the variable that holds it. Exit status 1 where nobody \
-    could be asked."
-)]
+    could be asked.")]
 pub(crate) struct Args {
     #[command(flatten)]
     question: Question,
@@ -104,9 +102,12 @@ fn lines(candidate: &Candidate, prices: &Prices) -> Vec<(&'static str, String)> 
     if let Some(key) = key(candidate) {
         lines.push(("key", key));
     }
-    let longest = candidate.max_output.map_or_else(|| "an unknown number".to_owned(), grouped);
+    let longest = candidate.max_output.map_or_else(
+        || "how long the answer may be is unknown".to_owned(),
+        |most| format!("the answer has at most {}", grouped(most)),
+    );
     let (input, width) = (grouped(candidate.input.tokens), tokens::width(candidate.input));
-    lines.push(("tokens", format!("{input} ({width}); the answer has at most {longest}")));
+    lines.push(("tokens", format!("{input} ({width}); {longest}")));
     lines.push(("cost", cost(candidate, prices)));
     for verdict in &candidate.verdicts {
         let holds = verdict.holds.join(", ");

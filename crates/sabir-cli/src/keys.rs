@@ -85,7 +85,10 @@ pub(crate) async fn run(command: Command, file: Option<PathBuf>) -> Outcome {
 }
 
 fn missing(keys: &KeyFile, name: &str) -> Failure {
-    Failure::usage(format!("there is no key {name} in {}; `sabir keys list` shows those there are", keys.path().display()))
+    Failure::usage(format!(
+        "there is no key {name} in {}; `sabir keys list` shows those there are",
+        keys.path().display()
+    ))
 }
 
 /// The provider's own id, where the name is one or an alias of one; else the name.
@@ -171,9 +174,9 @@ async fn test(keys: &KeyFile, name: &str, provider: Option<&str>, json: bool, fi
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) if error.kind() == ErrorKind::Unsupported && error.stage() == Stage::NotSent => {
-            Err(Failure::nothing(format!("{id} lists no models, and nothing else costs nothing; ask it with `sabir chat`")))
-        }
+        Err(error) if error.kind() == ErrorKind::Unsupported && error.stage() == Stage::NotSent => Err(
+            Failure::nothing(format!("{id} lists no models, and nothing else costs nothing; ask it with `sabir chat`")),
+        ),
         Err(error) => Err(error.into()),
     }
 }

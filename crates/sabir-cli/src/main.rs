@@ -31,7 +31,9 @@ use clap::{Parser, Subcommand};
 /// Talk to any language model, and look into the wire.
 #[derive(Debug, Parser)]
 #[command(name = "sabir", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Example:\n  sabir chat \"Why is the sea salt?\"\n\nExit status: 0 done, 1 the call failed, 2 wrong usage or configuration.")]
+#[command(
+    after_help = "Example:\n  sabir chat \"Why is the sea salt?\"\n\nExit status: 0 done, 1 the call failed, 2 wrong usage or configuration."
+)]
 struct Cli {
     /// The configuration's file, in place of the one that is found; see `sabir config --help`
     #[arg(long, global = true, value_name = "FILE")]

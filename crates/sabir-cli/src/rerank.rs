@@ -13,9 +13,11 @@ use crate::{config, embed, input, local};
 
 /// Put documents in order of how well they answer a query.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  grep -h salt notes/* | sabir rerank -m cohere/rerank-v3.5 \"why is the sea salt?\" -n 5\n  \
+#[command(
+    after_help = "Examples:\n  grep -h salt notes/* | sabir rerank -m cohere/rerank-v3.5 \"why is the sea salt?\" -n 5\n  \
     sabir rerank -m jina/jina-reranker-v3 \"why is the sea salt?\" --files 'notes/*.md'\n\n\
-    Each line of standard input is a document, or each file. The score is in the model's own scale; higher is better.")]
+    Each line of standard input is a document, or each file. The score is in the model's own scale; higher is better."
+)]
 pub(crate) struct Args {
     /// What is searched for
     query: String,

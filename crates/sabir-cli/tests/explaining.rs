@@ -19,7 +19,10 @@ fn a_question_is_shown_as_it_would_be_sent() {
     let env = [("OPENAI_API_KEY", KEY)];
     let said = explained(&["-m", "openai/gpt-4o", "-s", "Be brief.", "Why is the sea salt?"], "", &env);
     let first = &said["candidates"][0];
-    assert_eq!((&first["provider"], &first["model"], &first["admitted"]), (&"openai".into(), &"gpt-4o".into(), &true.into()));
+    assert_eq!(
+        (&first["provider"], &first["model"], &first["admitted"]),
+        (&"openai".into(), &"gpt-4o".into(), &true.into())
+    );
     let request = &first["request"];
     assert_eq!((&request["method"], &request["key_variable"]), (&"POST".into(), &"OPENAI_API_KEY".into()));
     assert!(request["url"].as_str().expect("a URL").starts_with("https://api.openai.com/v1/"), "{request}");
@@ -51,7 +54,10 @@ fn the_command_that_is_shown_is_what_is_sent() {
     assert!(given.contains(&format!("x-api-key: {KEY}")), "{given}");
     let body: Value = serde_json::from_str(given.lines().last().expect("a body")).expect("JSON");
     assert!(body["messages"].to_string().contains(&serde_json::json!(hostile).to_string()[1..20]), "{body}");
-    assert_eq!(body["messages"][0]["content"][0]["text"].as_str().or(body["messages"][0]["content"].as_str()), Some(hostile));
+    assert_eq!(
+        body["messages"][0]["content"][0]["text"].as_str().or(body["messages"][0]["content"].as_str()),
+        Some(hostile)
+    );
 }
 
 #[test]
@@ -81,7 +87,10 @@ first = { key = "sk-ant-0123456789abcdef" }
     let said = explained(&["--config", &config, "-m", "fast", "-s", "Be brief.", "Why?"], "", &env);
     assert_eq!((&said["route"], said["candidates"].as_array().map(Vec::len)), (&"fast".into(), Some(2)));
     let [claude, gpt] = [&said["candidates"][0], &said["candidates"][1]];
-    assert_eq!((&claude["provider"], &claude["key"], &claude["admitted"]), (&"anthropic".into(), &"first".into(), &true.into()));
+    assert_eq!(
+        (&claude["provider"], &claude["key"], &claude["admitted"]),
+        (&"anthropic".into(), &"first".into(), &true.into())
+    );
     assert!(claude["cached"]["marks"].as_array().is_some_and(|marks| !marks.is_empty()), "{claude}");
     assert!(claude["request"]["body"].to_string().contains("cache_control"), "{claude}");
     assert_eq!((&gpt["provider"], &gpt["cached"], &gpt["admitted"]), (&"openai".into(), &Value::Null, &false.into()));

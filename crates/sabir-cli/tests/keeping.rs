@@ -36,7 +36,10 @@ fn keys_are_kept_masked_used_and_forgotten() {
     let explained: Value = serde_json::from_str(&with(&folder, &explain, "", &[]).1).expect("JSON");
     assert_eq!(explained["candidates"][0]["request"]["key_variable"], "OPENAI_API_KEY");
     let listed: Value = serde_json::from_str(&with(&folder, &["keys", "list", "--json"], "", &[]).1).expect("JSON");
-    assert_eq!((&listed["name"], &listed["key"], &listed["overridden_by"]), (&"openai".into(), &"sk-k…".into(), &Value::Null));
+    assert_eq!(
+        (&listed["name"], &listed["key"], &listed["overridden_by"]),
+        (&"openai".into(), &"sk-k…".into(), &Value::Null)
+    );
     let shadowed = with(&folder, &["keys", "list"], "", &[("OPENAI_API_KEY", "sk-other-0123456789")]).1;
     assert!(shadowed.contains("not used: OPENAI_API_KEY is set"), "{shadowed}");
     // A name of one's own is for the configuration.
@@ -68,7 +71,9 @@ fn what_is_no_key_and_what_others_can_read_is_refused() {
         assert_eq!(with(&folder, &["keys", "set", "openai"], KEY, &[]).0, 0);
         let path = folder.path().join("keys/keys.toml");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
-        for arguments in [&["keys", "list"][..], &["keys", "set", "groq"], &["chat", "-m", "openai/gpt-4o", "hi"], &["chat", "hi"]] {
+        for arguments in
+            [&["keys", "list"][..], &["keys", "set", "groq"], &["chat", "-m", "openai/gpt-4o", "hi"], &["chat", "hi"]]
+        {
             let (status, _, remarked) = with(&folder, arguments, KEY, &[]);
             assert!(status == 2 && remarked.contains("chmod 600"), "{arguments:?}: {remarked}");
         }
@@ -98,7 +103,8 @@ fn a_doctor_finds_what_is_wrong_and_says_what_to_do() {
     }
     // A provider that somebody gave a key for and that nobody answers for.
     let env = [("OPENAI_API_KEY", KEY), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")];
-    let (status, found, _) = with(&folder, &["doctor", "--timeout", "2"], "", &[&env[..], &[("NO_PROXY", "*")]].concat());
+    let (status, found, _) =
+        with(&folder, &["doctor", "--timeout", "2"], "", &[&env[..], &[("NO_PROXY", "*")]].concat());
     assert!(found.contains("openai"), "{found}");
     assert!(status == 1 || found.contains("does not run on this machine"), "{found}");
 }

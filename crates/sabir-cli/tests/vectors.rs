@@ -27,7 +27,10 @@ fn texts_become_json_lines() {
     let piped = lines(&["embed", "-m", "sim/vectors", "--batch", "1"], "the sea\n\nthe salt\n");
     assert_eq!((&piped[0]["vector"], &piped[1]["vector"]), (&two[0]["vector"], &two[1]["vector"]));
     assert_eq!(lines(&["embed", "-m", "sim/vectors", "--whole"], "the sea\nthe salt\n").len(), 1);
-    assert_eq!(lines(&["embed", "-m", "sim/vectors", "--dimensions", "8", "x"], "")[0]["vector"].as_array().map(Vec::len), Some(8));
+    assert_eq!(
+        lines(&["embed", "-m", "sim/vectors", "--dimensions", "8", "x"], "")[0]["vector"].as_array().map(Vec::len),
+        Some(8)
+    );
 }
 
 #[test]
@@ -56,7 +59,10 @@ fn a_collection_asks_for_nothing_twice_and_is_searched() {
     assert!(near[0]["score"].as_f64() >= near[1]["score"].as_f64(), "{near:?}");
     assert!(near.iter().all(|near| near["score"].as_f64().is_some_and(|score| score > 0.5)), "{near:?}");
     let words = said(&["similar", "--in", db, "-c", "notes", "bread"], "");
-    assert!(words.lines().next().is_some_and(|line| line.contains("b.txt") && line.ends_with("bread wants water")), "{words}");
+    assert!(
+        words.lines().next().is_some_and(|line| line.contains("b.txt") && line.ends_with("bread wants water")),
+        "{words}"
+    );
 
     let other = folder.file("other.db", b"");
     for (arguments, said) in [

@@ -97,7 +97,8 @@ impl KeyFile {
         }
         let text = key.expose();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let message = "that is no key: it is empty, or has spaces, line breaks or other signs that no header can hold";
+            let message =
+                "that is no key: it is empty, or has spaces, line breaks or other signs that no header can hold";
             return Err(configuration(message.to_owned()));
         }
         self.change(|keys| keys.insert(name.to_owned(), key.clone())).map(|_| ())
@@ -162,7 +163,8 @@ fn configuration(message: String) -> Error {
 }
 
 fn write(mut file: File, keys: &BTreeMap<String, Secret>) -> io::Result<()> {
-    let mut text = zeroize::Zeroizing::new(String::from("# Keys of `sabir keys`; nobody else should read this file.\n"));
+    let mut text =
+        zeroize::Zeroizing::new(String::from("# Keys of `sabir keys`; nobody else should read this file.\n"));
     for (name, key) in keys {
         text.push_str(name);
         text.push_str(" = \"");

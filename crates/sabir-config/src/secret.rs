@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use sabir_core::{Error, ErrorKind, Result, Secret};
 
-use crate::{KeyFile, Source};
 use crate::field::{Kind, Leaf, Setting};
 use crate::node::{Node, Value};
 use crate::scope::{Ask, Scope};
+use crate::{KeyFile, Source};
 
 /// How long a command may take to say a key: a person may have to unlock something.
 const PATIENCE: Duration = Duration::from_secs(60);

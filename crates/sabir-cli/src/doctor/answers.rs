@@ -131,7 +131,8 @@ impl Transport for Dated {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Body>, Error>> {
         Box::pin(async move {
             let response = self.inner.send(request).await?;
-            let date = response.headers().get(http::header::DATE).and_then(|date| seconds_since_epoch(date.to_str().ok()?));
+            let date =
+                response.headers().get(http::header::DATE).and_then(|date| seconds_since_epoch(date.to_str().ok()?));
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             if let (Some(date), Ok(now)) = (date, now) {
                 self.clocks.note(date, now.as_secs());

@@ -70,14 +70,26 @@ pub(super) fn keys(config: Option<&Config>, env: &Env) -> Vec<Finding> {
         for (id, said) in config.providers.iter() {
             if let Some(key) = &said.api_key {
                 all.push(match key.resolve() {
-                    Ok(secret) => Finding::good("key", format!("{id}: {} from {key}, in the configuration", secret.masked())),
-                    Err(error) => Finding::wrong("key", format!("{id}: {}", error.message()), "put that right in the configuration"),
+                    Ok(secret) => {
+                        Finding::good("key", format!("{id}: {} from {key}, in the configuration", secret.masked()))
+                    }
+                    Err(error) => Finding::wrong(
+                        "key",
+                        format!("{id}: {}", error.message()),
+                        "put that right in the configuration",
+                    ),
                 });
             }
             for (name, said) in said.keys.iter() {
                 all.push(match said.key.resolve() {
-                    Ok(secret) => Finding::good("key", format!("{id}: {} named {name:?}, in the configuration", secret.masked())),
-                    Err(error) => Finding::wrong("key", format!("{id}: {}", error.message()), "put that right in the configuration"),
+                    Ok(secret) => {
+                        Finding::good("key", format!("{id}: {} named {name:?}, in the configuration", secret.masked()))
+                    }
+                    Err(error) => Finding::wrong(
+                        "key",
+                        format!("{id}: {}", error.message()),
+                        "put that right in the configuration",
+                    ),
                 });
             }
         }
@@ -97,7 +109,8 @@ pub(super) fn keys(config: Option<&Config>, env: &Env) -> Vec<Finding> {
         }
     }
     if all.is_empty() {
-        let none = Finding::new(State::Warning, "key", "none is found: the built-in simulator answers, or a local Ollama");
+        let none =
+            Finding::new(State::Warning, "key", "none is found: the built-in simulator answers, or a local Ollama");
         all.push(none.advice("`sabir keys set PROVIDER`, or set a variable like OPENAI_API_KEY"));
     }
     all
@@ -137,7 +150,8 @@ fn without_password(url: &str) -> String {
 
 /// Whom TLS trusts.
 pub(super) fn roots() -> Vec<Finding> {
-    let mut all = vec![Finding::note("tls", "trusts the web's certificate authorities, which are built in (webpki-roots)")];
+    let mut all =
+        vec![Finding::note("tls", "trusts the web's certificate authorities, which are built in (webpki-roots)")];
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
             let said = format!("{name} is set, and not read");

@@ -84,7 +84,11 @@ pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
             Some(config)
         }
         Err(faults) => {
-            all.push(Finding::wrong("config", faults.message(), "put that right; `sabir config check` says whether it is"));
+            all.push(Finding::wrong(
+                "config",
+                faults.message(),
+                "put that right; `sabir config check` says whether it is",
+            ));
             None
         }
     };

@@ -53,7 +53,8 @@ impl Collection {
 
     /// One that is there.
     pub(super) fn existing(path: &Path, name: &str) -> Result<Self, Failure> {
-        let none = || Failure::usage(format!("there is no collection {name} in {}; `sabir embed` makes one", path.display()));
+        let none =
+            || Failure::usage(format!("there is no collection {name} in {}; `sabir embed` makes one", path.display()));
         if !path.exists() {
             return Err(none());
         }
@@ -66,7 +67,8 @@ impl Collection {
         let file = file.map_err(refused)?;
         file.busy_timeout(PATIENCE).map_err(refused)?;
         let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(refused)?;
-        let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(refused)?;
+        let tables: i64 =
+            file.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(refused)?;
         if version != VERSION && (version != 0 || tables > 0) {
             let message = format!("{} is a database of something else; name another file", path.display());
             return Err(Failure::usage(message));
@@ -174,8 +176,7 @@ impl Collection {
 }
 
 /// In place of what was under this name.
-const PUT: &str =
-    "INSERT OR REPLACE INTO vectors (collection, id, hash, vector, text) VALUES (?1, ?2, ?3, ?4, ?5)";
+const PUT: &str = "INSERT OR REPLACE INTO vectors (collection, id, hash, vector, text) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 pub(super) fn other_length(known: usize, got: usize) -> Failure {
     Failure::usage(format!(

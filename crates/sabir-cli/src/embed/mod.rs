@@ -11,8 +11,8 @@ use sabir::Client;
 use sabir::embed::{EmbedPurpose, EmbedRequest};
 use serde_json::json;
 
-pub(crate) use self::similar::{Args as SimilarArgs, run as run_similar};
 use self::collection::Collection;
+pub(crate) use self::similar::{Args as SimilarArgs, run as run_similar};
 pub(crate) use self::texts::files;
 use self::texts::{Source, Text};
 use crate::failure::{Failure, Outcome};
@@ -25,13 +25,11 @@ const BATCH_BYTES: usize = 256 << 10;
 
 /// Turn texts into vectors: to standard output, or into a collection in an SQLite file.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  sabir embed -m openai/text-embedding-3-small \"the sea\" \"the salt\"\n  \
+#[command(after_help = "Examples:\n  sabir embed -m openai/text-embedding-3-small \"the sea\" \"the salt\"\n  \
     sabir embed -m voyage/voyage-3.5 --to notes.db -c notes --store --files 'notes/**/*.md'\n  \
     cut -f2 faq.tsv | sabir embed -m sim/vectors --to faq.db -c faq\n\n\
     A text without a name has its content's hash for one, a file its path. What a collection has already, by content, is not \
-    asked for again."
-)]
+    asked for again.")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
@@ -108,7 +106,9 @@ impl Args {
 async fn client(config: &sabir::config::Config, model: Option<String>) -> Result<(Client, String), Failure> {
     let named = model.filter(|model| model.contains('/') || config.aliases.contains_key(model));
     let Some(model) = named else {
-        return Err(Failure::usage("which model makes the vectors? Name it with -m, like openai/text-embedding-3-small"));
+        return Err(Failure::usage(
+            "which model makes the vectors? Name it with -m, like openai/text-embedding-3-small",
+        ));
     };
     Ok(local::client(config, Some(model)).await?)
 }

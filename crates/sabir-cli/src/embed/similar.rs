@@ -140,7 +140,8 @@ mod tests {
     fn cosines_are_of_directions_and_never_no_number() {
         assert!((cosine(&[1.0, 2.0], &bytes(&[2.0, 4.0])) - 1.0).abs() < 1e-12);
         assert!((cosine(&[1.0, 0.0], &bytes(&[-3.0, 0.0])) + 1.0).abs() < 1e-12);
-        for (a, b) in [(&[0.0, 0.0], &[1.0, 1.0][..]), (&[1.0, 1.0], &[1.0]), (&[1.0, 1.0], &[f32::NAN, f32::INFINITY])] {
+        for (a, b) in [(&[0.0, 0.0], &[1.0, 1.0][..]), (&[1.0, 1.0], &[1.0]), (&[1.0, 1.0], &[f32::NAN, f32::INFINITY])]
+        {
             assert_eq!(cosine(a, &bytes(b)).to_bits(), 0.0_f64.to_bits());
         }
     }

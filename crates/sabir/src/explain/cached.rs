@@ -1,5 +1,5 @@
-use sabir_core::count::Count;
 use sabir_core::chat::{ChatRequest, Content, Part, Tool};
+use sabir_core::count::Count;
 
 /// The beginning of a request that its marks ask the provider to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]

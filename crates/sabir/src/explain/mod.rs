@@ -13,8 +13,8 @@ mod cached;
 mod wire;
 
 use sabir_core::chat::{ChatRequest, Receipt, Usage};
-use sabir_core::service::Request;
 use sabir_core::count::Count;
+use sabir_core::service::Request;
 use sabir_core::{Error, Foreseen, Result, Verdict};
 use sabir_prices::{Options, Prices};
 
