@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
@@ -9,7 +9,7 @@ use sabir_core::{Error, ErrorKind, Loss, Result};
 use crate::{Env, Provider};
 
 /// A request as a provider would get it, with a variable in the place of the key: `$OPENAI_API_KEY`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct WireRequest {
     /// The method.
@@ -94,5 +94,18 @@ impl WireRequest {
             None => escaped(text),
         };
         format!("\"{inside}\"")
+    }
+}
+
+/// Without the body, which holds the prompt.
+impl fmt::Debug for WireRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireRequest")
+            .field("method", &self.method)
+            .field("uri", &self.uri)
+            .field("headers", &self.headers)
+            .field("bytes", &self.body.len())
+            .field("losses", &self.losses)
+            .finish_non_exhaustive()
     }
 }
