@@ -13,10 +13,15 @@ use crate::markdown::safe;
 
 /// The exit statuses, for `sabir --help`. They are documented here and nowhere else.
 pub(crate) const STATUSES: &str = "\
+Example:
+  sabir chat \"Why is the sea salt?\"
+
 Exit status:
   0  done
   1  failed: the provider, the network, a budget, a file, an MCP server; or there is nothing to show
-  2  wrong usage or configuration; nothing was sent";
+  2  wrong usage or configuration; nothing was sent
+  130  stopped by Ctrl-C";
+
 /// The status of a command that failed.
 const FAILED: u8 = 1;
 /// The status of the caller's mistake.
@@ -43,6 +48,11 @@ impl Failure {
     /// The caller's mistake: exit status 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(message, WRONG_USAGE)
+    }
+
+    /// Why, in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// There is nothing to show: exit status 1, as `grep` has it.

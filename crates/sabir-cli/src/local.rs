@@ -1,9 +1,10 @@
 //! Which model answers when none is named: what the configuration says, else the first provider with a key, else a local
 //! Ollama, else the simulator.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use sabir::config::Config;
+use sabir::config::{Config, KeyFile};
 use sabir::dialects::providers::nearest;
 use sabir::layers::Spend;
 use sabir::{Client, ClientBuilder, Env, Error, ErrorKind, Registry};
@@ -12,6 +13,25 @@ use crate::output::notice;
 
 /// The id under which the built-in simulator can be called.
 pub(crate) const SIMULATOR: &str = "sim";
+
+/// The file of keys in its usual place; `None` where there is no home.
+pub(crate) fn key_file() -> Option<KeyFile> {
+    KeyFile::usual(|name| std::env::var(name).ok())
+}
+
+/// The process's environment, and below it the keys that `sabir keys` keeps. The file is read once, and only where a key
+/// is looked for that no variable has.
+pub(crate) fn env() -> Env {
+    let Some(file) = key_file() else { return Env::process() };
+    let read = OnceLock::new();
+    Env::process().stored_keys(move |id| {
+        if read.get().is_none() {
+            // What another thread has read meanwhile is the same.
+            let _ = read.set(file.read()?);
+        }
+        Ok(read.get().and_then(|keys| keys.get(id)).cloned())
+    })
+}
 
 /// A client, and the model that it is to use.
 pub(crate) async fn client(config: &Config, model: Option<String>) -> Result<(Client, String), Error> {
@@ -24,7 +44,7 @@ pub(crate) async fn client(config: &Config, model: Option<String>) -> Result<(Cl
 pub(crate) fn connect(config: &Config, spend: Option<Spend>) -> Result<Client, Error> {
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let builder = Client::builder().registry(registry).env(Env::process());
+    let builder = Client::builder().registry(registry).env(env());
     // Below all other layers: every attempt goes through it.
     spend.into_iter().fold(builder, ClientBuilder::layer).config(config)?.build()
 }
@@ -54,6 +74,10 @@ pub(crate) async fn model(client: &Client, config: &Config, named: Option<String
         {
             return Ok(format!("{id}/{model}"));
         }
+    }
+    // A file of keys that cannot be used is not the same as no key.
+    if let Some(file) = key_file() {
+        file.read()?;
     }
     if let Some(model) = first_local_model(env.clone()).await {
         notice(&format!("No key is set; asking the local Ollama ({model})."));

@@ -1,10 +1,17 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
+mod ask;
 mod chat;
+mod complete;
+mod completions;
 mod config;
 mod cost;
+mod doctor;
+mod embed;
+mod explain;
 mod failure;
 mod input;
+mod keys;
 mod known;
 mod local;
 mod log;
@@ -12,6 +19,7 @@ mod logs;
 mod markdown;
 mod models;
 mod output;
+mod rerank;
 mod serve;
 mod sim;
 mod table;
@@ -43,6 +51,16 @@ enum Command {
     Chat(Box<chat::Args>),
     /// What was asked and answered: list, show, search, delete.
     Logs(logs::Args),
+    /// Say what a question would be: who is asked, with which bytes, at what cost; nothing is sent.
+    Explain(explain::Args),
+    /// Go on with a text where it ends, or fill the gap before --suffix.
+    Complete(complete::Args),
+    /// Turn texts into vectors: to standard output, or into a collection in an SQLite file.
+    Embed(embed::Args),
+    /// Find the texts of a collection that are nearest to another, by the angle between their vectors.
+    Similar(embed::SimilarArgs),
+    /// Put documents in order of how well they answer a query.
+    Rerank(rerank::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
     /// Count the tokens of files and pipes; nothing is sent.
@@ -63,6 +81,15 @@ enum Command {
     /// Look into the wire: decode, encode, accept and translate the dialects.
     #[command(subcommand)]
     Wire(wire::Command),
+    /// Keep providers' keys in a file of your own.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Look for what is wrong: configuration, keys, proxies, clock, ledger, and whether providers answer.
+    Doctor(doctor::Args),
+    /// Write the completions of a shell.
+    Completions(completions::Args),
+    /// Write the manual's pages.
+    Man(completions::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +107,15 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Chat(args) => chat::run(*args, cli.config).await,
             Command::Logs(args) => logs::run(args, cli.config),
+            Command::Explain(args) => explain::run(args, cli.config).await,
+            Command::Complete(args) => complete::run(args, cli.config).await,
+            Command::Embed(args) => embed::run(args, cli.config).await,
+            Command::Similar(args) => embed::run_similar(args, cli.config).await,
+            Command::Rerank(args) => rerank::run(args, cli.config).await,
+            Command::Keys(command) => keys::run(command, cli.config).await,
+            Command::Doctor(args) => doctor::run(args, cli.config).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => completions::run_man(&args),
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
             Command::Tokens(args) => tokens::run(args, cli.config).await,

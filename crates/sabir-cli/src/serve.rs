@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sabir::{Client, Env, Registry};
+use sabir::{Client, Registry};
 use sabir_gateway::{Gateway, Keys, Server, VirtualKey};
 
 use crate::config;
 use crate::failure::{Failure, Outcome};
-use crate::local::SIMULATOR;
+use crate::local::{self, SIMULATOR};
 use crate::output::{notice, print};
 
 /// The variable with the key that clients must show.
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let config = config::load_to_spend(config)?;
-    let env = Env::process();
+    let env = local::env();
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
     let mut client = Client::builder().registry(registry).env(env.clone()).config(&config)?;

@@ -20,6 +20,7 @@ mod contradictions;
 mod expand;
 mod fault;
 pub mod field;
+mod keys;
 mod load;
 mod node;
 mod places;
@@ -34,6 +35,7 @@ mod units;
 mod values;
 
 pub use fault::{Fault, Faults};
+pub use keys::KeyFile;
 pub use load::{Config, Format, Loader};
 pub use node::Source;
 pub use schema::schema;

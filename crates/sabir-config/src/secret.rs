@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use sabir_core::{Error, ErrorKind, Result, Secret};
 
-use crate::Source;
 use crate::field::{Kind, Leaf, Setting};
 use crate::node::{Node, Value};
-use crate::scope::Scope;
+use crate::scope::{Ask, Scope};
+use crate::{KeyFile, Source};
 
 /// How long a command may take to say a key: a person may have to unlock something.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,6 +29,13 @@ pub enum SecretRef {
     /// What a command writes, without the space around it: `cmd:PROGRAM ARGUMENTS`, or a list in `command`. No shell is
     /// asked.
     Command(Vec<String>),
+    /// One that `sabir keys` keeps, by its name: `key:NAME`.
+    Stored {
+        /// Its name.
+        name: String,
+        /// Where it is kept.
+        file: KeyFile,
+    },
 }
 
 impl SecretRef {
@@ -44,6 +51,10 @@ impl SecretRef {
                 read(path).map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?
             }
             Self::Command(words) => run(words)?,
+            Self::Stored { name, file } => {
+                let missing = || refused(format!("there is no key {name}; `sabir keys set {name}` keeps one"));
+                return file.get(name)?.ok_or_else(missing);
+            }
         };
         match text.trim() {
             "" => Err(refused(format!("{self} holds no key; it is empty"))),
@@ -51,23 +62,27 @@ impl SecretRef {
         }
     }
 
-    /// Reads `file:PATH`, `cmd:PROGRAM ARGUMENTS` or a key.
-    fn of(text: &str, source: &Source, home: Option<&str>) -> Option<Self> {
+    /// Reads `file:PATH`, `cmd:PROGRAM ARGUMENTS`, `key:NAME` or a key.
+    fn of(text: &str, source: &Source, env: &Ask<'_>) -> Option<Self> {
         if let Some(path) = text.strip_prefix("file:") {
-            return Self::file(path, source, home);
+            return Self::file(path, source, env);
         }
         if let Some(line) = text.strip_prefix("cmd:") {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             return (!words.is_empty()).then_some(Self::Command(words));
         }
+        if let Some(name) = text.strip_prefix("key:") {
+            let name = name.trim().to_owned();
+            return (!name.is_empty()).then(|| Some(Self::Stored { name, file: KeyFile::usual(env)? })).flatten();
+        }
         let text = text.trim();
         (!text.is_empty()).then(|| Self::Given(Secret::new(text)))
     }
 
-    fn file(path: &str, source: &Source, home: Option<&str>) -> Option<Self> {
+    fn file(path: &str, source: &Source, env: &Ask<'_>) -> Option<Self> {
         let path = path.trim();
-        let whole = match (path.strip_prefix("~/"), home) {
-            (Some(rest), Some(home)) => Path::new(home).join(rest),
+        let whole = match (path.strip_prefix("~/"), env("HOME")) {
+            (Some(rest), Some(home)) => Path::new(&home).join(rest),
             _ => PathBuf::from(path),
         };
         let base = match source {
@@ -78,13 +93,14 @@ impl SecretRef {
     }
 }
 
-/// What may be shown: `sk-p…`, `file keys/openai`, `command pass`.
+/// What may be shown: `sk-p…`, `file keys/openai`, `command pass`, `stored key work`.
 impl std::fmt::Display for SecretRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Given(secret) => f.write_str(&secret.masked()),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Command(words) => write!(f, "command {}", words.first().map_or("", String::as_str)),
+            Self::Stored { name, .. } => write!(f, "stored key {name}"),
         }
     }
 }
@@ -126,7 +142,7 @@ fn run(words: &[String]) -> Result<String> {
 }
 
 const KEY: Leaf = Leaf {
-    name: "a key, ${VARIABLE}, file:PATH or cmd:PROGRAM, or one of `env`, `file` and `command`",
+    name: "a key, ${VARIABLE}, key:NAME, file:PATH or cmd:PROGRAM, or one of `env`, `file` and `command`",
     example: "",
     pattern: "",
     number: false,
@@ -138,13 +154,13 @@ impl Setting for SecretRef {
 
     fn read(node: Option<&Node>, scope: &mut Scope<'_>) -> Option<Self> {
         let node = node?;
-        let home = (scope.known.env)("HOME");
+        let env = scope.known.env;
         let read = match &node.value {
-            Value::Text(text) | Value::Number(text) => Self::of(text, &node.source, home.as_deref()),
+            Value::Text(text) | Value::Number(text) => Self::of(text, &node.source, env),
             Value::Table(entries) => match entries.as_slice() {
                 [(key, Node { value: Value::Text(text), .. })] => match key.name.as_str() {
-                    "file" => Self::file(text, &node.source, home.as_deref()),
-                    "command" => Self::of(&format!("cmd:{text}"), &node.source, None),
+                    "file" => Self::file(text, &node.source, env),
+                    "command" => Self::of(&format!("cmd:{text}"), &node.source, env),
                     "env" => return from_variable(text, node, scope),
                     _ => None,
                 },

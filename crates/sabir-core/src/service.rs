@@ -9,7 +9,7 @@ use crate::count::{CountRequest, CountResponse};
 use crate::embed::{EmbedRequest, EmbedResponse};
 use crate::rerank::{RerankRequest, RerankResponse};
 use crate::transport::{BoxFuture, Timeouts};
-use crate::{Error, ErrorKind, Result, Secret, Trail};
+use crate::{Error, ErrorKind, Foreseen, Result, Secret, Trail};
 
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -243,5 +243,11 @@ pub trait Layer: Debug + Send + Sync + 'static {
     fn place(&self, name: &str) -> Option<(String, String)> {
         let _ = name;
         None
+    }
+
+    /// What this layer would make of attempts that are only looked at: nothing is sent, taken or counted, and nothing is
+    /// different afterwards. Most layers change nothing of what is asked, and refuse nothing beforehand.
+    fn foresee<'a>(&'a self, attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        Box::pin(std::future::ready(attempts))
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sabir_core::{Call, Clock, Error, ErrorKind, Layer, Reply, Request, Result, Service, Shared, Stage};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Clock, Error, ErrorKind, Foreseen, Layer, Reply, Request, Result, Service, Shared, Stage};
 
 use self::followed::Followed;
 pub use crate::circuit::State;
@@ -158,6 +159,19 @@ impl fmt::Debug for Breaker {
 impl Layer for Breaker {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(Breaking { breaker: Arc::new(self.clone()), inner })
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        let states = self.states();
+        for attempt in &mut attempts {
+            let place = Place::of(&attempt.call, &attempt.request);
+            let state = states.iter().find(|(known, _)| *known == place).map(|(_, state)| state);
+            if let Some(State::Open { .. }) = state {
+                let message = format!("the breaker of {place} is open: it failed too often of late");
+                attempt.judged("breaker", Vec::new(), Some(Error::new(ErrorKind::Overloaded, message)));
+            }
+        }
+        Box::pin(std::future::ready(attempts))
     }
 }
 

@@ -48,6 +48,7 @@ mod estimate;
 mod gate;
 mod learned;
 mod line;
+mod look;
 mod permit;
 mod reset;
 mod rule;
@@ -59,7 +60,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Clock, Foreseen, Layer, Reply, Request, Result, Service, Shared};
 use sabir_store::{Memory, Store};
 
 use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
@@ -187,6 +189,17 @@ impl Limits {
 impl Layer for Limits {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(Limited { limits: Arc::new(self.clone()), inner })
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        Box::pin(async move {
+            for attempt in &mut attempts {
+                let holds = self.concerning(&Place::of(&attempt.call, &attempt.request));
+                let refused = self.would_admit(&attempt.call, &attempt.request).await.err();
+                attempt.judged("limits", holds, refused);
+            }
+            attempts
+        })
     }
 }
 

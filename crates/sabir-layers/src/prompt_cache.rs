@@ -46,7 +46,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use sabir_core::chat::{CacheMark, ChatRequest, Content, Message, Part, Role, Tool};
-use sabir_core::{Call, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Foreseen, Layer, Reply, Request, Result, Service, Shared};
 
 pub use self::prefix::{PrefixCheck, assert_prefix_stable, first_change};
 pub use self::prompt::Change;
@@ -140,6 +141,17 @@ impl fmt::Debug for PromptCache {
 impl Layer for PromptCache {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(Marking { layer: self.clone(), inner })
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        for attempt in &mut attempts {
+            if let Request::Chat(chat) = &mut attempt.request
+                && self.marks(&attempt.call, chat)
+            {
+                *chat = self.marked(chat);
+            }
+        }
+        Box::pin(std::future::ready(attempts))
     }
 }
 

@@ -77,7 +77,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use sabir_core::chat::ChatRequest;
-use sabir_core::{Call, Clock, Layer, Request, Shared, TraitsOf};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Clock, Foreseen, Layer, Request, Shared, TraitsOf};
 pub use sabir_prices::Usd;
 use sabir_store::{Ledger, Memory, Store};
 use sabir_tokens::{Counter, ModelId};
@@ -250,6 +251,20 @@ impl Spend {
 impl Layer for Spend {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(Spending { spend: Arc::new(self.clone()), classes: Classes::default(), inner })
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        Box::pin(async move {
+            for attempt in &mut attempts {
+                let (call, request) = (&attempt.call, &attempt.request);
+                let concerning = self.funds.iter().filter(|fund| fund.budget.scope.concerns(call, request));
+                let holds: Vec<String> = concerning.map(|fund| fund.budget.to_string()).collect();
+                // Without budgets nothing is reserved, and nothing can refuse.
+                let refused = if holds.is_empty() { None } else { self.would_admit(call, request).await.err() };
+                attempt.judged("budgets", holds, refused);
+            }
+            attempts
+        })
     }
 }
 

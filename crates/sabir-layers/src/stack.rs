@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sabir_core::{Layer, Shared, TraitsOf};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Foreseen, Layer, Shared, TraitsOf};
 
 use crate::breaker::State;
 use crate::{
@@ -218,6 +219,15 @@ impl Layer for Stack {
 
     fn place(&self, name: &str) -> Option<(String, String)> {
         self.floors.iter().flatten().find_map(|layer| layer.place(name))
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        Box::pin(async move {
+            for layer in self.floors.iter().flatten() {
+                attempts = layer.foresee(attempts).await;
+            }
+            attempts
+        })
     }
 }
 

@@ -257,6 +257,11 @@ impl Client {
         Ok(())
     }
 
+    /// The layers, the outermost last.
+    pub(crate) fn layers(&self) -> &[Arc<dyn Layer>] {
+        &self.0.layers
+    }
+
     /// The layers, and the providers below them. It takes calls that are settled.
     pub fn service(&self) -> &Shared {
         &self.0.stack

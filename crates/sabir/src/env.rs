@@ -3,9 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where settings come from that the caller did not give: the process's environment, a map, or nowhere.
+use sabir_core::{Result, Secret};
+
+/// Where settings come from that the caller did not give: the process's environment, a map, or nowhere; and keys that it
+/// does not have from where they are kept.
 #[derive(Clone, Debug, Default)]
-pub struct Env(Source);
+pub struct Env {
+    source: Source,
+    stored: Option<Stored>,
+}
+
+/// Looks for the key of a provider, by the provider's id.
+#[derive(Clone)]
+struct Stored(Arc<dyn Fn(&str) -> Result<Option<Secret>> + Send + Sync>);
 
 #[derive(Clone, Default)]
 enum Source {
@@ -17,7 +27,7 @@ enum Source {
 impl Env {
     /// The process's own environment.
     pub fn process() -> Self {
-        Self(Source::Process)
+        Self::default()
     }
 
     /// No environment at all.
@@ -25,9 +35,28 @@ impl Env {
         Self::from_iter::<[(&str, &str); 0]>([])
     }
 
+    /// The same, with keys for providers that neither the caller nor a variable gives one: what this function says for
+    /// the provider's id. It is asked when a provider is first called.
+    ///
+    /// ```
+    /// use sabir::Env;
+    /// let env = Env::process().stored_keys(|id| Ok((id == "openai").then(|| "sk-…".into())));
+    /// # drop(env);
+    /// ```
+    #[must_use]
+    pub fn stored_keys(mut self, key: impl Fn(&str) -> Result<Option<Secret>> + Send + Sync + 'static) -> Self {
+        self.stored = Some(Stored(Arc::new(key)));
+        self
+    }
+
+    /// The key that is kept for a provider, by its id.
+    pub(crate) fn stored_key(&self, id: &str) -> Result<Option<Secret>> {
+        self.stored.as_ref().map_or(Ok(None), |stored| (stored.0)(id))
+    }
+
     /// A variable that is set to something.
     pub fn get(&self, name: &str) -> Option<String> {
-        let value = match &self.0 {
+        let value = match &self.source {
             Source::Process => std::env::var(name).ok(),
             Source::Given(map) => map.get(name).cloned(),
         };
@@ -42,7 +71,14 @@ impl Env {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(Source::Given(Arc::new(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect())))
+        let map = pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect();
+        Self { source: Source::Given(Arc::new(map)), stored: None }
+    }
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stored")
     }
 }
 

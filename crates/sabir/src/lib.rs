@@ -18,6 +18,7 @@
 //!   values of Rust types. A [`Conversation`] goes on with any provider. [`Client::abilities`] tells what a model can be
 //!   asked.
 //! * [`chat`] holds the words: [`ChatRequest`], [`ChatResponse`], [`Event`](chat::Event), [`Part`] …
+//! * [`Client::explain`] looks at a call without making it: who would be asked, with which bytes, at what cost.
 //! * [`Registry`] and [`Provider`] say who can be called; providers can be added at any time. [`credentials`] is for
 //!   keys that are fetched or sign.
 //! * [`layers`] are policies around calls: retry, limits, time limits, breakers, routes, keys, caches, metrics, guards, receipts, budgets;
@@ -45,6 +46,7 @@ mod conversation;
 pub mod credentials;
 mod directory;
 mod env;
+pub mod explain;
 #[cfg(feature = "schema")]
 pub mod extract;
 pub mod ledger;
@@ -58,9 +60,9 @@ pub use sabir_core::check;
 pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]
 pub use sabir_core::{
-    Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Layer, Loss, Quirks, Reply, Request, Result,
-    Secret, Service, Shared, Signer, Stage, Trail, Transport, chat, count, dialect, drive, embed, error, exchange,
-    frame, models, rerank, secret, service, transport,
+    Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Foreseen, Layer, Loss, Quirks, Reply, Request,
+    Result, Secret, Service, Shared, Signer, Stage, Trail, Transport, Verdict, chat, count, dialect, drive, embed,
+    error, exchange, frame, models, rerank, secret, service, transport,
 };
 pub use sabir_dialects as dialects;
 #[doc(inline)]
@@ -78,6 +80,7 @@ pub use conversation::Conversation;
 pub use count::{Count, CountRequest, CountResponse, Precision};
 pub use embed::{EmbedRequest, EmbedResponse};
 pub use env::Env;
+pub use explain::Explained;
 pub use models::ModelInfo;
 pub use provider::Provider;
 pub use registry::Registry;

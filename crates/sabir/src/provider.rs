@@ -1,5 +1,7 @@
 //! A provider: who speaks which dialect, where, and with which key.
 
+mod shown;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -287,6 +289,9 @@ impl Provider {
                 endpoint.auth = Auth::Bearer;
             } else {
                 endpoint.key = env.first(self.key_env().iter().copied()).map(Secret::new);
+                if endpoint.key.is_none() {
+                    endpoint.key = env.stored_key(self.id())?;
+                }
             }
         }
         if endpoint.key.is_none() && self.key_required {
@@ -363,10 +368,12 @@ impl Provider {
         self.model.clone().or_else(from_env).or_else(from_row)
     }
 
-    /// Whether there is a key for it, set here or in the environment.
+    /// Whether there is a key for it, set here, in the environment or stored.
     pub fn has_key(&self, env: &Env) -> bool {
         let names = self.key_env().iter().chain(self.token_env());
-        self.endpoint.key.is_some() || env.first(names.copied()).is_some()
+        self.endpoint.key.is_some()
+            || env.first(names.copied()).is_some()
+            || env.stored_key(self.id()).is_ok_and(|key| key.is_some())
     }
 
     /// The environment variables that can hold its key.

@@ -16,7 +16,7 @@ use crate::usage;
 /// Write, check and show the configuration.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Without --config the file is $SABIR_CONFIG; sabir.toml, .yaml, .yml or .json in the working folder; \
+    after_help = "Example:\n  sabir config check --config sabir.toml\n\nWithout --config the file is $SABIR_CONFIG; sabir.toml, .yaml, .yml or .json in the working folder; \
     or sabir/config.toml and so on in $XDG_CONFIG_HOME (~/.config). The environment weighs more than the file: \
     LLM_PROVIDER, LLM_MODEL, LLM_TIMEOUT and others."
 )]
@@ -24,10 +24,13 @@ pub(crate) enum Command {
     /// Ask what is needed, and write a configuration with comments.
     Init(init::Args),
     /// Say all that is wrong with the configuration, or that nothing is. No key is fetched.
+    #[command(after_help = "Example:\n  sabir config check && sabir serve")]
     Check,
     /// Show what holds, and where it came from. Keys are masked.
+    #[command(after_help = "Examples:\n  sabir config show\n  sabir config show --all --json | grep retry")]
     Show(ShowArgs),
     /// Write the JSON Schema of the configuration, for editors.
+    #[command(after_help = "Example:\n  sabir config schema > sabir.schema.json")]
     Schema,
 }
 

@@ -4,12 +4,13 @@ mod accept;
 mod decode;
 mod encode;
 mod exchange;
-mod names;
+pub(crate) mod names;
 mod translate;
 
 use crate::failure::Outcome;
 
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  sabir wire translate --from openai-chat --to anthropic-messages < body.json")]
 pub(crate) enum Command {
     /// Read a provider's answer from standard input; write what it says as JSON
     Decode(decode::Args),

@@ -75,7 +75,10 @@ fn default_place(settings: &mut Settings, found: &mut Found<'_>) {
 /// Two keys for one provider in the same file say two things.
 fn give_key(settings: &Settings, id: &str, found: &mut Found<'_>) {
     let Some(provider) = settings.providers.get(id) else { return };
-    let own = matches!(&provider.api_key, Some(SecretRef::Given(_) | SecretRef::File(_) | SecretRef::Command(_)));
+    let own = matches!(
+        &provider.api_key,
+        Some(SecretRef::Given(_) | SecretRef::File(_) | SecretRef::Command(_) | SecretRef::Stored { .. })
+    );
     if own && found.sources.rank("api_key") == 1 && found.sources.rank(&format!("providers.{id}.api_key")) == 1 {
         found.fault("api_key", format!("{id} has a key of its own in `providers`; keep one of them"));
     }

@@ -1,7 +1,7 @@
-//! HTTP dates (RFC 9110 §5.6.7) in their one current form, for `Retry-After`.
+//! HTTP dates (RFC 9110 §5.6.7) in their one current form, for `Retry-After` and `Date`.
 
 /// Seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`; `None` for any other shape.
-pub(super) fn seconds_since_epoch(text: &str) -> Option<u64> {
+pub fn seconds_since_epoch(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_, rest) = text.split_once(", ")?;
     let mut words = rest.split(' ');

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 pub use classify::{kind_for, request_id, retry_hint, said};
+pub use http_date::seconds_since_epoch;
 pub use kind::{ErrorKind, Stage};
 
 use crate::chat::{Attempt, ChatResponse, RateLimit};

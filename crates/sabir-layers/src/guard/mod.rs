@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sabir_core::chat::ChatResponse;
 use sabir_core::transport::BoxFuture;
-use sabir_core::{Call, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::{Call, Foreseen, Layer, Reply, Request, Result, Service, Shared};
 
 pub use redact::{Redact, redact};
 pub use size::MaxSize;
@@ -35,6 +35,12 @@ pub trait Check: Debug + Send + Sync + 'static {
     /// How it wants to see streams.
     fn on_stream(&self) -> OnStream {
         OnStream::Pass
+    }
+
+    /// Whether it looks at requests here, so that it may also be asked where nothing is to be sent
+    /// ([`Layer::foresee`]).
+    fn is_local(&self) -> bool {
+        true
     }
 }
 
@@ -90,6 +96,18 @@ impl Guard {
 impl Layer for Guard {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(Guarded { inner, checks: self.checks.clone() })
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        Box::pin(async move {
+            for attempt in &mut attempts {
+                for check in self.checks.iter().filter(|check| check.is_local()) {
+                    let refused = check.request(&attempt.call, &mut attempt.request).await.err();
+                    attempt.judged("guard", Vec::new(), refused);
+                }
+            }
+            attempts
+        })
     }
 }
 

@@ -97,6 +97,10 @@ struct Verdict {
 }
 
 impl Check for Webhook {
+    fn is_local(&self) -> bool {
+        false
+    }
+
     fn request<'a>(&'a self, call: &'a Call, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let Request::Chat(chat) = &*request else { return Ok(()) };

@@ -10,7 +10,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sabir_core::{Call, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Foreseen, Layer, Reply, Request, Result, Service, Shared};
 
 pub use pool::KeyPool;
 pub use rotation::Rotation;
@@ -76,6 +77,17 @@ impl Keys {
 impl Layer for Keys {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(WithKeys { inner, keys: self.clone() })
+    }
+
+    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        for attempt in attempts.iter_mut().filter(|attempt| attempt.call.key.is_none()) {
+            let (provider, model) = (attempt.call.provider.clone(), attempt.request.model().to_owned());
+            let Some(pool) = self.get(&provider) else { continue };
+            attempt.call.key = pool.next(&model);
+            let refused = attempt.call.key.is_none().then(|| pool.none_ready(&provider, &model));
+            attempt.judged("keys", Vec::new(), refused);
+        }
+        Box::pin(std::future::ready(attempts))
     }
 }
 

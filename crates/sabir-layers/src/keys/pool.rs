@@ -124,6 +124,18 @@ impl KeyPool {
         self.rotation.choose(slots.iter_mut().filter(|slot| usable(slot)).collect()).map(Slot::lend)
     }
 
+    /// The key that [`take`](Self::take) would give, without taking it.
+    pub(crate) fn next(&self, model: &str) -> Option<Key> {
+        let now = self.clock.now();
+        let mut slots = self.slots();
+        let credits: Vec<i64> = slots.iter().map(|slot| slot.credit).collect();
+        let usable = |slot: &Slot| slot.drained.is_none() && slot.rests_until(model, now).is_none();
+        let usable = slots.iter_mut().filter(|slot| usable(slot)).collect();
+        let next = self.rotation.choose(usable).map(|slot| slot.key.clone());
+        slots.iter_mut().zip(credits).for_each(|(slot, credit)| slot.credit = credit);
+        next
+    }
+
     /// Judges a key by an error. Whether another key may do better.
     pub(super) fn judge(&self, key: &Key, model: &str, error: &Error) -> bool {
         let now = self.clock.now();

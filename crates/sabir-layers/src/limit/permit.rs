@@ -103,6 +103,11 @@ impl Permit {
         self.learn(error.rate_limits(), error.retry_after().filter(|_| refused));
     }
 
+    /// The call will not be made.
+    pub(super) fn give_back(&self) {
+        self.settle(Need::NOTHING);
+    }
+
     fn settle(&self, used: Need) {
         if used == self.need {
             return;

@@ -16,7 +16,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::transport::BoxFuture;
+use sabir_core::{Call, Clock, Foreseen, Layer, Reply, Request, Result, Service, Shared};
 
 pub use fallover::Fallover;
 pub use midstream::MidStream;
@@ -115,6 +116,26 @@ impl Routes {
         self.table.named(name).map_or_else(Vec::new, |(.., active)| active.health(self.clock.now()))
     }
 
+    /// The attempts that become of one, in the order in which they would be made. What is drawn by chance or by turn may
+    /// come otherwise when it is asked.
+    fn targets(&self, attempt: Foreseen) -> Vec<Foreseen> {
+        let Some(active) = self.table.find(&attempt.call.provider, attempt.request.model()) else {
+            return vec![attempt];
+        };
+        let seen = active.unmoved();
+        let (random, now) = (Random::default(), self.clock.now());
+        let order = seen.route.policy.order(&seen, &random, now, &attempt.call, &attempt.request);
+        let of_target = |at: usize| {
+            let (target, mut attempt) = (&seen.route.targets[at], attempt.clone());
+            attempt.call.provider.clone_from(&target.provider);
+            attempt.call.key = target.keys.as_ref().and_then(|pool| pool.next(&target.model));
+            target.model.clone_into(attempt.request.model_mut());
+            attempt.route = Some(seen.route.name.clone());
+            attempt
+        };
+        order.into_iter().map(of_target).collect()
+    }
+
     /// Whether a route has a target that does not rest.
     pub fn is_available(&self, name: &str) -> bool {
         self.health(name).iter().any(|target| target.rests.is_none())
@@ -128,6 +149,11 @@ impl Layer for Routes {
 
     fn place(&self, name: &str) -> Option<(String, String)> {
         self.table.named(name).map(|(provider, model, _)| (provider.to_owned(), model.to_owned()))
+    }
+
+    fn foresee<'a>(&'a self, attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+        let all = attempts.into_iter().flat_map(|attempt| self.targets(attempt)).collect();
+        Box::pin(std::future::ready(all))
     }
 }
 

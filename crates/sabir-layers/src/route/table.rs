@@ -95,6 +95,12 @@ fn split(name: &str) -> (&str, &str) {
 }
 
 impl Active {
+    /// The same at this moment, apart: who looks at it takes nobody's turn.
+    pub(super) fn unmoved(&self) -> Self {
+        let turn = AtomicUsize::new(self.turn.load(std::sync::atomic::Ordering::Relaxed));
+        Self { route: self.route.clone(), loads: self.loads.clone(), turn }
+    }
+
     pub(super) fn health(&self, now: Duration) -> Vec<TargetHealth> {
         let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero());
         let one = |(target, load): (&super::Target, &Arc<Load>)| {
