@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sabir::config::Config;
-use sabir::{Client, Env, Error, Registry};
+use sabir::{Client, ClientBuilder, Env, Error, Registry};
 
 use crate::output::notice;
 
@@ -13,10 +13,20 @@ pub(crate) const SIMULATOR: &str = "sim";
 
 /// A client, and the model that it is to use.
 pub(crate) async fn client(config: &Config, model: Option<String>) -> Result<(Client, String), Error> {
+    client_over(config, model, |builder| builder).await
+}
+
+/// As [`client`], with what stands below all layers of the configuration.
+pub(crate) async fn client_over(
+    config: &Config,
+    model: Option<String>,
+    below: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<(Client, String), Error> {
     let env = Env::process();
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let client = Client::builder().registry(registry.clone()).env(env.clone()).config(config)?.build()?;
+    let builder = Client::builder().registry(registry.clone()).env(env.clone());
+    let client = below(builder).config(config)?.build()?;
     if let Some(model) = model {
         // A provider's name alone means its default model.
         let whole = match registry.get(&model) {

@@ -1,5 +1,6 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
+mod batch;
 mod chat;
 mod config;
 mod cost;
@@ -9,6 +10,7 @@ mod known;
 mod local;
 mod models;
 mod output;
+mod progress;
 mod serve;
 mod sim;
 mod table;
@@ -36,6 +38,8 @@ struct Cli {
 enum Command {
     /// Ask a model; the answer streams to standard output.
     Chat(chat::Args),
+    /// Ask all that a file asks; what was answered is never asked again.
+    Batch(batch::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
     /// Count the tokens of files and pipes; nothing is sent.
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Chat(args) => chat::run(args, cli.config).await,
+            Command::Batch(args) => batch::run(args, cli.config).await,
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
             Command::Tokens(args) => tokens::run(args, cli.config).await,

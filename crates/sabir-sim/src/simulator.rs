@@ -1,6 +1,7 @@
 //! The simulated provider.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use sabir_core::chat::{ChatRequest, Event};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Secret, Service};
 
 use crate::counters::{Counted, Counters, Guard};
+use crate::log::Log;
 use crate::model;
 use crate::play::play;
+use crate::repeats::Repeats;
 use crate::script::{Repeat, Script, Turn};
 use crate::vectors;
 
@@ -29,6 +32,7 @@ struct Inner {
     counters: Arc<Counters>,
     pace: Duration,
     key: Option<Secret>,
+    log: Option<Arc<Log>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,7 @@ struct State {
     script: Script,
     seen: VecDeque<Request>,
     served: u64,
+    repeats: Repeats,
 }
 
 impl Simulator {
@@ -55,7 +60,8 @@ impl Simulator {
     #[must_use]
     pub fn pace(self, pace: Duration) -> Self {
         let state = Mutex::new(self.state().clone());
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key: self.0.key.clone() }))
+        let (key, log) = (self.0.key.clone(), self.0.log.clone());
+        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key, log }))
     }
 
     /// Lets only this key in over HTTP and [`Loopback`](crate::Loopback); others get the dialect's 401. Without it, any
@@ -64,7 +70,18 @@ impl Simulator {
     #[must_use]
     pub fn require_key(self, key: impl Into<Secret>) -> Self {
         let state = Mutex::new(self.state().clone());
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace: self.0.pace, key: Some(key.into()) }))
+        let (pace, key, log) = (self.0.pace, Some(key.into()), self.0.log.clone());
+        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key, log }))
+    }
+
+    /// Writes a line of JSON for each request that comes over HTTP or [`Loopback`](crate::Loopback), before it is
+    /// answered: `format`, `model`, `idempotency_key`, `repeated` and the user's last `text`.
+    /// Makes a simulator of its own, as [`pace`](Self::pace) does.
+    #[must_use]
+    pub fn log_to(self, log: impl Write + Send + 'static) -> Self {
+        let state = Mutex::new(self.state().clone());
+        let (pace, key, log) = (self.0.pace, self.0.key.clone(), Some(Arc::new(Log::new(log))));
+        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key, log }))
     }
 
     /// Adds a turn at the script's end.
@@ -84,6 +101,12 @@ impl Simulator {
             _ => None,
         });
         chats.collect()
+    }
+
+    /// How many requests came again with an `Idempotency-Key` that was answered before: they get the same answer, and
+    /// count for nothing else.
+    pub fn repeated(&self) -> u64 {
+        self.state().repeats.times()
     }
 
     /// How many requests it was asked.
@@ -112,6 +135,22 @@ impl Simulator {
 
     pub(crate) fn enter(&self) -> Guard {
         self.0.counters.enter()
+    }
+
+    /// The turn of a request that came over HTTP; that of the first time where its key was answered before.
+    pub(crate) fn take_turn_once(&self, format: &str, key: Option<&str>, request: &Request) -> Result<Turn> {
+        let known = key.and_then(|key| self.state().repeats.of(key));
+        if let Some(log) = &self.0.log {
+            log.write(format, key, known.is_some(), request);
+        }
+        if let Some(turn) = known {
+            return Ok(turn);
+        }
+        let turn = self.take_turn(request)?;
+        if let Some(key) = key {
+            self.state().repeats.keep(key, &turn);
+        }
+        Ok(turn)
     }
 
     /// Remembers a request and takes its turn.
