@@ -1,6 +1,7 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
 mod batch;
+mod bench;
 mod chat;
 mod config;
 mod cost;
@@ -11,6 +12,7 @@ mod local;
 mod models;
 mod output;
 mod progress;
+mod record;
 mod serve;
 mod sim;
 mod table;
@@ -40,6 +42,8 @@ enum Command {
     Chat(chat::Args),
     /// Ask all that a file asks; what was answered is never asked again.
     Batch(batch::Args),
+    /// Measure how fast a server answers under load.
+    Bench(bench::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
     /// Count the tokens of files and pipes; nothing is sent.
@@ -51,6 +55,10 @@ enum Command {
     /// Write, check and show the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Record what any client asks a provider, without its keys.
+    Record(record::Args),
+    /// Answer any client from a recording.
+    Replay(record::replay::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// What was spent, by day, model, provider, key or label.
@@ -75,11 +83,14 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Chat(args) => chat::run(args, cli.config).await,
             Command::Batch(args) => batch::run(args, cli.config).await,
+            Command::Bench(args) => bench::run(args, cli.config).await,
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
             Command::Tokens(args) => tokens::run(args, cli.config).await,
             Command::Models(args) => models::run(args).await,
             Command::Cost(args) => cost::run(args, cli.config).await,
+            Command::Record(args) => record::run(args).await,
+            Command::Replay(args) => record::replay::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Usage(args) => usage::run(&args, cli.config),
             Command::Wire(command) => wire::run(command).await,
