@@ -11,6 +11,7 @@ mod known;
 mod local;
 mod models;
 mod output;
+mod probe;
 mod progress;
 mod record;
 mod serve;
@@ -55,6 +56,8 @@ enum Command {
     /// Write, check and show the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Look at what of its dialect a server really speaks.
+    Probe(probe::Args),
     /// Record what any client asks a provider, without its keys.
     Record(record::Args),
     /// Answer any client from a recording.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
             Command::Tokens(args) => tokens::run(args, cli.config).await,
             Command::Models(args) => models::run(args).await,
             Command::Cost(args) => cost::run(args, cli.config).await,
+            Command::Probe(args) => probe::run(args).await,
             Command::Record(args) => record::run(args).await,
             Command::Replay(args) => record::replay::run(args).await,
             Command::Sim(args) => sim::run(args).await,

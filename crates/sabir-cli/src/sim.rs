@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// A file to which a line of JSON is added for each request: format, model, idempotency key, the user's last text
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Answer 400 where a request has this field, or this value in it (`response_format.type=json_schema`); may be given
+    /// several times
+    #[arg(long, value_name = "FIELD")]
+    refuse: Vec<String>,
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
@@ -40,6 +44,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|e| Failure::usage(format!("cannot write {}: {e}", path.display())))?;
         simulator = simulator.log_to(file);
+    }
+    if !args.refuse.is_empty() {
+        simulator = simulator.refuse(args.refuse.iter().map(String::as_str));
     }
     let server = Server::start(simulator, SocketAddr::new(args.host, args.port)).await?;
     print(&format!(

@@ -62,7 +62,8 @@ impl<'a> Batch<'a> {
     fn new(folder: &Folder, url: &str, input: &str) -> Self {
         let results = folder.path().join("out.jsonl").to_str().expect("text").to_owned();
         let home = folder.path().to_str().expect("text").to_owned();
-        let env = vec![("OPENAI_API_KEY", "sk-any".to_owned()), ("OPENAI_BASE_URL", format!("{url}/v1")), ("HOME", home)];
+        let env =
+            vec![("OPENAI_API_KEY", "sk-any".to_owned()), ("OPENAI_BASE_URL", format!("{url}/v1")), ("HOME", home)];
         Self { input: folder.file("in.jsonl", input.as_bytes()), journal: format!("{results}.journal"), results, env }
     }
 
@@ -83,7 +84,10 @@ impl<'a> Batch<'a> {
     /// The journal's whole lines.
     fn journal(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.journal).unwrap_or_default();
-        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        text.split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'))
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
     }
 }
 
@@ -137,7 +141,8 @@ fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
         let since = journal.iter().rposition(|line| line["resumed"].is_u64()).unwrap_or(0);
         let (done, _) = read(&journal);
         let sent_now = read(&journal[since..]).1;
-        expected_twice += in_doubt.iter().filter(|item| journal[since..].iter().any(|line| line["sent"] == **item)).count();
+        expected_twice +=
+            in_doubt.iter().filter(|item| journal[since..].iter().any(|line| line["sent"] == **item)).count();
         in_doubt = in_doubt.union(&sent_now).copied().filter(|item| !done.contains(item)).collect();
         assert!(sent_now.len() as u64 <= AT_ONCE, "{} on their way", sent_now.len());
     }
@@ -245,7 +250,10 @@ fn a_wrong_key_stops_it_and_costs_nothing() {
     let output = run(&mut batch.command(&[]), "");
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("0 done, 0 failed, 500 left") && told.contains("Stopped: ") && told.contains("goes on"), "{told}");
+    assert!(
+        told.contains("0 done, 0 failed, 500 left") && told.contains("Stopped: ") && told.contains("goes on"),
+        "{told}"
+    );
     assert!(sim.books().len() as u64 <= AT_ONCE, "{}", sim.books().len());
     assert!(!std::path::Path::new(&batch.results).exists());
 }

@@ -55,6 +55,11 @@ async fn asked(simulator: &Simulator, spoken: Format, request: HttpRequest<Bytes
         let error = Error::new(ErrorKind::Authentication, message).with_status(StatusCode::UNAUTHORIZED);
         return Ok(spoken.refuse(&error));
     }
+    if let Some(field) = simulator.refused_in(request.body()) {
+        let message = format!("this simulator was started to refuse {field}");
+        let error = Error::new(ErrorKind::InvalidRequest, message).with_status(StatusCode::BAD_REQUEST);
+        return Ok(spoken.refuse(&error));
+    }
     let mut guard = simulator.enter();
     let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let seat = Seat { format: spoken.name(), key, ..Seat::at(simulator) };

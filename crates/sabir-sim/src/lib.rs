@@ -67,6 +67,7 @@ mod log;
 mod loopback;
 pub mod model;
 mod play;
+mod refuse;
 mod repeats;
 mod script;
 mod server;

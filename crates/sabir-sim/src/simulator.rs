@@ -12,6 +12,7 @@ use crate::counters::{Counted, Counters, Guard};
 use crate::log::Log;
 use crate::model;
 use crate::play::play;
+use crate::refuse::Refused;
 use crate::repeats::Repeats;
 use crate::script::{Repeat, Script, Turn};
 use crate::vectors;
@@ -33,6 +34,7 @@ struct Inner {
     pace: Duration,
     key: Option<Secret>,
     log: Option<Arc<Log>>,
+    refused: Vec<Refused>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,9 +61,7 @@ impl Simulator {
     /// Makes a simulator of its own: what was counted and seen so far stays with the other clones.
     #[must_use]
     pub fn pace(self, pace: Duration) -> Self {
-        let state = Mutex::new(self.state().clone());
-        let (key, log) = (self.0.key.clone(), self.0.log.clone());
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key, log }))
+        Self(Arc::new(Inner { pace, ..self.inner() }))
     }
 
     /// Lets only this key in over HTTP and [`Loopback`](crate::Loopback); others get the dialect's 401. Without it, any
@@ -69,9 +69,7 @@ impl Simulator {
     /// Makes a simulator of its own, as [`pace`](Self::pace) does.
     #[must_use]
     pub fn require_key(self, key: impl Into<Secret>) -> Self {
-        let state = Mutex::new(self.state().clone());
-        let (pace, key, log) = (self.0.pace, Some(key.into()), self.0.log.clone());
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key, log }))
+        Self(Arc::new(Inner { key: Some(key.into()), ..self.inner() }))
     }
 
     /// Writes a line of JSON for each request that comes over HTTP or [`Loopback`](crate::Loopback), before it is
@@ -79,9 +77,22 @@ impl Simulator {
     /// Makes a simulator of its own, as [`pace`](Self::pace) does.
     #[must_use]
     pub fn log_to(self, log: impl Write + Send + 'static) -> Self {
-        let state = Mutex::new(self.state().clone());
-        let (pace, key, log) = (self.0.pace, self.0.key.clone(), Some(Arc::new(Log::new(log))));
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key, log }))
+        Self(Arc::new(Inner { log: Some(Arc::new(Log::new(log))), ..self.inner() }))
+    }
+
+    /// Answers 400 over HTTP and [`Loopback`](crate::Loopback) where a JSON body has one of these, as servers do that do
+    /// not know a field: `stream_options`, `response_format.type=json_schema`, `messages.*.role=developer`.
+    /// Makes a simulator of its own, as [`pace`](Self::pace) does.
+    #[must_use]
+    pub fn refuse<'a>(self, fields: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(Arc::new(Inner { refused: fields.into_iter().map(Refused::new).collect(), ..self.inner() }))
+    }
+
+    /// What another simulator is made of: all but what was counted.
+    fn inner(&self) -> Inner {
+        let (state, counters) = (Mutex::new(self.state().clone()), Arc::default());
+        let (pace, key, log, refused) = (self.0.pace, self.0.key.clone(), self.0.log.clone(), self.0.refused.clone());
+        Inner { state, counters, pace, key, log, refused }
     }
 
     /// Adds a turn at the script's end.
@@ -131,6 +142,15 @@ impl Simulator {
 
     pub(crate) fn key(&self) -> Option<&Secret> {
         self.0.key.as_ref()
+    }
+
+    /// What of a body is refused.
+    pub(crate) fn refused_in(&self, body: &[u8]) -> Option<&str> {
+        if self.0.refused.is_empty() {
+            return None;
+        }
+        let body = serde_json::from_slice(body).ok()?;
+        self.0.refused.iter().find(|refused| refused.is_in(&body)).map(Refused::said)
     }
 
     pub(crate) fn enter(&self) -> Guard {

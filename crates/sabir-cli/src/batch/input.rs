@@ -75,7 +75,11 @@ impl Input {
             faults.push(format!("and {} more", broken - faults.len()));
         }
         if broken > 0 {
-            return Err(Failure::usage(format!("nothing was sent; {} has broken lines:\n  {}", path.display(), faults.join("\n  "))));
+            return Err(Failure::usage(format!(
+                "nothing was sent; {} has broken lines:\n  {}",
+                path.display(),
+                faults.join("\n  ")
+            )));
         }
         if lines.is_empty() {
             return Err(Failure::usage(format!("{} has no items", path.display())));

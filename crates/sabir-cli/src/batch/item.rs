@@ -107,18 +107,24 @@ mod tests {
         for (line, id, model, text) in [
             (r#"{"id":"a","prompt":"Hi","model":"sim/x"}"#, "a", "sim/x", "Hi"),
             (r#"{"prompt":"Hi"}"#, "7", "", "Hi"),
-            (r#"{"id":5,"model":"sim/x","messages":[{"role":"user","parts":[{"type":"text","text":"Hi"}]}]}"#, "5", "sim/x", "Hi"),
+            (
+                r#"{"id":5,"model":"sim/x","messages":[{"role":"user","parts":[{"type":"text","text":"Hi"}]}]}"#,
+                "5",
+                "sim/x",
+                "Hi",
+            ),
             (
                 r#"{"custom_id":"c","method":"POST","url":"/v1/chat/completions","body":{"model":"m","stream":true,"messages":[{"role":"user","content":"Hi"}]}}"#,
-                "c", "m", "Hi",
+                "c",
+                "m",
+                "Hi",
             ),
-            (
-                r#"{"custom_id":"c","url":"/v1/responses","body":{"model":"m","input":"Hi"}}"#,
-                "c", "m", "Hi",
-            ),
+            (r#"{"custom_id":"c","url":"/v1/responses","body":{"model":"m","input":"Hi"}}"#, "c", "m", "Hi"),
             (
                 r#"{"custom_id":"d","params":{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}}"#,
-                "d", "m", "Hi",
+                "d",
+                "m",
+                "Hi",
             ),
         ] {
             let item = Item::read(line, 7).unwrap_or_else(|why| panic!("{line}: {why}"));

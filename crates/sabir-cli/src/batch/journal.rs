@@ -117,7 +117,10 @@ impl Journal {
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => {
-                return Err(Failure::nothing(format!("another process runs this batch ({} is locked)", path.display())));
+                return Err(Failure::nothing(format!(
+                    "another process runs this batch ({} is locked)",
+                    path.display()
+                )));
             }
             Err(fs4::TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -143,7 +146,8 @@ impl Journal {
                 break;
             }
             number += 1;
-            let damaged = |why: String| Failure::nothing(format!("line {number} of the journal {path} cannot be read: {why}"));
+            let damaged =
+                |why: String| Failure::nothing(format!("line {number} of the journal {path} cannot be read: {why}"));
             if number == 1 {
                 let head: Head = serde_json::from_slice(&line).map_err(|e| damaged(e.to_string()))?;
                 is_same(&head, &self.head, &path)?;
@@ -157,7 +161,8 @@ impl Journal {
         }
         // What follows was torn when the process was killed.
         book.file.set_len(book.end).map_err(failed)?;
-        let said = if number == 0 { serde_json::to_vec(&self.head) } else { serde_json::to_vec(&Line::Resumed(runs + 1)) };
+        let said =
+            if number == 0 { serde_json::to_vec(&self.head) } else { serde_json::to_vec(&Line::Resumed(runs + 1)) };
         let written = said.map_err(std::io::Error::other).and_then(|said| book.write(said)).map_err(failed)?;
         if number > 0 {
             let (at, length) = written;

@@ -82,7 +82,12 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let before = input.len() - items.len();
     if before > 0 {
         let count = |n: usize| grouped(n as u64);
-        notice(&format!("{} of {} have results already; asking {}.", count(before), count(input.len()), count(items.len())));
+        notice(&format!(
+            "{} of {} have results already; asking {}.",
+            count(before),
+            count(input.len()),
+            count(items.len())
+        ));
     }
     let work = Work { client, model, input: Arc::new(input), journal: journal.clone(), name: name(&args.file) };
     let stop = work.run(items, args.concurrency).await?;

@@ -125,8 +125,5 @@ impl Work {
 
 /// Whether an error of this kind would meet every other item, too: a wrong key, no credit, a budget that is used up.
 fn meets_all(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Configuration | ErrorKind::Authentication | ErrorKind::Quota | ErrorKind::BudgetExceeded
-    )
+    matches!(kind, ErrorKind::Configuration | ErrorKind::Authentication | ErrorKind::Quota | ErrorKind::BudgetExceeded)
 }

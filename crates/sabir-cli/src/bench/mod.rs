@@ -76,7 +76,9 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         local::client(&config::load_to_spend(config)?, Some(args.target.clone())).await?
     };
     let prompt = match args.input_tokens {
-        Some(tokens) if tokens > LONGEST => return Err(Failure::usage(format!("a prompt has at most {LONGEST} tokens"))),
+        Some(tokens) if tokens > LONGEST => {
+            return Err(Failure::usage(format!("a prompt has at most {LONGEST} tokens")));
+        }
         // A short word that is common in all vocabularies is one token.
         Some(tokens) => "salt ".repeat(usize::try_from(tokens).unwrap_or(0)),
         None => args.prompt.clone(),

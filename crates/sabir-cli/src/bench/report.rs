@@ -121,10 +121,17 @@ mod tests {
         measured.errors.insert("timeout", 3);
         (1..=4).for_each(|ms| measured.total.record(ms * 1_000));
         let said = object(&measured);
-        assert_eq!((said["requests_per_second"].as_f64(), said["output_tokens_per_second"].as_f64()), (Some(2.0), Some(100.0)));
+        assert_eq!(
+            (said["requests_per_second"].as_f64(), said["output_tokens_per_second"].as_f64()),
+            (Some(2.0), Some(100.0))
+        );
         assert_eq!((said["failed"].as_u64(), said["nano_usd"].as_u64()), (Some(3), Some(5)));
         assert_eq!((&said["total_ms"]["most"], &said["first_token_ms"]), (&json!(4.0), &Value::Null));
         let text = text(&measured);
-        assert!(text.contains("4 answered in 2.00 s: 2.0 requests/s, 100 tokens/s out") && text.contains("3 failed: timeout"), "{text}");
+        assert!(
+            text.contains("4 answered in 2.00 s: 2.0 requests/s, 100 tokens/s out")
+                && text.contains("3 failed: timeout"),
+            "{text}"
+        );
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn draw(measured: &Measured) -> String {
         let _ = writeln!(
             svg,
             "<path d=\"M{LEFT} {y:.1}H{:.1}\" stroke=\"#ddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT, LEFT - 6.0, y + 4.0, words(value)
+            WIDTH - RIGHT,
+            LEFT - 6.0,
+            y + 4.0,
+            words(value)
         );
     }
     for thousandths in [0, 250, 500, 750, 900, 950, 990] {
@@ -36,11 +39,17 @@ pub(super) fn draw(measured: &Measured) -> String {
         let _ = writeln!(
             svg,
             "<path d=\"M{x:.1} {TOP}V{:.1}\" stroke=\"#eee\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">p{}</text>",
-            HEIGHT - BOTTOM, HEIGHT - BOTTOM + 16.0, thousandths / 10
+            HEIGHT - BOTTOM,
+            HEIGHT - BOTTOM + 16.0,
+            thousandths / 10
         );
     }
     for (index, (name, colour, histogram)) in curves.into_iter().filter(|(.., h)| h.count() > 0).enumerate() {
-        let _ = writeln!(svg, "<path d=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>", curve(histogram, most));
+        let _ = writeln!(
+            svg,
+            "<path d=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
+            curve(histogram, most)
+        );
         let at = LEFT + 8.0 + 120.0 * f64::from(u32::try_from(index).unwrap_or(0));
         let _ = writeln!(svg, "<text x=\"{at}\" y=\"16\" fill=\"{colour}\">{name}</text>");
     }

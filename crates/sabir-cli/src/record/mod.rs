@@ -66,7 +66,11 @@ pub(crate) async fn run(args: Args) -> Outcome {
     print(&format!("Recording {upstream} at {url}\nCtrl-C ends it.\n", url = relay.url()))?;
     relay.run_until(tokio::signal::ctrl_c()).await.map_err(|e| Failure::io("cannot wait for Ctrl-C", &e))?;
     let count = lines(&exchanges)?.len();
-    notice(&format!("{count} exchanges are in {}; `sabir replay {}` plays them back.", exchanges.display(), args.to.display()));
+    notice(&format!(
+        "{count} exchanges are in {}; `sabir replay {}` plays them back.",
+        exchanges.display(),
+        args.to.display()
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -51,7 +51,8 @@ pub(crate) async fn run(args: Args) -> Outcome {
     let count = replay.unused();
     let replay = if args.repeat { replay.repeating() } else { replay };
     // Where it is not said, paths are as the client asks them.
-    let about = std::fs::read(args.folder.join(ABOUT)).ok().and_then(|text| serde_json::from_slice::<About>(&text).ok());
+    let about =
+        std::fs::read(args.folder.join(ABOUT)).ok().and_then(|text| serde_json::from_slice::<About>(&text).ok());
     let upstream = about.map_or_else(|| "http://recorded".to_owned(), |about| about.upstream);
     let relay = Relay::start(&upstream, Arc::new(replay), &SocketAddr::new(args.host, args.port).to_string()).await?;
     print(&format!("Playing {count} exchanges with {upstream} at {url}\nCtrl-C ends it.\n", url = relay.url()))?;

@@ -63,7 +63,8 @@ impl Relay {
     /// upstream is no URL.
     pub async fn start(upstream: &str, transport: Arc<dyn Transport>, address: &str) -> Result<Self> {
         let no_url = || {
-            let message = format!("{upstream:?} is no URL to send requests to; one looks like https://api.example.com/v1");
+            let message =
+                format!("{upstream:?} is no URL to send requests to; one looks like https://api.example.com/v1");
             Error::new(ErrorKind::Configuration, message)
         };
         let upstream: Uri = upstream.trim_end_matches('/').parse().map_err(|_| no_url())?;
@@ -114,9 +115,9 @@ async fn connection(stream: TcpStream, way: Arc<Way>) {
     let broken = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request| {
         let (way, broken) = (way.clone(), broken.clone());
-        Box::pin(async move {
-            Ok::<_, io::Error>(Outgoing::of(answer(&way, request).await).map(|body| body.tells(broken)))
-        })
+        Box::pin(
+            async move { Ok::<_, io::Error>(Outgoing::of(answer(&way, request).await).map(|body| body.tells(broken))) },
+        )
     });
     let mut http = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     // What fails here is the client's connection; there is nobody to tell.
