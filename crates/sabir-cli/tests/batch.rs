@@ -1,11 +1,8 @@
 //! `sabir batch`, against `sabir sim` in a process of its own.
 
-#![expect(clippy::print_stdout, reason = "the seed, to see a failure again, and what was counted")]
-
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -58,7 +55,7 @@ struct Batch<'a> {
     env: Vec<(&'a str, String)>,
 }
 
-impl<'a> Batch<'a> {
+impl Batch<'_> {
     fn new(folder: &Folder, url: &str, input: &str) -> Self {
         let results = folder.path().join("out.jsonl").to_str().expect("text").to_owned();
         let home = folder.path().to_str().expect("text").to_owned();
@@ -91,6 +88,11 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// So many lines.
+fn lines(count: u64, line: impl Fn(u64) -> String) -> String {
+    (0..count).map(line).collect::<Vec<_>>().concat()
+}
+
 /// The items that have answers, and those that are on their way.
 fn read(journal: &[Value]) -> (BTreeSet<u64>, BTreeSet<u64>) {
     let (mut done, mut under_way) = (BTreeSet::new(), BTreeSet::new());
@@ -105,6 +107,12 @@ fn read(journal: &[Value]) -> (BTreeSet<u64>, BTreeSet<u64>) {
     (done, under_way)
 }
 
+/// How many results the journal has.
+fn answered(batch: &Batch<'_>) -> usize {
+    let journal = std::fs::read(&batch.journal).unwrap_or_default();
+    journal.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{\"done\"")).count()
+}
+
 #[test]
 fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
     const ITEMS: u64 = 2_000;
@@ -112,10 +120,7 @@ fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
     let folder = Folder::new("batch-kill");
     // A few milliseconds an answer, so that some are on their way at any moment.
     let sim = Sim::start(&folder, r#"{"turns":[{"repeat":"forever","delay_before_ms":20}]}"#);
-    let mut input = String::new();
-    for item in 0..ITEMS {
-        writeln!(input, r#"{{"id":"q{item}","prompt":"Question number {item}."}}"#).expect("a string");
-    }
+    let input = lines(ITEMS, |item| format!("{{\"id\":\"q{item}\",\"prompt\":\"Question number {item}.\"}}\n"));
     let batch = Batch::new(&folder, &sim.url, &input);
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos();
     println!("seed {seed}");
@@ -130,7 +135,7 @@ fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
         let goal = (kill as u64) * ITEMS / 4 + random % (ITEMS / 4);
         let mut child = batch.command(&[]).stderr(Stdio::null()).spawn().expect("it runs");
         let begun = Instant::now();
-        while (read(&batch.journal()).0.len() as u64) < goal.max(1) {
+        while (answered(&batch) as u64) < goal.max(1) {
             assert!(begun.elapsed() < Duration::from_secs(120), "it makes no way");
             std::thread::yield_now();
         }
@@ -245,7 +250,7 @@ fn a_wrong_key_stops_it_and_costs_nothing() {
     let folder = Folder::new("batch-stops");
     let script = r#"{"turns":[{"error":{"status":401,"message":"wrong key"},"repeat":"forever"}]}"#;
     let sim = Sim::start(&folder, script);
-    let input: String = (0..500).map(|item| format!("{{\"prompt\":\"{item}\"}}\n")).collect();
+    let input = lines(500, |item| format!("{{\"prompt\":\"{item}\"}}\n"));
     let batch = Batch::new(&folder, &sim.url, &input);
     let output = run(&mut batch.command(&[]), "");
     let told = text(&output.stderr);
@@ -290,4 +295,58 @@ fn a_journal_that_was_torn_anywhere_is_gone_on_with() {
         assert!(output.status.success(), "{cut}: {}", text(&output.stderr));
         assert_eq!(batch.results().len(), 2, "{cut}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_waits_for_what_is_paid_and_says_how_to_go_on() {
+    let folder = Folder::new("batch-interrupt");
+    let sim = Sim::start(&folder, r#"{"turns":[{"repeat":"forever","delay_before_ms":30}]}"#);
+    let input = lines(300, |item| format!("{{\"prompt\":\"{item}\"}}\n"));
+    let batch = Batch::new(&folder, &sim.url, &input);
+    let child = batch.command(&[]).stderr(Stdio::piped()).spawn().expect("it runs");
+    let begun = Instant::now();
+    while answered(&batch) < 20 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it makes no way");
+        std::thread::yield_now();
+    }
+    // While it runs, nobody else can.
+    let second = run(&mut batch.command(&[]), "");
+    assert!(second.status.code() == Some(1) && text(&second.stderr).contains("another process runs this batch"));
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is a kill");
+    assert!(interrupted.success());
+    let output = child.wait_with_output().expect("it ends");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("Stopped by Ctrl-C.") && told.contains("the same command goes on"), "{told}");
+    // All that was sent was waited for.
+    assert_eq!(sim.books().len(), answered(&batch));
+    let output = run(&mut batch.command(&[]), "");
+    assert!(output.status.success() && text(&output.stderr).contains("300 done, 0 failed, 0 sent twice; "));
+    assert_eq!((sim.books().len(), batch.results().len()), (300, 300));
+}
+
+#[test]
+fn a_budget_that_is_used_up_leaves_the_rest() {
+    let folder = Folder::new("batch-budget");
+    let sim = Sim::start(&folder, r#"{"turns":[]}"#);
+    let input = lines(200, |item| format!("{{\"prompt\":\"Number {item}\",\"max_tokens\":50}}\n"));
+    let mut batch = Batch::new(&folder, &sim.url, &input);
+    batch.env.push(("LLM_MAX_BUDGET", "0.001".to_owned()));
+    batch.env.push(("LLM_BUDGET_PERIOD", "day".to_owned()));
+    let output = run(&mut batch.command(&[]), "");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("Stopped: ") && told.contains("budget") && told.contains("goes on"), "{told}");
+    let some = answered(&batch);
+    println!("{some} of 200 for a tenth of a cent");
+    assert!((1..200).contains(&some), "{told}");
+    // What was asked was answered, and what was not sent cost nothing.
+    assert_eq!(sim.books().len(), some);
+    let more = ("LLM_MAX_BUDGET", "5".to_owned());
+    batch.env.retain(|(name, _)| *name != "LLM_MAX_BUDGET");
+    batch.env.push(more);
+    let output = run(&mut batch.command(&[]), "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!((sim.books().len(), batch.results().len()), (200, 200));
 }

@@ -37,7 +37,7 @@ fn stands(at: &Value, path: &[String], value: Option<&str>) -> bool {
             (Value::Null, None) => false,
             (_, None) => true,
             (Value::String(text), Some(value)) => text == value,
-            (other, Some(value)) => other.to_string() == value,
+            (other, Some(value)) => serde_json::from_str::<Value>(value).is_ok_and(|value| value == *other),
         };
     };
     match at {

@@ -52,7 +52,7 @@ impl Input {
             if length as u64 > LONGEST {
                 return Err(Failure::usage(format!("line {number} is longer than {LONGEST} bytes")));
             }
-            fingerprint = line.iter().fold(fingerprint, hashed);
+            fingerprint = line.iter().copied().fold(fingerprint, hashed);
             let begin = at;
             at += length as u64;
             if line.iter().all(u8::is_ascii_whitespace) {
@@ -122,6 +122,6 @@ fn text(line: &[u8]) -> Result<&str, String> {
 /// FNV-1a, 64 bit (draft-eastlake-fnv): enough to tell a file that was edited.
 const FNV: u64 = 0xcbf2_9ce4_8422_2325;
 
-fn hashed(hash: u64, byte: &u8) -> u64 {
-    (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+fn hashed(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }

@@ -38,29 +38,43 @@ pub(super) enum Stop {
 }
 
 /// An item that was asked.
-type Asked = (usize, String, Result<ChatResponse, Error>);
+struct Asked {
+    index: usize,
+    id: String,
+    /// Nothing else was asked beside it.
+    was_alone: bool,
+    answered: Result<ChatResponse, Error>,
+}
 
 impl Work {
     /// Asks these items. Stopped, it waits for what is on its way, since that is paid; stopped twice it does not.
     pub(super) async fn run(&self, items: Vec<usize>, at_once: u16) -> Result<Option<Stop>, Failure> {
         let mut progress = Progress::new(self.input.len() as u64, (self.input.len() - items.len()) as u64);
         let mut items = items.into_iter();
+        // What a budget had no room for while others held some of it.
+        let mut again = Vec::new();
+        let mut room = usize::from(at_once);
         let mut asked: JoinSet<Asked> = JoinSet::new();
         let mut stop: Option<Stop> = None;
         let mut tick = tokio::time::interval(SYNC);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut interrupted = Box::pin(tokio::signal::ctrl_c());
         loop {
-            while stop.is_none() && asked.len() < usize::from(at_once) {
-                let Some(item) = items.next() else { break };
-                self.ask(item, &mut asked)?;
+            while stop.is_none() && asked.len() < room {
+                let Some(item) = again.pop().or_else(|| items.next()) else { break };
+                self.ask(item, room == 1, &mut asked)?;
             }
             tokio::select! {
                 done = asked.join_next() => match done {
                     None => break,
                     // A panic in a task is one of ours.
                     Some(Err(error)) => return Err(Failure::nothing(format!("an item could not be asked: {error}"))),
-                    Some(Ok(done)) => stop = self.keep(done)?.map(Stop::Failed).or(stop),
+                    Some(Ok(done)) if !done.was_alone && is_over_budget(&done) => {
+                        // Those on their way have reserved what they may cost; fewer of them may leave enough.
+                        room = (room / 2).max(1);
+                        again.push(done.index);
+                    }
+                    Some(Ok(done)) => stop = self.keep(&done)?.map(Stop::Failed).or(stop),
                 },
                 _ = tick.tick() => self.sync().await,
                 _ = &mut interrupted => {
@@ -83,7 +97,7 @@ impl Work {
         Ok(stop)
     }
 
-    fn ask(&self, index: usize, asked: &mut JoinSet<Asked>) -> Result<(), Failure> {
+    fn ask(&self, index: usize, was_alone: bool, asked: &mut JoinSet<Asked>) -> Result<(), Failure> {
         let mut item = self.input.item(index)?;
         if item.request.model.is_empty() {
             item.request.model.clone_from(&self.model);
@@ -99,18 +113,19 @@ impl Work {
                 Ok(reply) => reply.whole(),
                 Err(error) => Err(error),
             };
-            (index, item.id, answered)
+            Asked { index, id: item.id, was_alone, answered }
         });
         Ok(())
     }
 
     /// Keeps a result; an error that is not the item's own is given back in its place.
-    fn keep(&self, (index, id, answered): Asked) -> Result<Option<Error>, Failure> {
-        match answered {
-            Err(error) if meets_all(error.kind()) => return Ok(Some(error)),
-            _ => {}
+    fn keep(&self, asked: &Asked) -> Result<Option<Error>, Failure> {
+        if let Err(error) = &asked.answered
+            && meets_all(error.kind())
+        {
+            return Ok(Some(error.clone()));
         }
-        let kept = results::of(index, &id, &answered).map_err(std::io::Error::other);
+        let kept = results::of(asked.index, &asked.id, &asked.answered).map_err(std::io::Error::other);
         kept.and_then(|done| self.journal.done(done)).map_err(|error| mark::unwritten(&error))?;
         Ok(None)
     }
@@ -121,6 +136,10 @@ impl Work {
             let _ = tokio::task::spawn_blocking(move || file.sync_data()).await;
         }
     }
+}
+
+fn is_over_budget(asked: &Asked) -> bool {
+    asked.answered.as_ref().is_err_and(|error| error.kind() == ErrorKind::BudgetExceeded)
 }
 
 /// Whether an error of this kind would meet every other item, too: a wrong key, no credit, a budget that is used up.

@@ -6,7 +6,7 @@ const STEPS: usize = 64;
 /// Of all 57 doublings above that a 64-bit value can have.
 const BUCKETS: usize = 128 + 57 * STEPS;
 
-/// Counts of values, in steps that are never wider than a 64th of the value (as HdrHistogram has them).
+/// Counts of values, in steps that are never wider than a 64th of the value (as `HdrHistogram` has them).
 #[derive(Clone, Debug)]
 pub(super) struct Histogram {
     counts: Vec<u64>,

@@ -1,5 +1,7 @@
 //! The figures, for people and for programs.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::histogram::Histogram;
@@ -34,20 +36,22 @@ pub(super) fn text(measured: &Measured) -> String {
         table(&["", "MEAN", "P50", "P95", "P99", "MOST"], &[false, true, true, true, true, true], &rows)
     };
     let seconds = measured.elapsed.as_secs_f64();
-    text.push_str(&format!(
-        "{} answered in {seconds:.2} s: {:.1} requests/s, {:.0} tokens/s out\n",
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "{} answered in {seconds:.2} s: {:.1} requests/s, {:.0} tokens/s out",
         grouped(measured.answered),
         per_second(measured.answered, seconds),
         per_second(measured.output, seconds),
-    ));
+    );
     let cost = match measured.unpriced {
         0 => dollars(measured.nano_usd),
         unknown if unknown == measured.answered => "cost unknown".to_owned(),
         unknown => format!("{} and {} of unknown price", dollars(measured.nano_usd), grouped(unknown)),
     };
-    text.push_str(&format!("{} tokens in, {} out; {cost}\n", grouped(measured.input), grouped(measured.output)));
+    let _ = writeln!(text, "{} tokens in, {} out; {cost}", grouped(measured.input), grouped(measured.output));
     for (kind, count) in &measured.errors {
-        text.push_str(&format!("{} failed: {kind}\n", grouped(*count)));
+        let _ = writeln!(text, "{} failed: {kind}", grouped(*count));
     }
     text
 }

@@ -54,9 +54,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
     let about =
         std::fs::read(args.folder.join(ABOUT)).ok().and_then(|text| serde_json::from_slice::<About>(&text).ok());
     let upstream = about.map_or_else(|| "http://recorded".to_owned(), |about| about.upstream);
-    let relay = Relay::start(&upstream, Arc::new(replay), &SocketAddr::new(args.host, args.port).to_string()).await?;
-    print(&format!("Playing {count} exchanges with {upstream} at {url}\nCtrl-C ends it.\n", url = relay.url()))?;
-    relay.run_until(tokio::signal::ctrl_c()).await.map_err(|e| Failure::io("cannot wait for Ctrl-C", &e))?;
+    let server = Relay::start(&upstream, Arc::new(replay), &SocketAddr::new(args.host, args.port).to_string()).await?;
+    print(&format!("Playing {count} exchanges with {upstream} at {url}\nCtrl-C ends it.\n", url = server.url()))?;
+    server.run_until(tokio::signal::ctrl_c()).await.map_err(|e| Failure::io("cannot wait for Ctrl-C", &e))?;
     Ok(ExitCode::SUCCESS)
 }
 
