@@ -136,7 +136,10 @@ async fn repeats_are_answered_in_order_and_once() {
     }
     for (request, why) in [
         (post(&url, "same"), "POST /v1/chat is there 2 times and was asked for once more in the recording"),
-        (post(&url, "new"), "POST /v1/chat is recorded only with other bodies in the recording"),
+        (
+            post(&url, "new"),
+            "POST /v1/chat is recorded only with other bodies (the nearest differs in bytes) in the recording",
+        ),
         (get(format!("{url}?key={KEY}")), "GET /v1/chat?key=[scrubbed] is not there in the recording"),
     ] {
         let error = replay.send(request).await.err().unwrap();
