@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_sorted_values() {
         let mut seed = 7_u64;
-        for length in [1, 2, 3, 10, 99, 100, 101, 5_000] {
+        for length in [1_u64, 2, 3, 10, 99, 100, 101, 5_000] {
             let mut histogram = Histogram::default();
             let mut values: Vec<u64> = (0..length)
                 .map(|_| {
@@ -117,9 +117,11 @@ mod tests {
                     seed % 3_000_000
                 })
                 .collect();
-            values.iter().for_each(|value| histogram.record(*value));
+            for value in &values {
+                histogram.record(*value);
+            }
             values.sort_unstable();
-            for thousandths in [0, 1, 500, 900, 950, 990, 999, 1_000] {
+            for thousandths in [0_u64, 1, 500, 900, 950, 990, 999, 1_000] {
                 let rank = (length * thousandths).div_ceil(1_000).max(1);
                 let exact = values[usize::try_from(rank).expect("small") - 1];
                 let said = histogram.at(thousandths).expect("some");

@@ -100,8 +100,8 @@ mod tests {
         let svg = draw(&measured);
         assert!(svg.contains("whole answer") && !svg.contains("first token"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
-        assert_eq!((x(0), x(900), x(1_000)), (LEFT, LEFT + (WIDTH - LEFT - RIGHT) / 2.0, WIDTH - RIGHT));
-        assert_eq!((y(0, 7), y(7, 7)), (HEIGHT - BOTTOM, TOP));
+        assert_eq!([0, 900, 1_000].map(|thousandths| format!("{:.1}", x(thousandths))), ["64.0", "344.0", "624.0"]);
+        assert_eq!([0, 7].map(|value| format!("{:.1}", y(value, 7))), ["284.0", "24.0"]);
         assert!(draw(&Measured::default()).ends_with("</svg>\n"));
     }
 }
