@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use sabir::config::{Config, KeyFile};
 use sabir::dialects::providers::nearest;
-use sabir::layers::Spend;
 use sabir::{Client, ClientBuilder, Env, Error, ErrorKind, Registry};
 
 use crate::output::notice;
@@ -35,18 +34,25 @@ pub(crate) fn env() -> Env {
 
 /// A client, and the model that it is to use.
 pub(crate) async fn client(config: &Config, model: Option<String>) -> Result<(Client, String), Error> {
-    let client = connect(config, None)?;
+    client_over(config, model, |builder| builder).await
+}
+
+/// As [`client`], with what stands below all layers of the configuration.
+pub(crate) async fn client_over(
+    config: &Config,
+    model: Option<String>,
+    below: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<(Client, String), Error> {
+    let client = connect(config, below)?;
     let model = self::model(&client, config, model).await?;
     Ok((client, model))
 }
 
-/// A client as the configuration has it; what `spend` allows holds besides.
-pub(crate) fn connect(config: &Config, spend: Option<Spend>) -> Result<Client, Error> {
+/// A client as the configuration has it, with what stands below all its layers: every attempt goes through that.
+pub(crate) fn connect(config: &Config, below: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client, Error> {
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let builder = Client::builder().registry(registry).env(env());
-    // Below all other layers: every attempt goes through it.
-    spend.into_iter().fold(builder, ClientBuilder::layer).config(config)?.build()
+    below(Client::builder().registry(registry).env(env())).config(config)?.build()
 }
 
 /// The model that is asked: the one that was named, or else the one that the configuration or the environment has.

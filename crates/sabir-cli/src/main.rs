@@ -1,6 +1,8 @@
 //! The `sabir` command. One file a command; `sabir help` lists them.
 
 mod ask;
+mod batch;
+mod bench;
 mod chat;
 mod complete;
 mod completions;
@@ -19,6 +21,9 @@ mod logs;
 mod markdown;
 mod models;
 mod output;
+mod probe;
+mod progress;
+mod record;
 mod rerank;
 mod serve;
 mod sim;
@@ -61,6 +66,10 @@ enum Command {
     Similar(embed::SimilarArgs),
     /// Put documents in order of how well they answer a query.
     Rerank(rerank::Args),
+    /// Ask all that a file asks; what was answered is never asked again.
+    Batch(batch::Args),
+    /// Measure how fast a server answers under load.
+    Bench(bench::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
     /// Count the tokens of files and pipes; nothing is sent.
@@ -72,6 +81,12 @@ enum Command {
     /// Write, check and show the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Look at what of its dialect a server really speaks.
+    Probe(probe::Args),
+    /// Record what any client asks a provider, without its keys.
+    Record(record::Args),
+    /// Answer any client from a recording.
+    Replay(record::replay::Args),
     /// Serve simulated providers over HTTP, for tests and first steps.
     Sim(sim::Args),
     /// What was spent, by day, model, provider, key or label.
@@ -116,11 +131,16 @@ fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args, cli.config).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => completions::run_man(&args),
+            Command::Batch(args) => batch::run(args, cli.config).await,
+            Command::Bench(args) => bench::run(args, cli.config).await,
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
             Command::Tokens(args) => tokens::run(args, cli.config).await,
             Command::Models(args) => models::run(args).await,
             Command::Cost(args) => cost::run(args, cli.config).await,
+            Command::Probe(args) => probe::run(args).await,
+            Command::Record(args) => record::run(args).await,
+            Command::Replay(args) => record::replay::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Usage(args) => usage::run(&args, cli.config),
             Command::Tools(args) => tools::list::run(args, cli.config).await,

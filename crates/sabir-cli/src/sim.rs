@@ -1,5 +1,6 @@
 //! `sabir sim`: simulated providers over HTTP.
 
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +24,13 @@ pub(crate) struct Args {
     /// A JSON file of scripted answers; the built-in model answers when they are used up
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// A file to which a line of JSON is added for each request: format, model, idempotency key, the user's last text
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Answer 400 where a request has this field, or this value in it (`response_format.type=json_schema`); may be given
+    /// several times
+    #[arg(long, value_name = "FIELD")]
+    refuse: Vec<String>,
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
@@ -31,6 +39,14 @@ pub(crate) async fn run(args: Args) -> Outcome {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
         simulator = Simulator::scripted(Script::from_json(&text)?);
+    }
+    if let Some(path) = &args.log {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let file = file.map_err(|e| Failure::usage(format!("cannot write {}: {e}", path.display())))?;
+        simulator = simulator.log_to(file);
+    }
+    if !args.refuse.is_empty() {
+        simulator = simulator.refuse(args.refuse.iter().map(String::as_str));
     }
     let server = Server::start(simulator, SocketAddr::new(args.host, args.port)).await?;
     print(&format!(

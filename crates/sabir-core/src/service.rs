@@ -173,6 +173,10 @@ pub struct Call {
     pub hedged: bool,
     /// Time limits of this call.
     pub timeouts: Timeouts,
+    /// Sent as `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), so that a server that knows it answers a
+    /// request that it was sent before without doing the work again. The large providers do not document it for
+    /// conversations; who does not know it ignores it.
+    pub idempotency_key: Option<String>,
     /// Whether to keep the body as it came on the response.
     pub keep_raw: bool,
     /// The caller's labels, for metering and budgets.

@@ -16,6 +16,13 @@ use serde_json::Value;
 use crate::exchange::Exchange;
 use crate::scrub::Scrubber;
 
+/// The code of the error of a request that was not recorded.
+pub(crate) const NOT_RECORDED: &str = "not_recorded";
+
+/// How many differing places are looked for, and how many are told.
+const LOOKED: usize = 64;
+const TOLD: usize = 6;
+
 /// A [`Transport`] that answers from a file which a [`Recorder`](crate::Recorder) wrote.
 ///
 /// A request is answered by the first recorded exchange, not yet used, of the same method, path, query and
@@ -26,6 +33,7 @@ use crate::scrub::Scrubber;
 pub struct Replay {
     path: PathBuf,
     exchanges: Mutex<Vec<Recorded>>,
+    is_repeating: bool,
 }
 
 #[derive(Debug)]
@@ -33,11 +41,11 @@ struct Recorded {
     method: String,
     target: String,
     body: Content,
-    /// Taken when used.
-    answer: Option<Answer>,
+    answer: Answer,
+    is_used: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Answer {
     head: http::response::Parts,
     chunks: VecDeque<Bytes>,
@@ -75,12 +83,19 @@ impl Replay {
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             exchanges.push(parse(line).map_err(|why| unreadable(format!("line {}: {why}", index + 1)))?);
         }
-        Ok(Self { path: path.to_owned(), exchanges: Mutex::new(exchanges) })
+        Ok(Self { path: path.to_owned(), exchanges: Mutex::new(exchanges), is_repeating: false })
+    }
+
+    /// Gives the last answer of a request again where all are used, for as long as it is asked.
+    #[must_use]
+    pub fn repeating(mut self) -> Self {
+        self.is_repeating = true;
+        self
     }
 
     /// How many recorded exchanges were not asked for yet.
     pub fn unused(&self) -> usize {
-        self.locked().iter().filter(|e| e.answer.is_some()).count()
+        self.locked().iter().filter(|e| !e.is_used).count()
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Recorded>> {
@@ -95,13 +110,21 @@ impl Replay {
         let mut exchanges = self.locked();
         let at_target = |e: &Recorded| e.method == method && e.target == target;
         let same = |e: &Recorded| at_target(e) && e.body == body;
-        if let Some(answer) = exchanges.iter_mut().filter(|e| same(e)).find_map(|e| e.answer.take()) {
+        let unused = exchanges.iter().position(|e| !e.is_used && same(e));
+        let found = unused.or_else(|| exchanges.iter().rposition(|e| self.is_repeating && same(e)));
+        if let Some(found) = found.and_then(|at| exchanges.get_mut(at)) {
+            found.is_used = true;
+            let answer = found.answer.clone();
             let host = request.uri().host().unwrap_or_default().to_owned();
             let pieces = Pieces { chunks: answer.chunks, complete: answer.complete, host };
             return Ok(Response::from_parts(answer.head, Box::pin(pieces) as Body));
         }
         let why = match exchanges.iter().filter(|e| same(e)).count() {
-            0 if exchanges.iter().any(at_target) => "is recorded only with other bodies".to_owned(),
+            0 if exchanges.iter().any(at_target) => {
+                let others = exchanges.iter().filter(|e| at_target(e));
+                let nearest = others.map(|e| differences(&e.body, &body)).min_by_key(Vec::len).unwrap_or_default();
+                format!("is recorded only with other bodies (the nearest differs in {})", shown(&nearest))
+            }
             0 => "is not there".to_owned(),
             times => format!("is there {times} times and was asked for once more"),
         };
@@ -109,7 +132,7 @@ impl Replay {
             "{method} {target} {why} in the recording {}; record it again with a Recorder in front of the real transport",
             self.path.display()
         );
-        Err(Error::new(ErrorKind::Configuration, message).with_stage(Stage::NotSent))
+        Err(Error::new(ErrorKind::Configuration, message).with_code(NOT_RECORDED).with_stage(Stage::NotSent))
     }
 }
 
@@ -129,8 +152,53 @@ fn parse(line: &str) -> Result<Recorded, String> {
         // A recording was scrubbed when it was written; scrubbing again changes nothing unless it was edited.
         target: Scrubber::default().path_and_query(&uri),
         body: Content::new(request.body.bytes()?),
-        answer: Some(Answer { head, chunks, complete: response.complete }),
+        answer: Answer { head, chunks, complete: response.complete },
+        is_used: false,
     })
+}
+
+/// Where two bodies differ: paths, never values, which may be prompts.
+fn differences(recorded: &Content, asked: &Content) -> Vec<String> {
+    let mut found = Vec::new();
+    match (recorded, asked) {
+        (Content::Json(recorded), Content::Json(asked)) => differ("", recorded, asked, &mut found),
+        _ => found.push("bytes".to_owned()),
+    }
+    found
+}
+
+fn differ(path: &str, recorded: &Value, asked: &Value, found: &mut Vec<String>) {
+    if recorded == asked || found.len() >= LOOKED {
+        return;
+    }
+    match (recorded, asked) {
+        (Value::Object(recorded), Value::Object(asked)) => {
+            let only_recorded = recorded.keys().filter(|name| !asked.contains_key(*name));
+            found.extend(only_recorded.map(|name| format!("{path}.{name} (not asked)")));
+            for (name, asked) in asked {
+                match recorded.get(name) {
+                    Some(recorded) => differ(&format!("{path}.{name}"), recorded, asked, found),
+                    None => found.push(format!("{path}.{name} (not recorded)")),
+                }
+            }
+        }
+        (Value::Array(recorded), Value::Array(asked)) if recorded.len() == asked.len() => {
+            for (index, (recorded, asked)) in recorded.iter().zip(asked).enumerate() {
+                differ(&format!("{path}[{index}]"), recorded, asked, found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+fn shown(paths: &[String]) -> String {
+    let more = paths.len().saturating_sub(TOLD);
+    let mut words: Vec<&str> = paths.iter().take(TOLD).map(|path| path.trim_start_matches('.')).collect();
+    let rest = format!("{more} more");
+    if more > 0 {
+        words.push(&rest);
+    }
+    words.join(", ")
 }
 
 impl Transport for Replay {

@@ -136,7 +136,10 @@ async fn repeats_are_answered_in_order_and_once() {
     }
     for (request, why) in [
         (post(&url, "same"), "POST /v1/chat is there 2 times and was asked for once more in the recording"),
-        (post(&url, "new"), "POST /v1/chat is recorded only with other bodies in the recording"),
+        (
+            post(&url, "new"),
+            "POST /v1/chat is recorded only with other bodies (the nearest differs in bytes) in the recording",
+        ),
         (get(format!("{url}?key={KEY}")), "GET /v1/chat?key=[scrubbed] is not there in the recording"),
     ] {
         let error = replay.send(request).await.err().unwrap();
@@ -174,4 +177,24 @@ async fn files_that_cannot_be_used_are_named() {
     let file = Temporary::new("damaged");
     std::fs::write(&file.0, "\n{\"request\":1}\n").unwrap();
     assert!(Replay::open(&file.0).unwrap_err().message().contains("line 2"));
+}
+
+#[tokio::test]
+async fn what_differs_is_said_by_its_place_and_never_by_its_value() {
+    let file = Temporary::new("differs");
+    let recorder = Recorder::new(Scripted(vec![Ok("fine".into())]), &file.0).unwrap();
+    for body in [r#"{"m":[{"c":"prompt one"},{"c":"b"}],"n":1,"old":1}"#, r#"{"all":"other","m":7}"#] {
+        pieces(recorder.send(call(body)).await.unwrap().into_body()).await;
+    }
+    let replay = Replay::open(&file.0).unwrap().repeating();
+    let error =
+        replay.send(call(r#"{"new":2,"n":1,"m":[{"c":"prompt two"},{"c":"b"}]}"#)).await.err().expect("another");
+    assert_eq!(error.code(), Some("not_recorded"));
+    assert!(error.message().contains("differs in old (not asked), new (not recorded), m[0].c)"), "{error}");
+    assert!(!error.message().contains("prompt"), "{error}");
+    // Repeating, what is recorded is answered as often as it is asked.
+    for _ in 0..3 {
+        assert_eq!(text(replay.send(call(r#"{"m":7,"all":"other"}"#)).await.unwrap().into_body()).await, "fine");
+    }
+    assert_eq!(replay.unused(), 1);
 }

@@ -55,8 +55,14 @@ async fn asked(simulator: &Simulator, spoken: Format, request: HttpRequest<Bytes
         let error = Error::new(ErrorKind::Authentication, message).with_status(StatusCode::UNAUTHORIZED);
         return Ok(spoken.refuse(&error));
     }
+    if let Some(field) = simulator.refused_in(request.body()) {
+        let message = format!("this simulator was started to refuse {field}");
+        let error = Error::new(ErrorKind::InvalidRequest, message).with_status(StatusCode::BAD_REQUEST);
+        return Ok(spoken.refuse(&error));
+    }
     let mut guard = simulator.enter();
-    let seat = Seat::at(simulator);
+    let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let seat = Seat { format: spoken.name(), key, ..Seat::at(simulator) };
     let wire = seat.wire.clone();
     let mut response = spoken.serve(&seat.host(), Call::default(), request).await;
     let wire = std::mem::take(&mut *wire.lock().unwrap_or_else(PoisonError::into_inner));
@@ -89,12 +95,16 @@ struct Wire {
 #[derive(Debug)]
 struct Seat {
     simulator: Simulator,
+    /// The format that is spoken.
+    format: &'static str,
+    /// The request's `Idempotency-Key`.
+    key: Option<String>,
     wire: Arc<Mutex<Wire>>,
 }
 
 impl Seat {
     fn at(simulator: &Simulator) -> Self {
-        Self { simulator: simulator.clone(), wire: Arc::default() }
+        Self { simulator: simulator.clone(), format: "", key: None, wire: Arc::default() }
     }
 
     fn host(self) -> Simulated {
@@ -104,7 +114,7 @@ impl Seat {
 
 impl Service for Seat {
     async fn call<'a>(&'a self, _: &'a Call, request: &'a Request) -> Result<Reply> {
-        let mut turn = self.simulator.take_turn(request)?;
+        let mut turn = self.simulator.take_turn_once(self.format, self.key.as_deref(), request)?;
         let wire = Wire { headers: std::mem::take(&mut turn.headers), faults: std::mem::take(&mut turn.faults) };
         *self.wire.lock().unwrap_or_else(PoisonError::into_inner) = wire;
         Simulator::perform(&turn, request).await

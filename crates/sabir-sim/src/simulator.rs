@@ -1,6 +1,7 @@
 //! The simulated provider.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,8 +9,11 @@ use sabir_core::chat::{ChatRequest, Event};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Secret, Service};
 
 use crate::counters::{Counted, Counters, Guard};
+use crate::log::Log;
 use crate::model;
 use crate::play::play;
+use crate::refuse::Refused;
+use crate::repeats::Repeats;
 use crate::script::{Repeat, Script, Turn};
 use crate::vectors;
 
@@ -29,6 +33,8 @@ struct Inner {
     counters: Arc<Counters>,
     pace: Duration,
     key: Option<Secret>,
+    log: Option<Arc<Log>>,
+    refused: Vec<Refused>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,6 +42,7 @@ struct State {
     script: Script,
     seen: VecDeque<Request>,
     served: u64,
+    repeats: Repeats,
 }
 
 impl Simulator {
@@ -54,8 +61,7 @@ impl Simulator {
     /// Makes a simulator of its own: what was counted and seen so far stays with the other clones.
     #[must_use]
     pub fn pace(self, pace: Duration) -> Self {
-        let state = Mutex::new(self.state().clone());
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace, key: self.0.key.clone() }))
+        Self(Arc::new(Inner { pace, ..self.inner() }))
     }
 
     /// Lets only this key in over HTTP and [`Loopback`](crate::Loopback); others get the dialect's 401. Without it, any
@@ -63,8 +69,30 @@ impl Simulator {
     /// Makes a simulator of its own, as [`pace`](Self::pace) does.
     #[must_use]
     pub fn require_key(self, key: impl Into<Secret>) -> Self {
-        let state = Mutex::new(self.state().clone());
-        Self(Arc::new(Inner { state, counters: Arc::default(), pace: self.0.pace, key: Some(key.into()) }))
+        Self(Arc::new(Inner { key: Some(key.into()), ..self.inner() }))
+    }
+
+    /// Writes a line of JSON for each request that comes over HTTP or [`Loopback`](crate::Loopback), before it is
+    /// answered: `format`, `model`, `idempotency_key`, `repeated` and the user's last `text`.
+    /// Makes a simulator of its own, as [`pace`](Self::pace) does.
+    #[must_use]
+    pub fn log_to(self, log: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Inner { log: Some(Arc::new(Log::new(log))), ..self.inner() }))
+    }
+
+    /// Answers 400 over HTTP and [`Loopback`](crate::Loopback) where a JSON body has one of these, as servers do that do
+    /// not know a field: `stream_options`, `response_format.type=json_schema`, `messages.*.role=developer`.
+    /// Makes a simulator of its own, as [`pace`](Self::pace) does.
+    #[must_use]
+    pub fn refuse<'a>(self, fields: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(Arc::new(Inner { refused: fields.into_iter().map(Refused::new).collect(), ..self.inner() }))
+    }
+
+    /// What another simulator is made of: all but what was counted.
+    fn inner(&self) -> Inner {
+        let (state, counters) = (Mutex::new(self.state().clone()), Arc::default());
+        let (pace, key, log, refused) = (self.0.pace, self.0.key.clone(), self.0.log.clone(), self.0.refused.clone());
+        Inner { state, counters, pace, key, log, refused }
     }
 
     /// Adds a turn at the script's end.
@@ -84,6 +112,12 @@ impl Simulator {
             _ => None,
         });
         chats.collect()
+    }
+
+    /// How many requests came again with an `Idempotency-Key` that was answered before: they get the same answer, and
+    /// count for nothing else.
+    pub fn repeated(&self) -> u64 {
+        self.state().repeats.times()
     }
 
     /// How many requests it was asked.
@@ -110,8 +144,33 @@ impl Simulator {
         self.0.key.as_ref()
     }
 
+    /// What of a body is refused.
+    pub(crate) fn refused_in(&self, body: &[u8]) -> Option<&str> {
+        if self.0.refused.is_empty() {
+            return None;
+        }
+        let body = serde_json::from_slice(body).ok()?;
+        self.0.refused.iter().find(|refused| refused.is_in(&body)).map(Refused::said)
+    }
+
     pub(crate) fn enter(&self) -> Guard {
         self.0.counters.enter()
+    }
+
+    /// The turn of a request that came over HTTP; that of the first time where its key was answered before.
+    pub(crate) fn take_turn_once(&self, format: &str, key: Option<&str>, request: &Request) -> Result<Turn> {
+        let known = key.and_then(|key| self.state().repeats.of(key));
+        if let Some(log) = &self.0.log {
+            log.write(format, key, known.is_some(), request);
+        }
+        if let Some(turn) = known {
+            return Ok(turn);
+        }
+        let turn = self.take_turn(request)?;
+        if let Some(key) = key {
+            self.state().repeats.keep(key, &turn);
+        }
+        Ok(turn)
     }
 
     /// Remembers a request and takes its turn.

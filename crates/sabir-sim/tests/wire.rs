@@ -333,3 +333,55 @@ async fn a_thoughts_signature_arrives_where_the_dialect_has_one() {
         assert_eq!((thought.text.as_str(), thought.signature.as_deref()), ("r", Some(sabir_sim::model::SIGNATURE)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_again_with_its_key_is_answered_again_and_not_counted() {
+    for route in served() {
+        let script = Script::new()
+            .turn(Turn::error(Failure::new(503, "overloaded")))
+            .turn(Turn::text("first"))
+            .turn(Turn::text("second"));
+        let simulator = Simulator::scripted(script);
+        let origin = origin(route.dialect, &simulator);
+        let mut call = Call::default();
+        let mut said = async |key: Option<&str>| {
+            call.idempotency_key = key.map(str::to_owned);
+            origin
+                .call(&call, &Request::Chat(ask("Hello")))
+                .await
+                .and_then(sabir_core::Reply::whole)
+                .map(|it| it.text())
+        };
+        assert!(said(Some("a")).await.is_err(), "{}", route.dialect.name());
+        // A failure is not kept: who tries again wants an answer.
+        for _ in 0..3 {
+            assert_eq!(said(Some("a")).await.expect("an answer"), "first", "{}", route.dialect.name());
+        }
+        assert_eq!(said(Some("b")).await.expect("an answer"), "second");
+        said(None).await.expect("the model's");
+        assert_eq!((simulator.served(), simulator.repeated()), (4, 2), "{}", route.dialect.name());
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_can_have_is_not_sent() {
+    let simulator = Simulator::new();
+    let origin = origin(served()[0].dialect, &simulator);
+    let mut call = Call::default();
+    call.idempotency_key = Some("two\nlines".to_owned());
+    let error = origin.call(&call, &Request::Chat(ask("Hello"))).await.expect_err("no header");
+    assert_eq!((error.kind(), simulator.served()), (ErrorKind::Configuration, 0));
+}
+
+#[tokio::test]
+async fn what_a_server_does_not_know_it_refuses_in_its_dialect() {
+    for route in served() {
+        let simulator = Simulator::new().refuse(["no.such.field", "nobody"]);
+        unary(&origin(route.dialect, &simulator), ask("Hello")).await.expect("it has neither");
+    }
+    let dialect = sabir_dialects::dialect("openai-chat").expect("built in");
+    let simulator = Simulator::new().refuse(["messages.*.role=system"]);
+    let refused = unary(&origin(dialect, &simulator), ask("Hello").system("Be brief.")).await.expect_err("refused");
+    assert_eq!((refused.kind(), simulator.served()), (ErrorKind::InvalidRequest, 0), "{refused}");
+    unary(&origin(dialect, &simulator), ask("Hello")).await.expect("it has none");
+}

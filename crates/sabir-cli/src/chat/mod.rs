@@ -17,7 +17,7 @@ use std::time::Duration;
 use sabir::config::Config;
 use sabir::layers::{Budget, Receipts, Spend, Window};
 use sabir::prices::{Prices, Usd};
-use sabir::{ChatRequest, TraitsOf, traits};
+use sabir::{ChatRequest, ClientBuilder, TraitsOf, traits};
 use serde_json::{Value, json};
 
 pub(crate) use args::Args;
@@ -128,7 +128,8 @@ async fn sessions(
     let usual = model.or_else(|| past.map(|past| past.model.clone()));
     let names: Vec<Option<String>> =
         if args.models.is_empty() { vec![usual] } else { args.models.iter().cloned().map(Some).collect() };
-    let client = local::connect(config, args.max_cost.map(|most| at_most(most, config, &names)))?;
+    let spend = args.max_cost.map(|most| at_most(most, config, &names));
+    let client = local::connect(config, |builder| spend.into_iter().fold(builder, ClientBuilder::layer))?;
     if let Form::Value(schema) = &form {
         // Before anything is sent: no schema at all is wrong usage.
         drop(client.extraction_by("value", schema.clone(), "").map_err(|error| Failure::usage(error.message()))?);

@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sabir::Client;
 use sabir::chat::{ChatRequest, Tool};
 use sabir::config::{Config, Confirm};
 use sabir::dialects::providers::nearest;
-use sabir::Client;
 use sabir::tools::{Ended, Run, RunEvent, Toolbox};
 
 use crate::failure::Failure;

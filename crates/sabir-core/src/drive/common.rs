@@ -1,12 +1,16 @@
 //! What every call to a provider does, whatever it asks.
 
 use bytes::{Bytes, BytesMut};
+use http::header::{HeaderName, HeaderValue};
 
 use crate::dialect::Encoded;
 use crate::secret::Secret;
 use crate::service::Call;
 use crate::transport::{Body, Timeouts, Transport};
 use crate::{Auth, Endpoint, Error, ErrorKind, Loss, Result, Stage};
+
+/// The field of draft-ietf-httpapi-idempotency-key-header.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Puts the endpoint's key into a request and sends it, within the call's time limits.
 pub(super) async fn send(
@@ -17,6 +21,12 @@ pub(super) async fn send(
 ) -> Result<(http::response::Parts, Body)> {
     let (mut uri, mut headers) = (encoded.uri, encoded.headers);
     endpoint.authorize(&mut uri, &mut headers)?;
+    if let Some(key) = &call.idempotency_key {
+        let value = HeaderValue::from_str(key).map_err(|_| {
+            Error::new(ErrorKind::Configuration, "the idempotency key has characters that no header can have")
+        })?;
+        headers.insert(IDEMPOTENCY_KEY, value);
+    }
     let mut wire = http::Request::new(encoded.body);
     *wire.method_mut() = encoded.method;
     *wire.uri_mut() = uri;

@@ -1,6 +1,7 @@
 //! What servers of ours have in common: an address to listen at, and bodies on their way out.
 
 mod outgoing;
+mod relay;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,6 +10,7 @@ use sabir_core::{Error, ErrorKind, Result, Stage};
 use tokio::net::TcpListener;
 
 pub use outgoing::Outgoing;
+pub use relay::Relay;
 
 /// Listens at an address (`127.0.0.1:8080`; port 0 takes a free one), and says which one it is.
 ///
