@@ -1,50 +1,17 @@
 """Official SDKs as oracles of our server faces: what they parse out of our answers is what was meant.
 
-usage: checks.py BASE_URL [MODEL]      (of `sabir sim --script script.json`, or of `sabir serve` in front of it)
+usage: checks.py BASE_URL [MODEL [KEY]]      (of `sabir sim --script script.json`, or of `sabir serve` in front of it)
 """
 import json
-import sys
-import traceback
 
-BASE = sys.argv[1]
-MODEL = sys.argv[2] if len(sys.argv) > 2 else "m"
-TEXT = "Hello from the harbour: é, 漢字, 🚢."
-AFTER = "It is 24 degrees in Oslo."
-CALL = {"city": "Oslo", "days": 2, "note": "é \"quoted\" 🚢"}
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "note": {"type": "string"}}, "required": ["city"]}
-NONE = {"type": "object", "properties": {}}
-CHECKS = []
-
-
-def check(f):
-    CHECKS.append(f)
-    return f
-
-
-def same(got, wanted):
-    assert got == wanted, f"{got!r} is not {wanted!r}"
-
-
-def raises(kind, f):
-    try:
-        f()
-    except kind:
-        return
-    raise AssertionError(f"no {kind.__name__}")
-
+from harness import (
+    AFTER, BASE, CALL, DATA_URL, EMBEDDER, FACTS, FUNCTIONS, KEY, MODEL, NONE, PIXELS, SCHEMA, TEXT, check, conclude, is_facts, raises, same, saw_pixel, user,
+)
 
 # OpenAI -------------------------------------------------------------------------------------------------------------
 import openai  # noqa: E402
 
-OPENAI = openai.OpenAI(base_url=f"{BASE}/v1", api_key="any", max_retries=0)
-FUNCTIONS = [
-    {"type": "function", "function": {"name": "weather", "description": "The weather", "parameters": SCHEMA}},
-    {"type": "function", "function": {"name": "time", "description": "The time", "parameters": NONE}},
-]
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
+OPENAI = openai.OpenAI(base_url=f"{BASE}/v1", api_key=KEY, max_retries=0)
 
 
 @check
@@ -121,7 +88,7 @@ def openai_completions():
 # Anthropic ----------------------------------------------------------------------------------------------------------
 import anthropic  # noqa: E402
 
-ANTHROPIC = anthropic.Anthropic(base_url=BASE, api_key="any", max_retries=0)
+ANTHROPIC = anthropic.Anthropic(base_url=BASE, api_key=KEY, max_retries=0)
 CLAUDE_TOOLS = [{"name": "weather", "input_schema": SCHEMA}, {"name": "time", "input_schema": NONE}]
 
 
@@ -174,7 +141,7 @@ def anthropic_errors():
 from google import genai  # noqa: E402
 from google.genai import errors, types  # noqa: E402
 
-GEMINI = genai.Client(api_key="any", http_options=types.HttpOptions(base_url=BASE))
+GEMINI = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=BASE))
 DECLARED = types.GenerateContentConfig(
     tools=[types.Tool(function_declarations=[
         types.FunctionDeclaration(name="weather", description="The weather", parameters_json_schema=SCHEMA),
@@ -222,8 +189,8 @@ def gemini_thoughts_and_errors():
 import cohere  # noqa: E402
 from cohere.errors import TooManyRequestsError  # noqa: E402
 
-COHERE = cohere.ClientV2(api_key="any", base_url=BASE)
-COHERE_V1 = cohere.Client(api_key="any", base_url=BASE)
+COHERE = cohere.ClientV2(api_key=KEY, base_url=BASE)
+COHERE_V1 = cohere.Client(api_key=KEY, base_url=BASE)
 
 
 @check
@@ -330,14 +297,4 @@ def bedrock_tools_over_turns():
     same(answer["output"]["message"]["content"][0]["text"], AFTER)
 
 
-failed = 0
-for run in CHECKS:
-    try:
-        run()
-        print(f"ok      {run.__name__}")
-    except Exception:  # noqa: BLE001
-        failed += 1
-        print(f"FAILED  {run.__name__}")
-        traceback.print_exc(limit=-3)
-print(f"{len(CHECKS) - failed} of {len(CHECKS)} checks hold")
-sys.exit(failed > 0)
+conclude()
