@@ -164,8 +164,12 @@ def lite_tools(place):
     same((call.function.name, json.loads(call.function.arguments), answer.finish_reason), ("weather", CALL, "tool_calls"))
     messages += [answer.message, {"role": "tool", "tool_call_id": call.id, "content": "24 degrees"}]
     same(lite(place, messages, tools=FUNCTIONS).choices[0].message.content, AFTER)
-    whole = litellm.stream_chunk_builder(list(lite(place, "both", tools=FUNCTIONS, stream=True)))
-    calls = [(c.function.name, json.loads(c.function.arguments or "{}")) for c in whole.choices[0].message.tool_calls]
+    chunks = list(lite(place, "both", tools=FUNCTIONS, stream=True))
+    if place is LITES["ollama"]:  # see DEVIATIONS.txt
+        told = [c for chunk in chunks for c in chunk.choices[0].delta.tool_calls or []]
+    else:
+        told = litellm.stream_chunk_builder(chunks).choices[0].message.tool_calls
+    calls = [(c.function.name, json.loads(c.function.arguments or "{}")) for c in told]
     same(calls, [("weather", {"city": "Oslo"}), ("time", {})])
 
 
@@ -181,15 +185,19 @@ def lite_image(place):
 
 
 def lite_errors(place):
-    kinds = [litellm.BadRequestError, litellm.AuthenticationError, litellm.NotFoundError, litellm.RateLimitError, litellm.InternalServerError]
+    # See DEVIATIONS.txt.
+    unknown = litellm.BadRequestError if place is LITES["openai"] else litellm.AuthenticationError
+    kinds = [litellm.BadRequestError, unknown, litellm.NotFoundError, litellm.RateLimitError, litellm.InternalServerError]
     for said, kind in zip(STATUSES, kinds):
         raises(kind, lambda: lite(place, said))  # noqa: B023
     if KEY != "any":
-        raises(litellm.AuthenticationError, lambda: lite(place, "hi", "sk-other"))
+        raises(unknown, lambda: lite(place, "hi", "sk-other"))
 
 
 for name, place in LITES.items():
     for what in (lite_talks, lite_tools, lite_structured, lite_image, lite_errors):
+        if (name, what) == ("gemini", lite_structured):  # see DEVIATIONS.txt
+            continue
         named(f"lite{what.__name__.removeprefix('lite')}_{name}", what, place)
 
 
