@@ -1,50 +1,17 @@
 """Official SDKs as oracles of our server faces: what they parse out of our answers is what was meant.
 
-usage: checks.py BASE_URL [MODEL]      (of `sabir sim --script script.json`, or of `sabir serve` in front of it)
+usage: checks.py BASE_URL [MODEL [KEY]]      (of `sabir sim --script script.json`, or of `sabir serve` in front of it)
 """
 import json
-import sys
-import traceback
 
-BASE = sys.argv[1]
-MODEL = sys.argv[2] if len(sys.argv) > 2 else "m"
-TEXT = "Hello from the harbour: é, 漢字, 🚢."
-AFTER = "It is 24 degrees in Oslo."
-CALL = {"city": "Oslo", "days": 2, "note": "é \"quoted\" 🚢"}
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "note": {"type": "string"}}, "required": ["city"]}
-NONE = {"type": "object", "properties": {}}
-CHECKS = []
-
-
-def check(f):
-    CHECKS.append(f)
-    return f
-
-
-def same(got, wanted):
-    assert got == wanted, f"{got!r} is not {wanted!r}"
-
-
-def raises(kind, f):
-    try:
-        f()
-    except kind:
-        return
-    raise AssertionError(f"no {kind.__name__}")
-
+from harness import (
+    AFTER, BASE, CALL, DATA_URL, EMBEDDER, FACTS, FUNCTIONS, KEY, MODEL, NONE, PIXEL, PIXELS, SCHEMA, TEXT, check, conclude, is_facts, raises, same, saw_pixel, user,
+)
 
 # OpenAI -------------------------------------------------------------------------------------------------------------
 import openai  # noqa: E402
 
-OPENAI = openai.OpenAI(base_url=f"{BASE}/v1", api_key="any", max_retries=0)
-FUNCTIONS = [
-    {"type": "function", "function": {"name": "weather", "description": "The weather", "parameters": SCHEMA}},
-    {"type": "function", "function": {"name": "time", "description": "The time", "parameters": NONE}},
-]
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
+OPENAI = openai.OpenAI(base_url=f"{BASE}/v1", api_key=KEY, max_retries=0)
 
 
 @check
@@ -84,8 +51,47 @@ def openai_chat_tools_stream():
 
 
 @check
+def openai_structured_output():
+    form = {"type": "json_schema", "json_schema": {"name": "facts", "strict": True, "schema": FACTS}}
+    answer = OPENAI.chat.completions.create(model=MODEL, messages=user("built in"), response_format=form)
+    is_facts(json.loads(answer.choices[0].message.content))
+    form = {"format": {"type": "json_schema", "name": "facts", "strict": True, "schema": FACTS}}
+    is_facts(json.loads(OPENAI.responses.create(model=MODEL, input="built in", text=form).output_text))
+
+
+@check
+def openai_image():
+    parts = [{"type": "text", "text": "built in"}, {"type": "image_url", "image_url": {"url": DATA_URL}}]
+    saw_pixel(OPENAI.chat.completions.create(model=MODEL, messages=user(parts)).choices[0].message.content)
+    parts = [{"type": "input_text", "text": "built in"}, {"type": "input_image", "image_url": DATA_URL}]
+    saw_pixel(OPENAI.responses.create(model=MODEL, input=user(parts)).output_text)
+
+
+@check
+def openai_embeddings():
+    data = OPENAI.embeddings.create(model=EMBEDDER, input=["a ship", "a sea"]).data
+    same((len(data), len(data[0].embedding) > 0), (2, True))
+
+
+@check
+def openai_retries():
+    answer = OPENAI.with_options(max_retries=1).chat.completions.create(model=MODEL, messages=user("stumble openai-py"))
+    same(answer.choices[0].message.content, TEXT)
+
+
+@check
 def openai_errors():
-    raises(openai.RateLimitError, lambda: OPENAI.chat.completions.create(model=MODEL, messages=user("too fast")))
+    def fail(said, **more):
+        return lambda: OPENAI.with_options(**more).chat.completions.create(model=MODEL, messages=user(said))
+
+    raises(openai.BadRequestError, fail("status 400"))
+    raises(openai.AuthenticationError, fail("status 401"))
+    raises(openai.PermissionDeniedError, fail("status 403"))
+    raises(openai.NotFoundError, fail("status 404"))
+    raises(openai.RateLimitError, fail("too fast"))
+    raises(openai.InternalServerError, fail("status 500"))
+    if KEY != "any":
+        raises(openai.AuthenticationError, fail("hi", api_key="sk-other"))
     raises(openai.BadRequestError, lambda: OPENAI.chat.completions.create(model=MODEL, messages=user("x"), max_tokens="many"))
 
 
@@ -121,7 +127,7 @@ def openai_completions():
 # Anthropic ----------------------------------------------------------------------------------------------------------
 import anthropic  # noqa: E402
 
-ANTHROPIC = anthropic.Anthropic(base_url=BASE, api_key="any", max_retries=0)
+ANTHROPIC = anthropic.Anthropic(base_url=BASE, api_key=KEY, max_retries=0)
 CLAUDE_TOOLS = [{"name": "weather", "input_schema": SCHEMA}, {"name": "time", "input_schema": NONE}]
 
 
@@ -163,18 +169,40 @@ def anthropic_tools_stream():
 
 
 @check
-def anthropic_errors():
-    def too_fast():
-        ANTHROPIC.messages.create(model=MODEL, max_tokens=9, messages=user("too fast"))
+def anthropic_structured_output():
+    form = {"format": {"type": "json_schema", "schema": FACTS}}
+    answer = ANTHROPIC.messages.create(model=MODEL, max_tokens=200, messages=user("built in"), output_config=form)
+    is_facts(json.loads(answer.content[0].text))
 
-    raises(anthropic.RateLimitError, too_fast)
+
+@check
+def anthropic_image():
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+    parts = [{"type": "text", "text": "built in"}, image]
+    saw_pixel(ANTHROPIC.messages.create(model=MODEL, max_tokens=200, messages=user(parts)).content[0].text)
+
+
+@check
+def anthropic_errors_and_retries():
+    def fail(said, **more):
+        return lambda: ANTHROPIC.with_options(**more).messages.create(model=MODEL, max_tokens=9, messages=user(said))
+
+    raises(anthropic.BadRequestError, fail("status 400"))
+    raises(anthropic.AuthenticationError, fail("status 401"))
+    raises(anthropic.PermissionDeniedError, fail("status 403"))
+    raises(anthropic.NotFoundError, fail("status 404"))
+    raises(anthropic.RateLimitError, fail("too fast"))
+    raises(anthropic.InternalServerError, fail("status 500"))
+    if KEY != "any":
+        raises(anthropic.AuthenticationError, fail("hi", api_key="sk-other"))
+    same(fail("stumble anthropic-py", max_retries=1)().content[0].text, TEXT)
 
 
 # Gemini -------------------------------------------------------------------------------------------------------------
 from google import genai  # noqa: E402
 from google.genai import errors, types  # noqa: E402
 
-GEMINI = genai.Client(api_key="any", http_options=types.HttpOptions(base_url=BASE))
+GEMINI = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=BASE))
 DECLARED = types.GenerateContentConfig(
     tools=[types.Tool(function_declarations=[
         types.FunctionDeclaration(name="weather", description="The weather", parameters_json_schema=SCHEMA),
@@ -218,12 +246,38 @@ def gemini_thoughts_and_errors():
     raises(errors.ClientError, lambda: GEMINI.models.generate_content(model=MODEL, contents="too fast"))
 
 
+@check
+def gemini_structured_output():
+    config = types.GenerateContentConfig(response_mime_type="application/json", response_json_schema=FACTS)
+    is_facts(json.loads(GEMINI.models.generate_content(model=MODEL, contents="built in", config=config).text))
+
+
+@check
+def gemini_image_and_embeddings():
+    image = types.Part.from_bytes(data=PIXELS, mime_type="image/png")
+    saw_pixel(GEMINI.models.generate_content(model=MODEL, contents=["built in", image]).text)
+    vectors = GEMINI.models.embed_content(model=EMBEDDER, contents=["a ship", "a sea"]).embeddings
+    same((len(vectors), len(vectors[0].values) > 0), (2, True))
+
+
+@check
+def gemini_errors_and_retries():
+    for status, kind in {400: errors.ClientError, 401: errors.ClientError, 403: errors.ClientError, 404: errors.ClientError, 500: errors.ServerError}.items():
+        raises(kind, lambda: GEMINI.models.generate_content(model=MODEL, contents=f"status {status}"), status)  # noqa: B023
+    options = types.HttpOptions(base_url=BASE, retry_options=types.HttpRetryOptions(attempts=2, initial_delay=0.01))
+    again = genai.Client(api_key=KEY, http_options=options)
+    same(again.models.generate_content(model=MODEL, contents="stumble gemini-py").text, TEXT)
+    if KEY != "any":
+        other = genai.Client(api_key="sk-other", http_options=types.HttpOptions(base_url=BASE))
+        raises(errors.ClientError, lambda: other.models.generate_content(model=MODEL, contents="hi"), 401)
+
+
 # Cohere -------------------------------------------------------------------------------------------------------------
 import cohere  # noqa: E402
-from cohere.errors import TooManyRequestsError  # noqa: E402
+from cohere import errors as cohere_errors  # noqa: E402
 
-COHERE = cohere.ClientV2(api_key="any", base_url=BASE)
-COHERE_V1 = cohere.Client(api_key="any", base_url=BASE)
+COHERE = cohere.ClientV2(api_key=KEY, base_url=BASE)
+COHERE_V1 = cohere.Client(api_key=KEY, base_url=BASE)
 
 
 @check
@@ -258,13 +312,39 @@ def cohere_v1():
     same((answer.text, answer.finish_reason), (TEXT, "COMPLETE"))
     events = list(COHERE_V1.chat_stream(model=MODEL, message="hi"))
     same("".join(e.text for e in events if e.event_type == "text-generation"), TEXT)
-    raises(TooManyRequestsError, lambda: COHERE_V1.chat(model=MODEL, message="too fast", request_options={"max_retries": 0}))
+    raises(cohere_errors.TooManyRequestsError, lambda: COHERE_V1.chat(model=MODEL, message="too fast", request_options={"max_retries": 0}))
+
+
+@check
+def cohere_v2_more():
+    form = {"type": "json_object", "json_schema": FACTS}
+    is_facts(json.loads(COHERE.chat(model=MODEL, messages=user("built in"), response_format=form).message.content[0].text))
+    parts = [{"type": "text", "text": "built in"}, {"type": "image_url", "image_url": {"url": DATA_URL}}]
+    saw_pixel(COHERE.chat(model=MODEL, messages=user(parts)).message.content[0].text)
+    vectors = COHERE.embed(model=EMBEDDER, texts=["a ship", "a sea"], input_type="search_document", embedding_types=["float"])
+    same((len(vectors.embeddings.float_), len(vectors.embeddings.float_[0]) > 0), (2, True))
+
+
+@check
+def cohere_errors_and_retries():
+    def fail(said, client=COHERE, retries=0):
+        return lambda: client.chat(model=MODEL, messages=user(said), request_options={"max_retries": retries})
+
+    raises(cohere_errors.BadRequestError, fail("status 400"))
+    raises(cohere_errors.UnauthorizedError, fail("status 401"))
+    raises(cohere_errors.ForbiddenError, fail("status 403"))
+    raises(cohere_errors.NotFoundError, fail("status 404"))
+    raises(cohere_errors.TooManyRequestsError, fail("too fast"))
+    raises(cohere_errors.InternalServerError, fail("status 500"))
+    if KEY != "any":
+        raises(cohere_errors.UnauthorizedError, fail("hi", cohere.ClientV2(api_key="sk-other", base_url=BASE)))
+    same(fail("stumble cohere-py", retries=1)().message.content[0].text, TEXT)
 
 
 # Ollama -------------------------------------------------------------------------------------------------------------
 import ollama  # noqa: E402
 
-OLLAMA = ollama.Client(host=BASE)
+OLLAMA = ollama.Client(host=BASE, headers={"authorization": f"Bearer {KEY}"})
 
 
 @check
@@ -288,16 +368,30 @@ def ollama_tools_over_turns():
     same([c.function.name for chunk in chunks for c in chunk.message.tool_calls or []], ["weather", "time"])
 
 
-# Hugging Face and Bedrock -------------------------------------------------------------------------------------------
-import boto3  # noqa: E402
-from huggingface_hub import InferenceClient  # noqa: E402
+@check
+def ollama_more():
+    is_facts(json.loads(OLLAMA.chat(model=MODEL, messages=user("built in"), format=FACTS).message.content))
+    asked = [{"role": "user", "content": "built in", "images": [PIXELS]}]
+    answer = OLLAMA.chat(model=MODEL, messages=asked).message.content
+    assert "an image" in answer, answer
+    vectors = OLLAMA.embed(model=EMBEDDER, input=["a ship", "a sea"]).embeddings
+    same((len(vectors), len(vectors[0]) > 0), (2, True))
 
-HUGGING_FACE = InferenceClient(BASE, token="any")
-BEDROCK = boto3.client("bedrock-runtime", endpoint_url=BASE, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-SPECS = {"tools": [
-    {"toolSpec": {"name": "weather", "inputSchema": {"json": SCHEMA}}},
-    {"toolSpec": {"name": "time", "inputSchema": {"json": NONE}}},
-]}
+
+@check
+def ollama_errors():
+    for status in (400, 401, 403, 404, 500):
+        raises(ollama.ResponseError, lambda: OLLAMA.chat(model=MODEL, messages=user(f"status {status}")), status)  # noqa: B023
+    raises(ollama.ResponseError, lambda: list(OLLAMA.chat(model=MODEL, messages=user("too fast"), stream=True)), 429)
+    if KEY != "any":
+        raises(ollama.ResponseError, lambda: ollama.Client(host=BASE).chat(model=MODEL, messages=user("hi")), 401)
+
+
+# Hugging Face -------------------------------------------------------------------------------------------------------
+from huggingface_hub import InferenceClient  # noqa: E402
+from huggingface_hub.errors import HfHubHTTPError  # noqa: E402
+
+HUGGING_FACE = InferenceClient(BASE, token=KEY)
 
 
 @check
@@ -308,18 +402,80 @@ def hugging_face():
 
 
 @check
+def hugging_face_chat():
+    def ask(messages, **more):
+        return HUGGING_FACE.chat_completion(messages, model=MODEL, **more)
+
+    same(ask(user("hi")).choices[0].message.content, TEXT)
+    same("".join(c.choices[0].delta.content or "" for c in ask(user("hi"), stream=True) if c.choices), TEXT)
+    messages = user("the weather?")
+    answer = ask(messages, tools=FUNCTIONS).choices[0].message
+    call = answer.tool_calls[0]
+    same((call.function.name, json.loads(call.function.arguments)), ("weather", CALL))
+    said = [{"id": call.id, "type": "function", "function": {"name": "weather", "arguments": call.function.arguments}}]
+    messages += [{"role": "assistant", "tool_calls": said}, {"role": "tool", "tool_call_id": call.id, "content": "24 degrees"}]
+    same(ask(messages, tools=FUNCTIONS).choices[0].message.content, AFTER)
+    form = {"type": "json_schema", "json_schema": {"name": "facts", "schema": FACTS, "strict": True}}
+    is_facts(json.loads(ask(user("built in"), response_format=form).choices[0].message.content))
+    parts = [{"type": "text", "text": "built in"}, {"type": "image_url", "image_url": {"url": DATA_URL}}]
+    saw_pixel(ask(user(parts)).choices[0].message.content)
+
+
+@check
+def hugging_face_errors():
+    for said, status in {"status 400": 400, "status 401": 401, "status 403": 403, "status 404": 404, "too fast": 429, "status 500": 500}.items():
+        try:
+            HUGGING_FACE.chat_completion(user(said), model=MODEL)
+        except HfHubHTTPError as error:
+            same(error.response.status_code, status)
+        else:
+            raise AssertionError(f"no error for {said}")
+
+
+# Bedrock ------------------------------------------------------------------------------------------------------------
+import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
+
+
+def bedrock_client(key=KEY, attempts=1):
+    """Signs its requests (SigV4) with a pair of keys of AWS, and shows one of the gateway in a header of its own: as a
+    bearer token (AWS_BEARER_TOKEN_BEDROCK) boto3 sends it over HTTPS alone."""
+    config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
+    about = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    client = boto3.client("bedrock-runtime", endpoint_url=BASE, config=config, **about)
+    if key:
+        client.meta.events.register("before-call.bedrock-runtime", lambda params, **_: params["headers"].update({"x-api-key": key}))
+    return client
+
+
+BEDROCK = bedrock_client()
+SPECS = {"tools": [
+    {"toolSpec": {"name": "weather", "inputSchema": {"json": SCHEMA}}},
+    {"toolSpec": {"name": "time", "inputSchema": {"json": NONE}}},
+]}
+
+
+def says(text):
+    return [{"role": "user", "content": [{"text": text}]}]
+
+
+def converse(text, client=None, **more):
+    return (client or BEDROCK).converse(modelId=MODEL, messages=says(text), **more)["output"]["message"]["content"][0]["text"]
+
+
+@check
 def bedrock():
-    asked = [{"role": "user", "content": [{"text": "hi"}]}]
-    answer = BEDROCK.converse(modelId=MODEL, messages=asked)
+    answer = BEDROCK.converse(modelId=MODEL, messages=says("hi"))
     same((answer["output"]["message"]["content"][0]["text"], answer["stopReason"]), (TEXT, "end_turn"))
-    events = list(BEDROCK.converse_stream(modelId=MODEL, messages=asked)["stream"])
+    assert answer["usage"]["inputTokens"] > 0 and answer["usage"]["outputTokens"] > 0
+    events = list(BEDROCK.converse_stream(modelId=MODEL, messages=says("hi"))["stream"])
     same("".join(e["contentBlockDelta"]["delta"].get("text", "") for e in events if "contentBlockDelta" in e), TEXT)
-    raises(BEDROCK.exceptions.ThrottlingException, lambda: BEDROCK.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "too fast"}]}]))
 
 
 @check
 def bedrock_tools_over_turns():
-    messages = [{"role": "user", "content": [{"text": "the weather?"}]}]
+    messages = says("the weather?")
     answer = BEDROCK.converse(modelId=MODEL, messages=messages, toolConfig=SPECS)
     said = answer["output"]["message"]
     call = next(b["toolUse"] for b in said["content"] if "toolUse" in b)
@@ -328,16 +484,44 @@ def bedrock_tools_over_turns():
     messages += [said, {"role": "user", "content": [result]}]
     answer = BEDROCK.converse(modelId=MODEL, messages=messages, toolConfig=SPECS)
     same(answer["output"]["message"]["content"][0]["text"], AFTER)
+    events = list(BEDROCK.converse_stream(modelId=MODEL, messages=says("both"), toolConfig=SPECS)["stream"])
+    starts = [e["contentBlockStart"]["start"]["toolUse"]["name"] for e in events if "contentBlockStart" in e]
+    same(starts, ["weather", "time"])
 
 
-failed = 0
-for run in CHECKS:
+@check
+def bedrock_structured_output_and_image():
+    structure = {"jsonSchema": {"name": "facts", "schema": json.dumps(FACTS)}}
+    form = {"textFormat": {"type": "json_schema", "structure": structure}}
+    is_facts(json.loads(converse("built in", outputConfig=form)))
+    content = [{"text": "built in"}, {"image": {"format": "png", "source": {"bytes": PIXELS}}}]
+    answer = BEDROCK.converse(modelId=MODEL, messages=[{"role": "user", "content": content}])
+    saw_pixel(answer["output"]["message"]["content"][0]["text"])
+
+
+def is_unknown(ask):
+    """What AWS says of a key is no exception of this service's own."""
     try:
-        run()
-        print(f"ok      {run.__name__}")
-    except Exception:  # noqa: BLE001
-        failed += 1
-        print(f"FAILED  {run.__name__}")
-        traceback.print_exc(limit=-3)
-print(f"{len(CHECKS) - failed} of {len(CHECKS)} checks hold")
-sys.exit(failed > 0)
+        ask()
+    except ClientError as error:
+        same(error.response["Error"]["Code"], "UnrecognizedClientException")
+    else:
+        raise AssertionError("no error")
+
+
+@check
+def bedrock_errors_and_retries():
+    raised = BEDROCK.exceptions
+    raises(raised.ValidationException, lambda: converse("status 400"))
+    raises(raised.AccessDeniedException, lambda: converse("status 403"))
+    raises(raised.ResourceNotFoundException, lambda: converse("status 404"))
+    raises(raised.ThrottlingException, lambda: converse("too fast"))
+    raises(raised.InternalServerException, lambda: converse("status 500"))
+    is_unknown(lambda: converse("status 401"))
+    if KEY != "any":
+        is_unknown(lambda: converse("hi", bedrock_client("sk-other")))
+        is_unknown(lambda: converse("hi", bedrock_client(None)))
+    same(converse("stumble bedrock-py", bedrock_client(attempts=2)), TEXT)
+
+
+conclude()

@@ -35,11 +35,24 @@ fn has_only(json: &Value, known: &[&str]) -> bool {
 const NAMELESS: &str = "unnamed";
 
 /// A form of the answer; `None` for one that has no word in the vocabulary.
+///
+/// A `json_object` may have its schema beside it: under `schema` (llama.cpp's server, "POST /v1/chat/completions";
+/// Together, Fireworks), or under `value` (Text Generation Inference, as Hugging Face's own client asks).
 pub(crate) fn read_format(json: &Value) -> Option<ResponseFormat> {
     let kind = json.get("type")?.as_str()?;
     let inner = untagged(json, kind);
-    let known = ["type", kind, "name", "schema", "description", "strict"];
-    if !has_only(inner, &known) || !has_only(json, &known) {
+    if kind == "json_object"
+        && let Some(schema) = ["schema", "value"].iter().find_map(|key| json.get(*key)).filter(|json| json.is_object())
+    {
+        let (name, schema) = (String::new(), schema.clone());
+        let read = || ResponseFormat::JsonSchema { name, schema, description: None, strict: None };
+        return json.as_object().is_some_and(|fields| fields.len() == 2).then(read);
+    }
+    let known: &[&str] = match kind {
+        "json_schema" => &["type", kind, "name", "schema", "description", "strict"],
+        _ => &["type"],
+    };
+    if !has_only(inner, known) || !has_only(json, known) {
         return None;
     }
     let text = |field: &str| inner.get(field).and_then(Value::as_str).map(str::to_owned);

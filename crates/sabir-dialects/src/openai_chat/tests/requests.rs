@@ -221,6 +221,32 @@ fn clients_of_all_kinds_are_understood() {
 }
 
 #[test]
+fn a_schema_beside_a_json_object_is_one() {
+    let read = |format: Value| {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": "?"}], "response_format": format});
+        accept(&body).response_format
+    };
+    let schema = json!({"type": "object"});
+    for key in ["schema", "value"] {
+        let asked = Some(ResponseFormat::JsonSchema {
+            name: String::new(),
+            schema: schema.clone(),
+            description: None,
+            strict: None,
+        });
+        assert_eq!(read(json!({"type": "json_object", key: schema})), asked, "{key}");
+    }
+    assert_eq!(read(json!({"type": "json_object"})), Some(ResponseFormat::Json));
+    for unknown in [
+        json!({"type": "json_object", "schema": schema, "value": schema}),
+        json!({"type": "json_object", "schema": "no schema"}),
+        json!({"type": "json_object", "name": "n"}),
+    ] {
+        assert_eq!(read(unknown.clone()), None, "{unknown}: it stays as it was written");
+    }
+}
+
+#[test]
 fn what_is_malformed_is_said_with_its_place_and_without_its_words() {
     let cases = [
         ("{\"model\":\"secret\"", "line 1 column 17"),
