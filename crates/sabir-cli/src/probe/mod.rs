@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use sabir::http::HttpTransport;
 use sabir::{ChatRequest, ChatResponse, Env, Error, ErrorKind};
-use sabir_http::HttpTransport;
 use serde_json::{Value, json};
 
 use self::ask::{Quirks, Server, TARGET, is_refusal};

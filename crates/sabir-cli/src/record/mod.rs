@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use sabir::http::listen::Relay;
+use sabir::http::{HttpTransport, Recorder};
 use sabir::{Env, Registry};
-use sabir_http::listen::Relay;
-use sabir_http::{HttpTransport, Recorder};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sabir_http::Replay;
-use sabir_http::listen::Relay;
+use sabir::http::Replay;
+use sabir::http::listen::Relay;
 use serde_json::Value;
 
 use super::{ABOUT, About, EXCHANGES, lines};
