@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
 
 /// Asks one model.
 async fn one(mut session: Session, message: sabir::Message, args: &Args) -> Outcome {
-    let mut writer = if args.json { Writer::held() } else { Writer::live() };
+    let mut writer = if args.json || args.no_stream { Writer::held() } else { Writer::live() };
     let asked = session.turn(message, &mut writer).await;
     if args.json && !matches!(asked.end, End::Unread(_)) {
         print_json(&object(&asked, &session))?;
