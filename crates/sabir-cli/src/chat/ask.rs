@@ -8,6 +8,7 @@ use sabir::{ChatResponse, Client, Error, ErrorKind, Message};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::output::notice;
 use crate::tools::Kit;
 use crate::writer::Writer;
 
@@ -142,8 +143,11 @@ async fn at_work(client: &Client, request: ChatRequest, kit: &Kit, is_whole: boo
         let mut run = kit.run(client, request);
         while let Some(event) = run.next().await {
             let event = event?;
-            if let Some(line) = kit.in_words(&event) {
-                writer.line(&line);
+            match (kit.in_words(&event), &event) {
+                // Whoever is asked whether to call it has to see it first.
+                (Some(line), RunEvent::Call(_)) => notice(&line),
+                (Some(line), _) => writer.line(&line),
+                (None, _) => {}
             }
             match event {
                 RunEvent::Answer(event) => {

@@ -57,7 +57,8 @@ async fn ask_all(mut sessions: Vec<Session>, message: sabir::Message, args: &Arg
 
 /// Asks one model.
 async fn one(mut session: Session, message: sabir::Message, args: &Args) -> Outcome {
-    let mut writer = if args.json { Writer::held(args.plain) } else { Writer::live(args.plain) };
+    let holds = args.json || args.no_stream;
+    let mut writer = if holds { Writer::held(args.plain) } else { Writer::live(args.plain) };
     let asked = session.turn(message, &mut writer).await;
     if args.json && !matches!(asked.end, End::Unread(_)) {
         print_json(&object(&asked, &session))?;
