@@ -191,7 +191,7 @@ impl Layer for Limits {
         Shared::new(Limited { limits: Arc::new(self.clone()), inner })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
                 let holds = self.concerning(&Place::of(&attempt.call, &attempt.request));

@@ -253,7 +253,7 @@ impl Layer for Spend {
         Shared::new(Spending { spend: Arc::new(self.clone()), classes: Classes::default(), inner })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
                 let (call, request) = (&attempt.call, &attempt.request);

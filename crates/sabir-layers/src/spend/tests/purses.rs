@@ -1,6 +1,6 @@
 //! Windows, purses, alerts, and what was before.
 
-use sabir_core::transport::{Body, Transport};
+use sabir_core::transport::{Body, BoxFuture, Transport};
 use sabir_testkit::Task;
 
 use super::*;
@@ -81,10 +81,7 @@ fn alerts_come_once_for_each_threshold_and_window() {
 struct Told(std::sync::mpsc::SyncSender<String>);
 
 impl Transport for Told {
-    fn send(
-        &self,
-        request: http::Request<bytes::Bytes>,
-    ) -> sabir_core::transport::BoxFuture<'_, Result<http::Response<Body>>> {
+    fn send(&self, request: http::Request<bytes::Bytes>) -> BoxFuture<'_, Result<http::Response<Body>>> {
         let key = request.headers().get("authorization").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let said = format!("{} {key} {}", request.uri(), String::from_utf8_lossy(request.body()));
         Box::pin(async move {
