@@ -28,6 +28,7 @@ mod scope;
 mod secret;
 mod sections;
 mod show;
+mod state;
 mod template;
 mod text;
 mod units;

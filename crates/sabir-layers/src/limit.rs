@@ -55,6 +55,7 @@ mod rule;
 mod tests;
 mod wait;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -72,6 +73,8 @@ use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
 #[derive(Clone, Debug)]
 pub struct Limits {
     rules: Vec<Limit>,
+    /// Those of calls with a label, by it: a call looks only at those of its own labels, however many there are.
+    labelled: HashMap<(String, String), Vec<Limit>>,
     learn: bool,
     max_wait: Duration,
     max_waiting: usize,
@@ -90,6 +93,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            labelled: HashMap::new(),
             learn: true,
             max_wait: Duration::from_secs(30),
             max_waiting: 1_000,
@@ -107,9 +111,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Adds a limit. All limits that concern a call hold at once. What was learned so far is forgotten.
+    /// Adds a limit, unless it is there already. All limits that concern a call hold at once. What was learned so far is
+    /// forgotten.
     pub fn limit(mut self, limit: Limit) -> Self {
-        self.rules.push(limit);
+        let rules = match limit.tag.clone() {
+            Some(tag) => self.labelled.entry(tag).or_default(),
+            None => &mut self.rules,
+        };
+        if !rules.contains(&limit) {
+            rules.push(limit);
+        }
         (self.lanes, self.gates) = (PerPlace::default(), Gates::default());
         self
     }
@@ -165,6 +176,15 @@ impl Limits {
         self
     }
 
+    /// Goes on where others left off: what is used of a limit that is the same in both stays used. What was learned is
+    /// learned anew.
+    pub fn after(mut self, before: &Self) -> Self {
+        (self.store, self.prefix) = (before.store.clone(), before.prefix.clone());
+        (self.gates, self.tickets, self.clock) = (before.gates.clone(), before.tickets.clone(), before.clock.clone());
+        self.lanes = PerPlace::default();
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -174,13 +194,23 @@ impl Limits {
     fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
         let make = || {
             let place = Place::of(call, request);
-            let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(&place)?)));
-            let gates = concern.map(|(at, rule, group)| self.gates.get_or(at, rule, group, &self.prefix));
+            let gates = self.rules.iter().filter_map(|rule| self.gate(rule, &place));
             let learned = self.learn.then(|| Arc::new(Gate::learned(&place)));
             let gates = gates.chain(learned).collect();
             Lane::new(place, gates)
         };
-        self.lanes.of(call, request, make).1
+        let lane = self.lanes.of(call, request, make).1;
+        if self.labelled.is_empty() {
+            return lane;
+        }
+        let own = call.tags.iter().filter_map(|tag| self.labelled.get(tag)).flatten();
+        let own: Vec<_> = own.filter_map(|rule| self.gate(rule, &lane.place)).collect();
+        if own.is_empty() { lane } else { Arc::new(lane.with(own)) }
+    }
+
+    /// The gate of a rule, where it is about this place.
+    fn gate(&self, rule: &Limit, place: &Place) -> Option<Arc<Gate>> {
+        Some(self.gates.get_or(rule, rule.group(place)?, &self.prefix))
     }
 }
 

@@ -107,6 +107,8 @@ pub struct Spend {
     clock: Arc<dyn Clock>,
     /// Since 1970: what the ledger has of before is loaded, what comes after is counted here.
     born: Duration,
+    /// How many were before it; see [`Spend::after`].
+    generation: u32,
     tariffs: PerPlace<Mutex<Option<Arc<Tariff>>>>,
 }
 
@@ -133,6 +135,7 @@ impl Spend {
             counter: Arc::default(),
             alarm: Alarm::default(),
             clock: Arc::new(RuntimeClock::default()),
+            generation: 0,
             tariffs: PerPlace::default(),
         }
     }
@@ -158,6 +161,23 @@ impl Spend {
         (self.store, self.prefix, self.loads) = (store, prefix.into(), false);
         let again = |(at, fund): (usize, &Arc<Fund>)| Arc::new(Fund::new(fund.budget.clone(), at, &self.prefix));
         self.funds = self.funds.iter().enumerate().map(again).collect();
+        self
+    }
+
+    /// Goes on where another left off: a budget that is the same in both keeps its purses, with what calls under way hold
+    /// of them. One that is not is loaded from the ledger, where there is one. To be called when all budgets were added.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        (self.store, self.prefix, self.loads) = (before.store.clone(), before.prefix.clone(), before.loads);
+        self.generation = before.generation + 1;
+        // Under a key of its own: what is loaded must not come on top of what is there.
+        let prefix = format!("{}{}:", self.prefix, self.generation);
+        let kept = |(at, fund): (usize, &Arc<Fund>)| {
+            let same = before.funds.iter().enumerate();
+            let mut same = same.filter(|(number, old)| old.budget == fund.budget && (fund.budget.has_name() || *number == at));
+            same.next().map_or_else(|| Arc::new(Fund::new(fund.budget.clone(), at, &prefix)), |(_, old)| old.clone())
+        };
+        self.funds = self.funds.iter().enumerate().map(kept).collect();
         self
     }
 

@@ -3,6 +3,7 @@
 
 mod calls;
 mod costs;
+mod gateway;
 mod models;
 mod providers;
 
@@ -90,5 +91,11 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
     models::check(settings, &mut found);
     calls::check(settings, &mut found);
     costs::check(settings, &mut found);
+    gateway::check(settings, &mut found);
     found
+}
+
+/// What may well be meant and may be a slip.
+pub(crate) fn doubts(settings: &Settings, sources: &Sources<'_>) -> Vec<Fault> {
+    gateway::doubts(settings, sources)
 }

@@ -91,7 +91,7 @@ fn is_known(settings: &Settings, id: &str, found: &Found<'_>) -> bool {
     own(id) || dialect.map_or_else(|| providers::find(base).is_some(), serves)
 }
 
-fn known(settings: &Settings, id: &str, at: &str, found: &mut Found<'_>) {
+pub(super) fn known(settings: &Settings, id: &str, at: &str, found: &mut Found<'_>) {
     if is_known(settings, id, found) {
         return;
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod costs;
+mod gateway;
 mod provider;
 mod route;
 pub(crate) mod words;
@@ -16,6 +17,10 @@ pub use calls::{
 pub use costs::{
     BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, Period, PricesConfig, TimeZone,
     UnknownPrice,
+};
+pub use gateway::{
+    AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeptBodies, KeyHash, KeyHashConfig,
+    Moment, RequestLogConfig, TlsConfig,
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
@@ -75,6 +80,8 @@ section! {
         ledger: Option<LedgerConfig>;
         /// What models cost, where that is otherwise than the list has it.
         prices: PricesConfig;
+        /// The gateway: where it listens, who is let in, and what each may do and spend.
+        gateway: GatewayConfig;
         /// What is written to the log.
         logging: LoggingConfig, also "log";
     }

@@ -216,3 +216,18 @@ fn other_prices_hold_from_then_on() {
     receipts.refresh(Prices::default().with(Overlay { version: None, models }));
     assert_eq!(cost(), Some(7_000_000));
 }
+
+#[test]
+fn a_budget_that_stays_keeps_its_purse_when_others_change() {
+    let answers = || [Outcome::whole(used(20, 50)), Outcome::whole(used(20, 50))];
+    let house = House::new(|spend| spend.budget(daily(1_000_000).named("all")), answers());
+    house.ask().expect("answered");
+    let (spent, ..) = house.stands();
+    assert!(spent > 0);
+    let same = spend(&house.clock).budget(daily(9).named("new").for_client("x")).budget(daily(1_000_000).named("all"));
+    let same = same.after(&house.spend);
+    let standing = block_on_with(&house.clock, same.standing()).expect("a store");
+    assert_eq!(standing.iter().map(|purse| purse.spent.0).collect::<Vec<_>>(), [spent]);
+    let changed = spend(&house.clock).budget(daily(2_000_000).named("all")).after(&house.spend);
+    assert!(block_on_with(&house.clock, changed.standing()).expect("a store").is_empty(), "read from the ledger, if any");
+}
