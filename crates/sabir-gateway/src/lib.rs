@@ -46,6 +46,8 @@ mod keys;
 mod mount;
 mod own;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "config")]
 mod usage;
 
@@ -54,3 +56,5 @@ pub use gateway::Gateway;
 pub use keys::{Keys, VirtualKey};
 pub use sabir_http::listen::Outgoing;
 pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

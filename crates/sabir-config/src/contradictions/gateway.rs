@@ -41,9 +41,6 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
             costs::budget(&budget.named("it"), &format!("{at}.budgets[{number}]"), found);
         }
     }
-    if gateway.request_log.as_ref().is_some_and(|log| log.keep.is_zero()) {
-        found.fault("gateway.request_log.keep", "nothing is kept for no time; set a time, or take the section out");
-    }
 }
 
 fn key(settings: &Settings, key: &GatewayKey, at: &str, found: &mut Found<'_>) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::costs::{BudgetMode, Period, TimeZone, UnknownPrice};
 use super::route::{OneOrMore, Short};
-use crate::field::{choice, section};
+use crate::field::section;
 use crate::secret::SecretRef;
 use crate::units::{Money, Share, Size};
 use crate::values::leaf;
@@ -36,8 +36,6 @@ section! {
         teams: BTreeMap<String, GatewayTeam>;
         /// A line for every request. Off unless the section is there.
         access_log: Option<AccessLogConfig>;
-        /// A row for every request in an SQLite file, for a time. Off unless the section is there.
-        request_log: Option<RequestLogConfig>;
         /// HTTPS. Off unless the section is there.
         tls: Option<TlsConfig>;
     }
@@ -132,36 +130,12 @@ section! {
         path: Option<PathBuf>, also "file";
     }
 
-    /// A row for every request.
-    RequestLogConfig {
-        /// The SQLite file.
-        path: PathBuf, also "file";
-        /// The share of the requests that are kept.
-        sample: Share = "100%";
-        /// How long they are kept.
-        keep: Duration = "30d";
-        /// Whether what was asked and answered is kept, too.
-        bodies: KeptBodies = "nothing";
-        /// The most of each body that is kept.
-        max_body: Size = "64KiB";
-    }
-
     /// HTTPS.
     TlsConfig {
         /// The file with the certificate and those that vouch for it, in PEM.
         certificate: PathBuf, also "cert";
         /// The file with its private key, in PEM.
         key: PathBuf;
-    }
-}
-
-choice! {
-    /// What of a request and its answer is kept.
-    KeptBodies {
-        /// Nothing.
-        Nothing = "nothing";
-        /// What was asked.
-        Requests = "requests";
     }
 }
 
