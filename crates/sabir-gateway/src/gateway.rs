@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request as HttpRequest, Response};
+use http::{Request as HttpRequest, Response, StatusCode};
 use sabir::drive::{Format, Host};
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
@@ -171,7 +171,7 @@ impl Gateway {
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
             Some(format) => {
                 let asked = now.asked(format, head, body, &id, line.as_ref());
-                asked.await.unwrap_or_else(|error| format.refuse(&error))
+                asked.await.unwrap_or_else(|error| refuse(format, &error))
             }
             #[cfg(feature = "config")]
             None if crate::admin::is_meant(&head) => {
@@ -186,6 +186,16 @@ impl Gateway {
             None => response,
         }
     }
+}
+
+/// A refusal in the client's format. Where the client itself was too slow it says so: in most dialects a timeout is the
+/// server's.
+fn refuse(format: Format, error: &Error) -> Response<Body> {
+    let mut response = format.refuse(error);
+    if error.status() == Some(StatusCode::REQUEST_TIMEOUT) {
+        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    }
+    response
 }
 
 /// The longest body of a change by the administrator, in bytes.

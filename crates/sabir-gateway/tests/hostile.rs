@@ -67,13 +67,13 @@ async fn a_limit_and_a_budget_are_told_in_every_dialect() {
         let name = dialect.name();
         match refusal(*dialect, &limited, "any").await {
             Some(refused) => {
-                assert_eq!(refused.status(), Some(429), "{name}: {refused}");
+                assert_eq!(refused.status().map(|status| status.as_u16()), Some(429), "{name}: {refused}");
                 assert!(refused.retry_after().is_some_and(|wait| wait <= hour), "{name}: {refused:?}");
             }
             None => answered += 1,
         }
         let refused = refusal(*dialect, &spent, "any").await.expect("there is nothing to spend");
-        assert!(refused.status().is_some_and(|status| (400..500).contains(&status)), "{name}: {refused:?}");
+        assert!(refused.status().is_some_and(|status| status.is_client_error()), "{name}: {refused:?}");
         assert!(refused.to_string().contains("pocket money"), "{name}: {refused}");
     }
     assert_eq!((answered, simulator.served()), (1, 1), "one an hour, and nothing for nothing");
@@ -130,7 +130,7 @@ async fn a_head_of_a_byte_a_second_is_not_waited_for() {
 #[tokio::test]
 async fn an_answer_that_nobody_reads_ends() {
     let simulator = Simulator::new();
-    simulator.push(Turn::text("salt ".repeat(4 << 20)));
+    simulator.push(Turn::text(format!("{} ", "salt".repeat(256)).repeat(20 << 10)));
     let server = start(gateway(&simulator, Stack::new())).await;
     let body = r#"{"model":"sim/a","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#;
     let mut stream = TcpStream::connect(server.address()).await.expect("a connection");

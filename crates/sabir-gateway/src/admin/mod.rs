@@ -162,8 +162,7 @@ fn object(body: &Bytes) -> Result<Map<String, Value>> {
 }
 
 fn refused(wrong: &Error) -> Response<Body> {
-    let status = wrong.status().and_then(|status| StatusCode::from_u16(status.into()).ok());
-    let status = status.unwrap_or(match wrong.kind() {
+    let status = wrong.status().unwrap_or(match wrong.kind() {
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::InvalidRequest => StatusCode::BAD_REQUEST,
         // What was sent was read, and does not hold together with the rest.
