@@ -28,7 +28,8 @@ pub(crate) fn lay_over(whole: &mut Node, given: Option<&str>, faults: &mut Vec<F
     let Some(keys) = table_mut(gateway, "keys") else { return Ok(()) };
     for (key, node) in issued {
         if keys.iter().any(|(known, _)| known.name == key.name) {
-            let message = "is in the configuration and was issued, too; revoke the one, or take the other out".to_owned();
+            let message =
+                "is in the configuration and was issued, too; revoke the one, or take the other out".to_owned();
             let field = format!("gateway.keys.{}", key.name);
             faults.push(Fault { source: key.source.clone(), field, message });
         } else {

@@ -73,7 +73,12 @@ impl Gateway {
     /// Goes by what was read.
     pub(crate) fn follow(&self, live: &Live) -> Result<()> {
         // The same file goes on: to open it anew would be to lose what waits to be written.
-        self.become_like(&Self::made(live.client(), &live.config(), self.log())?);
+        let fresh = Self::made(live.client(), &live.config(), self.log())?;
+        if fresh.is_open() && !self.is_open() {
+            let message = "gateway: there are no keys any more, and everybody would be let in; start it again for that";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        self.become_like(&fresh);
         Ok(())
     }
 }

@@ -165,13 +165,7 @@ async fn accept(listener: TcpListener, gateway: Gateway, shell: Shell, mut stopp
 }
 
 /// Answers all requests of one connection.
-async fn answer(
-    socket: TcpStream,
-    gateway: Gateway,
-    shell: Shell,
-    watcher: Watcher,
-    place: OwnedSemaphorePermit,
-) {
+async fn answer(socket: TcpStream, gateway: Gateway, shell: Shell, watcher: Watcher, place: OwnedSemaphorePermit) {
     // Without it, small pieces of a stream wait for one another. A socket that refuses is about to fail anyway.
     let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {

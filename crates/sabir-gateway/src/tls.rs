@@ -57,7 +57,8 @@ fn read(certificate: &Path, key: &Path) -> Result<ServerConfig> {
     let wrong = |path: &Path, why: &dyn fmt::Display| {
         Error::new(ErrorKind::Configuration, format!("{} cannot be used for TLS: {why}", path.display()))
     };
-    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>);
+    let chain =
+        CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>);
     let chain = chain.map_err(|why| wrong(certificate, &why))?;
     if chain.is_empty() {
         return Err(wrong(certificate, &"there is no certificate in it; it must be PEM"));

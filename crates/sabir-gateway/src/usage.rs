@@ -202,7 +202,9 @@ mod tests {
         assert_eq!(asked.by, [Dimension::Day(0), Dimension::Tag("env".into())]);
         assert_eq!(asked.of.tags, [("env".into(), "a b".into()), ("team".into(), "red".into())]);
         assert_eq!(Asked::of("").expect("right").names, ["day", "model"]);
-        for wrong in ["by=colour", "since=soon", "since=%zz", "limit=5", "tag=x", "by=tag:", "since=\u{e9}", "since=-1d"] {
+        for wrong in
+            ["by=colour", "since=soon", "since=%zz", "limit=5", "tag=x", "by=tag:", "since=\u{e9}", "since=-1d"]
+        {
             assert!(Asked::of(wrong).is_err(), "{wrong}");
         }
         assert!(moment("99999999999999999999w").is_err());

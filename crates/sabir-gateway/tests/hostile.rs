@@ -113,7 +113,8 @@ async fn drip(server: &Server, head: &str) -> (u64, String) {
 async fn a_body_of_a_byte_a_second_is_not_waited_for() {
     let simulator = Simulator::new();
     let server = start(gateway(&simulator, Stack::new())).await;
-    let head = "POST /v1/messages HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\ncontent-length: 100000\r\n\r\n";
+    let head =
+        "POST /v1/messages HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\ncontent-length: 100000\r\n\r\n";
     let (sent, answer) = drip(&server, head).await;
     assert!(sent < 120, "{sent} bytes");
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too slowly"), "{answer}");

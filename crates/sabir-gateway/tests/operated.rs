@@ -174,6 +174,12 @@ async fn a_configuration_that_changes_is_followed_and_a_faulty_one_is_not() {
     let refused = house.gateway.reload().expect_err("wrong");
     assert!(refused.kind() == ErrorKind::Configuration && refused.message().contains("hash"), "{refused}");
     assert_eq!(house.chat("eve").await.0, 200, "what was there stays");
+    house.say("");
+    assert!(house.gateway.reload().is_err(), "nothing at all is a file that is being written");
+    house.say("[gateway]\nmodels = [\"sim/a\"]\n");
+    let refused = house.gateway.reload().expect_err("no keys");
+    assert!(refused.message().contains("everybody would be let in"), "{refused}");
+    assert_eq!(house.chat("").await.0, 401);
     house.say(&key("ada"));
     house.gateway.reload().expect("right again");
     assert_eq!((house.chat("ada").await.0, house.chat("eve").await.0), (200, 401));
@@ -250,7 +256,8 @@ async fn the_administrator_issues_changes_rotates_and_revokes_keys() {
 
     assert_eq!(house.admin("DELETE", "keys/eve", Value::Null).await.0, 200);
     let (_, audit) = house.admin("GET", "audit", Value::Null).await;
-    let actions: Vec<&str> = audit["data"].as_array().expect("a list").iter().filter_map(|one| one["action"].as_str()).collect();
+    let actions: Vec<&str> =
+        audit["data"].as_array().expect("a list").iter().filter_map(|one| one["action"].as_str()).collect();
     assert_eq!(actions, ["revoke", "change", "rotate", "rotate", "issue"]);
     assert_eq!(audit["data"][1]["after"]["disabled"], true);
     for secret in [&first, &second, &hash(&first)] {
@@ -266,7 +273,9 @@ async fn issued_keys_outlive_the_process_and_are_their_owners_alone() {
     let key = issued["key"].as_str().expect("a key").to_owned();
     #[cfg(unix)]
     for name in ["state", "state.audit"] {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(house.folder.join(name)).expect(name).permissions());
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(house.folder.join(name)).expect(name).permissions(),
+        );
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let begin = || Client::builder().env(Env::none()).service("sim", Simulator::new());
@@ -300,7 +309,9 @@ async fn the_administrators_api_is_for_the_administrator() {
     assert_eq!(open.chat("").await.0, 200);
     assert_eq!(open.ask("GET", "/admin/v1/keys", "", "").await.0, 403);
     // Without a state nothing can be kept.
-    let fixed = House::new(&format!("[gateway]\nadmin_key = \"{ADMIN}\"\n[gateway.keys.ada]\nhash = \"{}\"\n", hash("a"))).await;
+    let fixed =
+        House::new(&format!("[gateway]\nadmin_key = \"{ADMIN}\"\n[gateway.keys.ada]\nhash = \"{}\"\n", hash("a")))
+            .await;
     let (status, answer) = fixed.admin("POST", "keys", json!({ "name": "eve" })).await;
     assert!(status == 409 && answer.to_string().contains("gateway.state"), "{answer}");
 }

@@ -86,7 +86,8 @@ async fn requests_come_over_tls_and_a_new_certificate_takes_the_place_of_the_old
 #[tokio::test]
 async fn who_speaks_no_tls_is_sent_away() {
     let files = Files::new("plain");
-    let server = Server::start_tls(gateway(), "127.0.0.1:0", files.tls().expect("a certificate")).await.expect("it listens");
+    let server =
+        Server::start_tls(gateway(), "127.0.0.1:0", files.tls().expect("a certificate")).await.expect("it listens");
     let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is written");
     let mut answer = Vec::new();
@@ -98,7 +99,8 @@ async fn who_speaks_no_tls_is_sent_away() {
 #[tokio::test]
 async fn who_does_not_shake_hands_loses_its_place() {
     let files = Files::new("slow");
-    let server = Server::start_tls(gateway(), "127.0.0.1:0", files.tls().expect("a certificate")).await.expect("it listens");
+    let server =
+        Server::start_tls(gateway(), "127.0.0.1:0", files.tls().expect("a certificate")).await.expect("it listens");
     let mut silent = TcpStream::connect(server.address()).await.expect("a connection");
     // Half of a greeting, and then nothing.
     silent.write_all(&[22, 3, 1]).await.expect("it is written");

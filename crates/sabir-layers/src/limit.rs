@@ -46,6 +46,7 @@
 
 mod estimate;
 mod gate;
+mod lane;
 mod learned;
 mod line;
 mod permit;
@@ -73,6 +74,8 @@ use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
 #[derive(Clone, Debug)]
 pub struct Limits {
     rules: Vec<Limit>,
+    /// Whether some refuse nothing.
+    watches: bool,
     /// Those of calls with a label, by it: a call looks only at those of its own labels, however many there are.
     labelled: HashMap<(String, String), Vec<Limit>>,
     learn: bool,
@@ -94,6 +97,7 @@ impl Default for Limits {
         Self {
             rules: Vec::new(),
             labelled: HashMap::new(),
+            watches: false,
             learn: true,
             max_wait: Duration::from_secs(30),
             max_waiting: 1_000,
@@ -114,6 +118,7 @@ impl Limits {
     /// Adds a limit, unless it is there already. All limits that concern a call hold at once. What was learned so far is
     /// forgotten.
     pub fn limit(mut self, limit: Limit) -> Self {
+        self.watches |= limit.watched;
         let rules = match limit.tag.clone() {
             Some(tag) => self.labelled.entry(tag).or_default(),
             None => &mut self.rules,
@@ -190,28 +195,6 @@ impl Limits {
         self.clock = Arc::new(clock);
         self
     }
-
-    fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
-        let make = || {
-            let place = Place::of(call, request);
-            let gates = self.rules.iter().filter_map(|rule| self.gate(rule, &place));
-            let learned = self.learn.then(|| Arc::new(Gate::learned(&place)));
-            let gates = gates.chain(learned).collect();
-            Lane::new(place, gates)
-        };
-        let lane = self.lanes.of(call, request, make).1;
-        if self.labelled.is_empty() {
-            return lane;
-        }
-        let own = call.tags.iter().filter_map(|tag| self.labelled.get(tag)).flatten();
-        let own: Vec<_> = own.filter_map(|rule| self.gate(rule, &lane.place)).collect();
-        if own.is_empty() { lane } else { Arc::new(lane.with(own)) }
-    }
-
-    /// The gate of a rule, where it is about this place.
-    fn gate(&self, rule: &Limit, place: &Place) -> Option<Arc<Gate>> {
-        Some(self.gates.get_or(rule, rule.group(place)?, &self.prefix))
-    }
 }
 
 impl Layer for Limits {
@@ -232,19 +215,30 @@ impl Service for Limited {
         let need = Need::of(call, request, &self.limits.count, self.limits.reserve);
         let mut permit = Permit::new(self.limits.clone(), lane, need);
         wait::admit(&mut permit).await?;
+        let mut watched = self.limits.look_on(call, &permit).await;
         // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.
         let mut reply = self.inner.call(call, request).await;
-        permit.answered(matches!(reply, Ok(Reply::Stream(_))));
-        match &mut reply {
-            Ok(Reply::Stream(_)) => return reply.map(|reply| watch(reply, permit)),
-            Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
-            Ok(other) => {
-                if let Some(usage) = usage_of(other) {
-                    permit.used(usage);
+        let streams = matches!(reply, Ok(Reply::Stream(_)));
+        for permit in [Some(&mut permit), watched.as_mut()].into_iter().flatten() {
+            permit.answered(streams);
+            match &mut reply {
+                Ok(Reply::Stream(_)) => {}
+                Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
+                Ok(other) => {
+                    if let Some(usage) = usage_of(other) {
+                        permit.used(usage);
+                    }
                 }
+                Err(error) => permit.failed(error),
             }
-            Err(error) => permit.failed(error),
         }
-        reply
+        if !streams {
+            return reply;
+        }
+        let reply = reply.map(|reply| watch(reply, permit));
+        match watched {
+            Some(watched) => reply.map(|reply| watch(reply, watched)),
+            None => reply,
+        }
     }
 }

@@ -55,6 +55,7 @@ mod attempt;
 mod bill;
 mod budget;
 mod demand;
+mod funds;
 mod gauge;
 mod hold;
 mod load;
@@ -70,6 +71,7 @@ mod tariff;
 mod tests;
 mod window;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -94,6 +96,10 @@ use crate::{PerPlace, Receipts, RuntimeClock};
 #[derive(Clone, Debug)]
 pub struct Spend {
     funds: Vec<Arc<Fund>>,
+    /// The numbers of those that are of calls with a label, by it, and of the others: a call looks only at those of its own
+    /// labels, however many there are.
+    labelled: HashMap<(String, String), Vec<usize>>,
+    others: Vec<usize>,
     receipts: Receipts,
     ledger: Option<Arc<dyn Ledger>>,
     store: Arc<dyn Store>,
@@ -124,6 +130,8 @@ impl Spend {
     pub fn by(receipts: &Receipts) -> Self {
         Self {
             funds: Vec::new(),
+            labelled: HashMap::new(),
+            others: Vec::new(),
             born: receipts.now(),
             receipts: receipts.clone(),
             ledger: None,
@@ -143,7 +151,12 @@ impl Spend {
     /// Adds a budget. All budgets that concern a call hold at once.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.funds.push(Arc::new(Fund::new(budget, self.funds.len(), &self.prefix)));
+        let number = self.funds.len();
+        match budget.scope.only.tags.first().cloned() {
+            Some(tag) => self.labelled.entry(tag).or_default().push(number),
+            None => self.others.push(number),
+        }
+        self.funds.push(Arc::new(Fund::new(budget, number, &self.prefix)));
         self
     }
 
@@ -161,23 +174,6 @@ impl Spend {
         (self.store, self.prefix, self.loads) = (store, prefix.into(), false);
         let again = |(at, fund): (usize, &Arc<Fund>)| Arc::new(Fund::new(fund.budget.clone(), at, &self.prefix));
         self.funds = self.funds.iter().enumerate().map(again).collect();
-        self
-    }
-
-    /// Goes on where another left off: a budget that is the same in both keeps its purses, with what calls under way hold
-    /// of them. One that is not is loaded from the ledger, where there is one. To be called when all budgets were added.
-    #[must_use]
-    pub fn after(mut self, before: &Self) -> Self {
-        (self.store, self.prefix, self.loads) = (before.store.clone(), before.prefix.clone(), before.loads);
-        self.generation = before.generation + 1;
-        // Under a key of its own: what is loaded must not come on top of what is there.
-        let prefix = format!("{}{}:", self.prefix, self.generation);
-        let kept = |(at, fund): (usize, &Arc<Fund>)| {
-            let same = before.funds.iter().enumerate();
-            let mut same = same.filter(|(number, old)| old.budget == fund.budget && (fund.budget.has_name() || *number == at));
-            same.next().map_or_else(|| Arc::new(Fund::new(fund.budget.clone(), at, &prefix)), |(_, old)| old.clone())
-        };
-        self.funds = self.funds.iter().enumerate().map(kept).collect();
         self
     }
 

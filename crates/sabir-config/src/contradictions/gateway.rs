@@ -67,7 +67,10 @@ fn name(name: &str, at: &str, found: &mut Found<'_>) {
 
 fn labels(tags: &BTreeMap<String, String>, at: &str, found: &mut Found<'_>) {
     for own in OWN_TAGS.iter().filter(|own| tags.contains_key(**own)) {
-        found.fault(format!("{at}.tags"), format!("{own} is a label that the gateway sets itself; name yours otherwise"));
+        found.fault(
+            format!("{at}.tags"),
+            format!("{own} is a label that the gateway sets itself; name yours otherwise"),
+        );
     }
 }
 
@@ -123,7 +126,9 @@ pub(super) fn doubts(settings: &Settings, sources: &super::Sources<'_>) -> Vec<F
                 let known = sabir_dialects::catalog::models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
                 priced.chain(known)
             };
-            if settings.providers.contains_key(provider) || listed().next().is_none() || listed().any(|known| known == id)
+            if settings.providers.contains_key(provider)
+                || listed().next().is_none()
+                || listed().any(|known| known == id)
             {
                 continue;
             }

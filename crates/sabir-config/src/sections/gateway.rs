@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::costs::{BudgetMode, Period, TimeZone, UnknownPrice};
 use super::route::{OneOrMore, Short};
-use crate::field::section;
+use crate::field::{choice, section};
 use crate::secret::SecretRef;
 use crate::units::{Money, Share, Size};
 use crate::values::leaf;
@@ -122,6 +122,8 @@ section! {
         tokens: Option<NonZeroU64>;
         /// The time for `requests` and `tokens`.
         per: Option<Duration>;
+        /// What happens at a limit.
+        mode: LimitMode = "enforce";
     }
 
     /// A line of JSON for every request, without what was asked and answered.
@@ -136,6 +138,16 @@ section! {
         certificate: PathBuf, also "cert";
         /// The file with its private key, in PEM.
         key: PathBuf;
+    }
+}
+
+choice! {
+    /// What happens at a limit.
+    LimitMode {
+        /// What would pass it waits, or is refused.
+        Enforce = "enforce";
+        /// It is told in the log, and nothing is refused: to try a limit out.
+        Watch = "watch";
     }
 }
 
@@ -250,11 +262,13 @@ mod tests {
         ] {
             assert_eq!(Moment::of(text), Some(Moment(Duration::from_secs(seconds))), "{text}");
         }
-        for text in ["", "2027", "2027-02-29", "2027-13-01", "2027-01-31T12:00Z", "2027-01-31T24:00:00Z", "27-01-31"]
-        {
+        for text in ["", "2027", "2027-02-29", "2027-13-01", "2027-01-31T12:00Z", "2027-01-31T24:00:00Z", "27-01-31"] {
             assert_eq!(Moment::of(text), None, "{text}");
         }
-        for text in ["2027-01-31Z", "2027-01-31T12:00:00", "+027-01-31", "1969-12-31", "2027-01-3\u{e9}", "1970-01-01T00:00:00+01:00"] {
+        for text in [
+            "2027-01-31Z", "2027-01-31T12:00:00", "+027-01-31", "1969-12-31", "2027-01-3\u{e9}",
+            "1970-01-01T00:00:00+01:00",
+        ] {
             assert_eq!(Moment::of(text), None, "{text}");
         }
     }

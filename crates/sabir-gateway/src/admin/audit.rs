@@ -67,9 +67,8 @@ pub(super) fn read(config: &Config) -> Result<Value> {
         file.take(READ).read_to_end(&mut text)?;
         Ok(text)
     };
-    let text = end().map_err(|error| {
-        Error::new(ErrorKind::Provider, format!("cannot read {}: {error}", path.display()))
-    })?;
+    let text =
+        end().map_err(|error| Error::new(ErrorKind::Provider, format!("cannot read {}: {error}", path.display())))?;
     // The first line may be cut; it is no JSON then.
     let lines = text.split(|byte| *byte == b'\n').rev();
     let changes: Vec<Value> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();

@@ -56,8 +56,14 @@ pub(super) fn issue(gateway: &Gateway, operator: &Operator, mut said: Map<String
     };
     only_known(&said)?;
     if operator.live().config().gateway.keys.contains_key(&name) {
-        return Err(Error::new(ErrorKind::InvalidRequest, format!("there is a key {name:?} already; rotate it, or take \
-            another name")).with_status(http::StatusCode::CONFLICT));
+        return Err(Error::new(
+            ErrorKind::InvalidRequest,
+            format!(
+                "there is a key {name:?} already; rotate it, or take \
+            another name"
+            ),
+        )
+        .with_status(http::StatusCode::CONFLICT));
     }
     let secret = Keys::make()?;
     said.insert("hash".into(), json!([{ "hash": hash(&secret) }]));
@@ -66,12 +72,7 @@ pub(super) fn issue(gateway: &Gateway, operator: &Operator, mut said: Map<String
 }
 
 /// Changes what a key is good for. What is `null` is taken away.
-pub(super) fn change(
-    gateway: &Gateway,
-    operator: &Operator,
-    name: &str,
-    said: Map<String, Value>,
-) -> Result<Value> {
+pub(super) fn change(gateway: &Gateway, operator: &Operator, name: &str, said: Map<String, Value>) -> Result<Value> {
     only_known(&said)?;
     change::make(gateway, operator, "change", name, |before| {
         let mut key = before.ok_or_else(|| not_issued(operator, name))?;
@@ -95,20 +96,17 @@ pub(super) fn revoke(gateway: &Gateway, operator: &Operator, name: &str) -> Resu
 }
 
 /// Puts a new secret in the place of the old, which opens for a while beside it.
-pub(super) fn rotate(
-    gateway: &Gateway,
-    operator: &Operator,
-    name: &str,
-    said: &Map<String, Value>,
-) -> Result<Value> {
+pub(super) fn rotate(gateway: &Gateway, operator: &Operator, name: &str, said: &Map<String, Value>) -> Result<Value> {
     if let Some(other) = said.keys().find(|field| *field != "overlap_seconds") {
         return Err(wrong(&format!("{other} is not known here; `overlap_seconds` is")));
     }
     let overlap = match said.get("overlap_seconds") {
         None => OVERLAP,
-        Some(seconds) => seconds.as_u64().map(Duration::from_secs).filter(|time| *time <= LONGEST_OVERLAP).ok_or_else(
-            || wrong(&format!("`overlap_seconds` is a whole number up to {}", LONGEST_OVERLAP.as_secs())),
-        )?,
+        Some(seconds) => {
+            seconds.as_u64().map(Duration::from_secs).filter(|time| *time <= LONGEST_OVERLAP).ok_or_else(|| {
+                wrong(&format!("`overlap_seconds` is a whole number up to {}", LONGEST_OVERLAP.as_secs()))
+            })?
+        }
     };
     let secret = Keys::make()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

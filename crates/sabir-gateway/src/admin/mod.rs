@@ -138,9 +138,10 @@ fn done(gateway: &Gateway, wanted: Wanted, said: Map<String, Value>) -> Result<(
 /// What holds, and where it came from; keys are masked.
 fn shown(live: &Live) -> Value {
     let config = live.config();
-    let said = config.show().iter().map(|shown| {
-        json!({ "field": shown.field, "value": shown.value, "source": shown.source.to_string() })
-    });
+    let said = config
+        .show()
+        .iter()
+        .map(|shown| json!({ "field": shown.field, "value": shown.value, "source": shown.source.to_string() }));
     let doubts: Vec<String> = config.doubts().iter().map(ToString::to_string).collect();
     json!({ "object": "config", "fields": said.collect::<Vec<_>>(), "doubts": doubts })
 }
@@ -184,8 +185,7 @@ fn not_served(method: &Method, path: &[&str]) -> Response<Body> {
             return error(StatusCode::NOT_FOUND, message);
         }
     };
-    let mut response =
-        error(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not served here; ask by {allowed}"));
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not served here; ask by {allowed}"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

@@ -29,6 +29,8 @@ pub struct Limit {
     pub(super) burst: u64,
     /// The label that a call must have.
     pub(super) tag: Option<(String, String)>,
+    /// Whether it refuses nothing.
+    pub(super) watched: bool,
     scope: Scope,
 }
 
@@ -60,7 +62,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 impl Limit {
     fn new(what: What, amount: u64, per: Duration) -> Self {
-        Self { what, amount, per, burst: amount, tag: None, scope: Scope::default() }
+        Self { what, amount, per, burst: amount, tag: None, watched: false, scope: Scope::default() }
     }
 
     /// So many requests in any minute.
@@ -101,6 +103,13 @@ impl Limit {
     /// How much may go at once, after a pause. As much as the limit itself unless said: providers' buckets hold that.
     pub fn burst(mut self, burst: u64) -> Self {
         self.burst = burst;
+        self
+    }
+
+    /// Refuses nothing: where it would, that is told as an event of `tracing` (a warning), and the call goes on. To try a
+    /// limit out.
+    pub fn watched(mut self) -> Self {
+        self.watched = true;
         self
     }
 

@@ -581,3 +581,18 @@ fn limits_of_labels_hold_for_calls_that_have_them_and_go_on_when_the_rules_chang
     ask(&changed, &red).expect("another limit");
     assert_nothing_left(&before);
 }
+
+#[test]
+fn a_limit_that_is_watched_refuses_nothing() {
+    let clock = ManualClock::new();
+    let watched = Limit::requests_per_minute(1).for_tag("key", "ada").watched();
+    let limits = limits(&clock).refuse().limit(watched).limit(Limit::requests_per_minute(3).together());
+    let mut call = Call::to("p");
+    call.tags = vec![("key".into(), "ada".into())];
+    let service = limits.apply(Shared::new(answering(&clock)));
+    let ask = || block_on_with(&clock, service.call(&call, &chat("m"))).map(drop);
+    for _ in 0..3 {
+        ask().expect("the watched one refuses nothing");
+    }
+    assert!(ask().expect_err("the other does").message().contains("3 requests a minute"));
+}

@@ -74,7 +74,7 @@ impl Spend {
         };
         let listed = tariff.ceiling(tier.as_deref());
         let (mut claims, mut purses) = (Vec::new(), Vec::new());
-        for fund in self.funds.iter().filter(|fund| fund.budget.scope.concerns(call, request)) {
+        for fund in self.concerned(call, request) {
             let (ceiling, is_assumed) = match (&listed, fund.budget.unpriced()) {
                 (Some(listed), _) => (Some(listed.clone()), false),
                 (None, WhenUnpriced::Refuse) => return Err(unpriced(&fund.budget.to_string(), call, request)),

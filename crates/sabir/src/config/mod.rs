@@ -23,8 +23,8 @@ pub use sabir_config::*;
 
 #[cfg(feature = "reload")]
 pub use live::{Live, Watch};
-pub use stack::stack;
 use stack::Kept;
+pub use stack::stack;
 
 use crate::{Client, ClientBuilder, Result};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sabir_config::{CallerLimits, Config, Each, GuardConfig, HedgeConfig, LimitRule, Recorded};
+use sabir_config::{CallerLimits, Config, Each, GuardConfig, HedgeConfig, LimitMode, LimitRule, Recorded};
 use sabir_core::Result;
 use sabir_http::HttpTransport;
 use sabir_layers::guard::{Guard, MaxSize, Redact, Webhook};
@@ -188,7 +188,9 @@ fn of_caller<'a>(tag: &'a str, name: &'a str, said: &CallerLimits) -> impl Itera
     ]);
     let requests = said.requests.zip(said.per).map(|(amount, per)| Limit::requests(amount.get(), per));
     let tokens = said.tokens.zip(said.per).map(|(amount, per)| Limit::tokens(amount.get(), per));
-    minute.chain(requests).chain(tokens).map(move |limit| limit.for_tag(tag, name))
+    let is_watched = said.mode == LimitMode::Watch;
+    let of = move |limit: Limit| if is_watched { limit.for_tag(tag, name).watched() } else { limit.for_tag(tag, name) };
+    minute.chain(requests).chain(tokens).map(of)
 }
 
 type Amount = Option<std::num::NonZeroU64>;

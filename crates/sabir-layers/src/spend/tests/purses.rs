@@ -229,5 +229,24 @@ fn a_budget_that_stays_keeps_its_purse_when_others_change() {
     let standing = block_on_with(&house.clock, same.standing()).expect("a store");
     assert_eq!(standing.iter().map(|purse| purse.spent.0).collect::<Vec<_>>(), [spent]);
     let changed = spend(&house.clock).budget(daily(2_000_000).named("all")).after(&house.spend);
-    assert!(block_on_with(&house.clock, changed.standing()).expect("a store").is_empty(), "read from the ledger, if any");
+    assert!(
+        block_on_with(&house.clock, changed.standing()).expect("a store").is_empty(),
+        "read from the ledger, if any"
+    );
+}
+
+#[test]
+fn a_budget_of_a_label_is_found_by_it_and_pays_once() {
+    let budgets = |spend: Spend| {
+        let of = |name: &str| daily(1_000_000).named(name).for_tag("key", name);
+        (0..100).fold(spend, |spend, n| spend.budget(of(&n.to_string()))).budget(daily(9_000_000).named("all"))
+    };
+    let house = House::new(budgets, [Outcome::whole(used(20, 50))]);
+    let mut call = Call::to("p");
+    call.tags = vec![("key".into(), "7".into()), ("key".into(), "7".into()), ("team".into(), "7".into())];
+    house.call(&call, &Request::Chat(chat())).expect("answered");
+    let standing = block_on_with(&house.clock, house.spend.standing()).expect("a store");
+    let spent: Vec<_> = standing.iter().map(|purse| (purse.budget.as_str(), purse.spent.0)).collect();
+    let once = 20 * INPUT + 50 * OUTPUT;
+    assert_eq!(spent, [("7", once), ("all", once)]);
 }
