@@ -120,7 +120,7 @@ fn write(lines: &Receiver<String>, out: impl Write, left_out: &AtomicU64) {
 
 /// Seconds with three decimals.
 fn seconds(time: Duration) -> Value {
-    json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX) as f64 / 1_000.0)
+    json!((time.as_secs_f64() * 1_000.0).round() / 1_000.0)
 }
 
 /// What is to be said of one request. It is written when the last clone is gone: after the answer's body.

@@ -62,7 +62,7 @@ fn the_manifests_configuration_is_right() {
     let manifest = include_str!("../../../deploy/kubernetes.yaml");
     let (_, rest) = manifest.split_once("config.toml: |\n").expect("a configuration");
     let lines = rest.lines().take_while(|line| line.starts_with("    "));
-    let text: String = lines.map(|line| format!("{}\n", line.trim())).collect();
-    let config = Loader::new().text("config.toml", text, Format::Toml).load().expect("right");
+    let text: Vec<&str> = lines.map(str::trim).collect();
+    let config = Loader::new().text("config.toml", text.join("\n"), Format::Toml).load().expect("right");
     assert!(config.gateway.access_log.is_some() && config.gateway.state.is_some());
 }

@@ -65,10 +65,10 @@ use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
 use sabir_store::{Memory, Store};
 
 use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
-use self::gate::{Gate, Gates, Lane};
+use self::gate::{Gates, Lane};
 use self::permit::Permit;
 pub use self::rule::Limit;
-use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
+use crate::{End, PerPlace, RuntimeClock, Watch as _, watch};
 
 /// The layer that keeps limits. Clones share what is used of them; see the [module](self).
 #[derive(Clone, Debug)]

@@ -122,9 +122,9 @@ pub(super) fn doubts(settings: &Settings, sources: &super::Sources<'_>) -> Vec<F
         for model in models.iter().filter(|model| !model.ends_with('*')) {
             let Some((provider, id)) = model.split_once('/') else { continue };
             let listed = || {
-                let priced = prices.models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
+                let listed = prices.models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
                 let known = sabir_dialects::catalog::models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
-                priced.chain(known)
+                listed.chain(known)
             };
             if settings.providers.contains_key(provider)
                 || listed().next().is_none()
