@@ -90,7 +90,7 @@ impl Class {
     fn find(spend: &Spend, call: &Call, request: &Request, now: Duration) -> Result<Self> {
         let (mut claims, mut purses) = (Vec::new(), Vec::new());
         let mut open = Duration::ZERO..Duration::MAX;
-        for fund in spend.funds.iter().filter(|fund| fund.budget.scope.concerns(call, request)) {
+        for fund in spend.concerned(call, request) {
             let purse: Option<Arc<Purse>> = fund.purse(call, request, now)?;
             let at = purse.map(|purse| {
                 if let Some(until) = purse.until {
