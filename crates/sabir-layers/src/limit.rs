@@ -207,7 +207,7 @@ impl Layer for Limits {
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
-                let holds = self.concerning(&Place::of(&attempt.call, &attempt.request));
+                let holds = self.concerning(&attempt.call, &attempt.request);
                 let refused = self.would_admit(&attempt.call, &attempt.request).await.err();
                 attempt.judged("limits", holds, refused);
             }

@@ -198,6 +198,7 @@ impl CallerBudget {
             mode: self.mode,
             thresholds: self.thresholds.clone(),
             on_unknown_price: self.on_unknown_price,
+            on_ledger_failure: None,
         }
     }
 

@@ -53,7 +53,7 @@ impl Limits {
     }
 
     /// The limits of a call's labels.
-    fn of_labels<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Limit> {
+    pub(super) fn of_labels<'a>(&'a self, call: &'a Call) -> impl Iterator<Item = &'a Limit> {
         // One that has a label twice does not go through its gates twice.
         let labels = call.tags.iter().enumerate().filter(|(at, tag)| !call.tags[..*at].contains(tag));
         labels.filter_map(|(_, tag)| self.labelled.get(tag)).flatten()
