@@ -13,12 +13,11 @@ use super::NAME;
 use super::block::{Writer, read_block, take_content};
 use super::response::{WRITTEN, write_error, write_finish, write_head};
 use super::wire::{Delta, StreamEvent, tell_usage, write_usage};
-use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, start_call, tell};
+use crate::blocks::{
+    Around, BlockEncoder, BlockEvents, Grown, MAX_OPEN, Names, Pieces, Place, Speaker, join, start_call, tell,
+};
 use crate::json::{Fields, List, Object, Wrong, plain_words, value_of};
 use crate::shared::{Complaint, Losses, write_event};
-
-/// The most blocks that may be open at once. The protocol has one.
-const MAX_OPEN: usize = 1024;
 
 /// Reads one streamed answer.
 #[derive(Debug, Default)]
@@ -34,16 +33,12 @@ pub(super) struct MessagesDecoder {
 #[derive(Debug)]
 struct Open {
     index: Option<u64>,
-    /// How it started, unless it is a call.
-    start: Option<Box<RawValue>>,
-    part: Part,
-    citations: Vec<Part>,
     /// The number of the call that it is.
     call: Option<usize>,
-    /// The input that deltas write.
+    /// How it started, and what rare deltas brought.
+    whole: Value,
+    /// The input of a tool that was not told yet.
     input: String,
-    /// What else they bring.
-    more: Value,
 }
 
 impl Decoder for MessagesDecoder {
@@ -94,7 +89,7 @@ impl MessagesDecoder {
         fields.take("type");
         fields.take("role");
         sink.identify(fields.text("id")?.as_deref(), fields.text("model")?.as_deref());
-        tell(take_content(&mut fields, "content", true)?, NAME, sink).map_err(|e| Wrong::new(e.message()))?;
+        tell(take_content(&mut fields, "content", true)?, sink).map_err(|e| Wrong::new(e.message()))?;
         let usage: Map<_, _> = fields.get("usage")?.unwrap_or_default();
         self.usage.extend(usage.into_iter().filter(|(_, value)| !value.is_null()));
         let stop_sequence = fields.string("stop_sequence")?;
@@ -125,16 +120,15 @@ impl MessagesDecoder {
     fn delta(&mut self, index: Option<u64>, delta: &Delta<'_>, data: &str, sink: &mut Sink) -> Result<(), Wrong> {
         let Some(at) = self.find(index) else { return Ok(()) };
         let block = &mut self.open[at];
-        match (&*delta.kind, &mut block.part.content) {
-            ("text_delta", Content::Text { .. }) => sink.text(&delta.text),
-            ("thinking_delta", Content::Reasoning(_)) => sink.reasoning(&delta.thinking),
-            ("input_json_delta", Content::ToolCall(call)) => {
-                if let Some(number) = block.call.filter(|_| !delta.partial_json.is_empty()) {
-                    call.arguments.clear();
-                    sink.tool_arguments(number, &delta.partial_json);
-                }
+        match (&*delta.kind, block.call) {
+            ("text_delta", _) => sink.text(&delta.text),
+            ("thinking_delta", _) => sink.reasoning(&delta.thinking),
+            ("input_json_delta", None) => block.input.push_str(&delta.partial_json),
+            ("input_json_delta", Some(_)) if delta.partial_json.is_empty() => {}
+            ("input_json_delta", Some(number)) => {
+                block.input.clear();
+                sink.tool_arguments(number, &delta.partial_json);
             }
-            ("input_json_delta", _) => block.input.push_str(&delta.partial_json),
             _ => block.join_delta(data)?,
         }
         Ok(())
@@ -187,22 +181,21 @@ impl MessagesDecoder {
         if self.open.len() >= MAX_OPEN {
             return Err(Wrong::new(format!("more than {MAX_OPEN} blocks are open at once")));
         }
-        let (mut part, citations) = read_block(json, false, true).map_err(|e| e.within("content_block"))?;
-        let mut call = None;
-        match &mut part.content {
-            Content::Text { text } => sink.text(text),
-            Content::Reasoning(thought) => sink.reasoning(&thought.text),
-            Content::ToolCall(made) => {
-                call = Some(start_call(made, &part.meta, NAME, sink).map_err(|e| Wrong::new(e.message()))?);
+        let (part, _) = read_block(json, false, true).map_err(|e| e.within("content_block"))?;
+        let mut block = Open { index, call: None, whole: value_of(json)?, input: String::new() };
+        match part.content {
+            Content::ToolCall(call) => {
+                block.call = Some(start_call(&call, part.meta, sink).map_err(|e| Wrong::new(e.message()))?);
                 // An empty input only holds the place of what deltas bring.
-                if made.arguments.strip_prefix('{').is_none_or(|rest| rest.trim_start() == "}") {
-                    made.arguments.clear();
+                if call.arguments.strip_prefix('{').is_some_and(|rest| rest.trim_start() != "}") {
+                    block.input = call.arguments;
                 }
             }
+            Content::Text { text } => sink.text(&text),
+            Content::Reasoning(thought) => sink.reasoning(&thought.text),
             _ => {}
         }
-        let start = call.is_none().then(|| json.to_owned());
-        self.open.push(Open { index, start, part, citations, call, input: String::new(), more: Value::Null });
+        self.open.push(block);
         Ok(())
     }
 }
@@ -220,33 +213,26 @@ impl Open {
         if let Some(citation) = delta.shift_remove("citation") {
             delta.insert("citations".to_owned(), vec![citation].into());
         }
-        join(&mut self.more, Value::Object(delta));
+        join(&mut self.whole, Value::Object(delta));
         Ok(())
     }
 
     /// The block is complete.
-    fn stop(mut self, sink: &mut Sink) -> Result<(), Wrong> {
+    fn stop(self, sink: &mut Sink) -> Result<(), Wrong> {
         if let Some(number) = self.call {
-            if let Content::ToolCall(call) = &self.part.content {
-                sink.tool_arguments(number, &call.arguments);
-            }
+            sink.tool_arguments(number, &self.input);
             sink.tool_end(number);
             return Ok(());
         }
-        if let Some(start) = self.start.filter(|_| !self.more.is_null()) {
-            let mut whole = value_of(&start)?;
-            join(&mut whole, self.more);
-            let whole = to_raw_value(&whole).map_err(|_| Wrong::new("content_block: cannot be kept"))?;
-            (self.part, self.citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
-        }
-        match &mut self.part.content {
+        let whole = to_raw_value(&self.whole).map_err(|_| Wrong::new("content_block: cannot be kept"))?;
+        let (mut part, citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
+        match &mut part.content {
             // The deltas have told it.
             Content::Text { text } | Content::Reasoning(Reasoning { text, .. }) => text.clear(),
             Content::ServerToolUse(used) if !self.input.is_empty() => used.input = self.input,
             _ => {}
         }
-        let parts = std::iter::once(self.part).chain(self.citations).collect();
-        tell(parts, NAME, sink).map_err(|e| Wrong::new(e.message()))
+        tell(std::iter::once(part).chain(citations), sink).map_err(|e| Wrong::new(e.message()))
     }
 }
 
