@@ -33,12 +33,16 @@ pub(super) struct MessagesDecoder {
 #[derive(Debug)]
 struct Open {
     index: Option<u64>,
+    /// How it started, unless it is a call.
+    start: Option<Box<RawValue>>,
+    part: Part,
+    citations: Vec<Part>,
     /// The number of the call that it is.
     call: Option<usize>,
-    /// How it started, and what rare deltas brought.
-    whole: Value,
-    /// The input of a tool that was not told yet.
+    /// The input that deltas write.
     input: String,
+    /// What else they bring.
+    more: Value,
 }
 
 impl Decoder for MessagesDecoder {
@@ -120,15 +124,16 @@ impl MessagesDecoder {
     fn delta(&mut self, index: Option<u64>, delta: &Delta<'_>, data: &str, sink: &mut Sink) -> Result<(), Wrong> {
         let Some(at) = self.find(index) else { return Ok(()) };
         let block = &mut self.open[at];
-        match (&*delta.kind, block.call) {
-            ("text_delta", _) => sink.text(&delta.text),
-            ("thinking_delta", _) => sink.reasoning(&delta.thinking),
-            ("input_json_delta", None) => block.input.push_str(&delta.partial_json),
-            ("input_json_delta", Some(_)) if delta.partial_json.is_empty() => {}
-            ("input_json_delta", Some(number)) => {
-                block.input.clear();
-                sink.tool_arguments(number, &delta.partial_json);
+        match (&*delta.kind, &mut block.part.content) {
+            ("text_delta", Content::Text { .. }) => sink.text(&delta.text),
+            ("thinking_delta", Content::Reasoning(_)) => sink.reasoning(&delta.thinking),
+            ("input_json_delta", Content::ToolCall(call)) => {
+                if let Some(number) = block.call.filter(|_| !delta.partial_json.is_empty()) {
+                    call.arguments.clear();
+                    sink.tool_arguments(number, &delta.partial_json);
+                }
             }
+            ("input_json_delta", _) => block.input.push_str(&delta.partial_json),
             _ => block.join_delta(data)?,
         }
         Ok(())
@@ -181,21 +186,22 @@ impl MessagesDecoder {
         if self.open.len() >= MAX_OPEN {
             return Err(Wrong::new(format!("more than {MAX_OPEN} blocks are open at once")));
         }
-        let (part, _) = read_block(json, false, true).map_err(|e| e.within("content_block"))?;
-        let mut block = Open { index, call: None, whole: value_of(json)?, input: String::new() };
-        match part.content {
-            Content::ToolCall(call) => {
-                block.call = Some(start_call(&call, part.meta, sink).map_err(|e| Wrong::new(e.message()))?);
+        let (mut part, citations) = read_block(json, false, true).map_err(|e| e.within("content_block"))?;
+        let mut call = None;
+        match &mut part.content {
+            Content::Text { text } => sink.text(text),
+            Content::Reasoning(thought) => sink.reasoning(&thought.text),
+            Content::ToolCall(made) => {
+                call = Some(start_call(made, part.meta.clone(), sink).map_err(|e| Wrong::new(e.message()))?);
                 // An empty input only holds the place of what deltas bring.
-                if call.arguments.strip_prefix('{').is_some_and(|rest| rest.trim_start() != "}") {
-                    block.input = call.arguments;
+                if made.arguments.strip_prefix('{').is_none_or(|rest| rest.trim_start() == "}") {
+                    made.arguments.clear();
                 }
             }
-            Content::Text { text } => sink.text(&text),
-            Content::Reasoning(thought) => sink.reasoning(&thought.text),
             _ => {}
         }
-        self.open.push(block);
+        let start = call.is_none().then(|| json.to_owned());
+        self.open.push(Open { index, start, part, citations, call, input: String::new(), more: Value::Null });
         Ok(())
     }
 }
@@ -213,26 +219,32 @@ impl Open {
         if let Some(citation) = delta.shift_remove("citation") {
             delta.insert("citations".to_owned(), vec![citation].into());
         }
-        join(&mut self.whole, Value::Object(delta));
+        join(&mut self.more, Value::Object(delta));
         Ok(())
     }
 
     /// The block is complete.
-    fn stop(self, sink: &mut Sink) -> Result<(), Wrong> {
+    fn stop(mut self, sink: &mut Sink) -> Result<(), Wrong> {
         if let Some(number) = self.call {
-            sink.tool_arguments(number, &self.input);
+            if let Content::ToolCall(call) = &self.part.content {
+                sink.tool_arguments(number, &call.arguments);
+            }
             sink.tool_end(number);
             return Ok(());
         }
-        let whole = to_raw_value(&self.whole).map_err(|_| Wrong::new("content_block: cannot be kept"))?;
-        let (mut part, citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
-        match &mut part.content {
+        if let Some(start) = self.start.filter(|_| !self.more.is_null()) {
+            let mut whole = value_of(&start)?;
+            join(&mut whole, self.more);
+            let whole = to_raw_value(&whole).map_err(|_| Wrong::new("content_block: cannot be kept"))?;
+            (self.part, self.citations) = read_block(&whole, false, true).map_err(|e| e.within("content_block"))?;
+        }
+        match &mut self.part.content {
             // The deltas have told it.
             Content::Text { text } | Content::Reasoning(Reasoning { text, .. }) => text.clear(),
             Content::ServerToolUse(used) if !self.input.is_empty() => used.input = self.input,
             _ => {}
         }
-        tell(std::iter::once(part).chain(citations), sink).map_err(|e| Wrong::new(e.message()))
+        tell(std::iter::once(self.part).chain(self.citations), sink).map_err(|e| Wrong::new(e.message()))
     }
 }
 
