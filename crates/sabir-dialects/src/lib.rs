@@ -104,6 +104,8 @@ pub mod providers;
 mod reasoning_details;
 #[cfg(feature = "rerank")]
 pub mod rerank;
+#[allow(unused_macros, unused_imports, reason = "each room uses some of it")]
+mod room;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod shared;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions"))]
