@@ -1,10 +1,12 @@
 //! Asking a person before a tool is called.
 
 use std::collections::HashSet;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 
 use sabir::chat::ToolCall;
 use sabir::tools::Approval;
+#[cfg(unix)]
+use tokio::io::{Interest, unix::AsyncFd};
 use tokio::sync::Mutex;
 
 use crate::markdown::safe;
@@ -22,7 +24,7 @@ pub(super) struct Confirmer {
 
 /// Whether there is somebody to ask.
 pub(super) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 impl Confirmer {
@@ -38,11 +40,7 @@ impl Confirmer {
         }
         loop {
             whisper(&format!("Call {}? [y]es, [n]o, [a]lways: ", safe(&call.name)));
-            let answer = tokio::task::spawn_blocking(|| {
-                let mut line = String::new();
-                std::io::stdin().read_line(&mut line).map(|read| (read, line))
-            });
-            let Ok(Ok((read, line))) = answer.await else { return Approval::Denied("nobody answered".to_owned()) };
+            let Ok((read, line)) = line().await else { return Approval::Denied("nobody answered".to_owned()) };
             match line.trim().to_lowercase().as_str() {
                 "y" | "yes" => return Approval::Granted,
                 "a" | "always" => {
@@ -58,6 +56,27 @@ impl Confirmer {
             }
         }
     }
+}
+
+/// The line that is typed next, and how many bytes it has. Dropped before, it leaves nobody behind who reads: what is
+/// typed then is meant for another.
+#[cfg(unix)]
+async fn line() -> io::Result<(usize, String)> {
+    let terminal = AsyncFd::with_interest(io::stdin(), Interest::READABLE)?;
+    // A terminal is readable when a line is whole, or at the end of all: reading does not wait.
+    let _ = terminal.readable().await?;
+    read_line()
+}
+
+/// The line that is typed next, and how many bytes it has.
+#[cfg(not(unix))]
+async fn line() -> io::Result<(usize, String)> {
+    tokio::task::spawn_blocking(read_line).await.map_err(io::Error::other)?
+}
+
+fn read_line() -> io::Result<(usize, String)> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map(|read| (read, line))
 }
 
 /// A call as a person has to see it: what would move the cursor is shown by symbols, and what is not shown is counted.

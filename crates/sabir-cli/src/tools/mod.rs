@@ -142,6 +142,11 @@ impl Kit {
         client.run(request, &self.toolbox).max_turns(self.max_turns)
     }
 
+    /// The tools that the model may call, by name.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.toolbox.definitions().iter().map(|tool| tool.name.as_str())
+    }
+
     /// What is told of something that happens, in a line; `None` of what the model says.
     pub(crate) fn in_words(&self, event: &RunEvent) -> Option<String> {
         match event {
