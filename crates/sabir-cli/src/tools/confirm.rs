@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::io::{self, IsTerminal as _};
 
+#[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, poll};
 use sabir::chat::ToolCall;
 use sabir::tools::Approval;
-#[cfg(unix)]
-use tokio::io::{Interest, unix::AsyncFd};
 use tokio::sync::Mutex;
 
 use crate::markdown::safe;
@@ -60,18 +60,28 @@ impl Confirmer {
 
 /// The line that is typed next, and how many bytes it has. Dropped before, it leaves nobody behind who reads: what is
 /// typed then is meant for another.
-#[cfg(unix)]
 async fn line() -> io::Result<(usize, String)> {
-    let terminal = AsyncFd::with_interest(io::stdin(), Interest::READABLE)?;
-    // A terminal is readable when a line is whole, or at the end of all: reading does not wait.
-    let _ = terminal.readable().await?;
-    read_line()
+    // Its other end is closed when this is dropped.
+    let (closed, _open) = io::pipe()?;
+    tokio::task::spawn_blocking(move || if is_typed(&closed)? { read_line() } else { Ok((0, String::new())) })
+        .await
+        .map_err(io::Error::other)?
 }
 
-/// The line that is typed next, and how many bytes it has.
+/// Waits until a line is typed, or the pipe is closed.
+#[cfg(unix)]
+fn is_typed(closed: &io::PipeReader) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut both = [PollFd::new(closed, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
+    // A signal wakes it: Ctrl-C is one.
+    rustix::io::retry_on_intr(|| poll(&mut both, None))?;
+    Ok(both[0].revents().is_empty())
+}
+
+/// There, whoever waits for a line waits until it comes.
 #[cfg(not(unix))]
-async fn line() -> io::Result<(usize, String)> {
-    tokio::task::spawn_blocking(read_line).await.map_err(io::Error::other)?
+fn is_typed(_closed: &io::PipeReader) -> io::Result<bool> {
+    Ok(true)
 }
 
 fn read_line() -> io::Result<(usize, String)> {

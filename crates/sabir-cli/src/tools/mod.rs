@@ -144,7 +144,10 @@ impl Kit {
 
     /// The tools that the model may call, by name.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.toolbox.definitions().iter().map(|tool| tool.name.as_str())
+        self.toolbox.definitions().iter().filter_map(|tool| match tool {
+            Tool::Function(function) => Some(function.name.as_str()),
+            _ => None,
+        })
     }
 
     /// What is told of something that happens, in a line; `None` of what the model says.
