@@ -105,7 +105,8 @@ fn questions_are_asked_one_after_another() {
     assert!(ids.len() == 3 && ids[0] != ids[1] && ids[1] == ids[2], "{listed}");
     let kept = std::fs::read_to_string(history(&folder)).expect("a history");
     assert_eq!(kept, "I like **rivers**\nand lakes\n/usage\n/new\nand seas\n");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(history(&folder)).expect("there").permissions());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(history(&folder)).expect("there").permissions());
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -131,7 +132,10 @@ fn a_command_changes_the_model_and_what_it_is_told() {
     let ended = terminal.end();
     assert!(ended.status.success(), "{}", ended.contents());
     let saved = std::fs::read_to_string(folder.path().join("talk.md")).expect("saved");
-    assert!(saved.starts_with("## system\n\nAnswer in one sentence.\n\n## user\n\nnote.txt:\n```\nSea salt."), "{saved}");
+    assert!(
+        saved.starts_with("## system\n\nAnswer in one sentence.\n\n## user\n\nnote.txt:\n```\nSea salt."),
+        "{saved}"
+    );
     assert!(saved.contains("What is it?\n\n## assistant\n\n"), "{saved}");
     assert!(logs(&folder, &[]).contains("fast"), "{}", logs(&folder, &[]));
 }
@@ -147,7 +151,7 @@ fn a_question_may_have_many_lines() {
     say(&mut terminal, "three", "You said: “one two  three” (3 words).");
     terminal.keys("\x1b[200~```\nlet four = 4;\n\x1b[201~");
     terminal.wait_for("let four");
-    say(&mut terminal, "\r```", "You said: “``` let four = 4;");
+    say(&mut terminal, "\r```", "let four = 4;  ” (6 words)");
     terminal.keys(CTRL_D);
     assert!(terminal.end().status.success());
     let kept = logs(&folder, &["search", "three", "--json"]);
@@ -157,8 +161,10 @@ fn a_question_may_have_many_lines() {
 #[test]
 fn ctrl_c_stops_an_answer_and_clears_a_line() {
     let folder = Folder::new("interactive-stop");
-    let script = r#"{"turns":[{"answer":{"text":"Slowly it comes and never is whole."},
-        "delay_between_ms":600000,"chunking":{"chars":6}}]}"#;
+    // Minutes long.
+    let long = format!("Slowly {}", "on and ".repeat(300));
+    let script =
+        format!(r#"{{"turns":[{{"answer":{{"text":"{long}"}},"delay_between_ms":500,"chunking":{{"chars":5}}}}]}}"#);
     let sim = Sim::start(&folder.file("script.json", script.as_bytes()));
     let home = folder.path().to_str().expect("text");
     let url = format!("{}/v1", sim.url);

@@ -1,4 +1,5 @@
 //! The command on a terminal: keys go in, and what stands on the screen is read.
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;

@@ -104,7 +104,9 @@ fn command(word: &str, rest: &str) -> Result<Command, String> {
 fn unknown(word: &str) -> String {
     let near = nearest(word, ROWS.iter().map(|row| &row.name[1..]));
     let near = near.map(|near| format!("did you mean /{near}? ")).unwrap_or_default();
-    format!("there is no command /{word}; {near}/help lists them, and a question that begins so wants a space before it")
+    format!(
+        "there is no command /{word}; {near}/help lists them, and a question that begins so wants a space before it"
+    )
 }
 
 /// What `/help` says.

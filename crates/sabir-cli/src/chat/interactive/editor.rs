@@ -5,8 +5,8 @@ use std::path::Path;
 
 use reedline::{
     ColumnarMenu, EditCommand, Emacs, KeyCode, KeyModifiers, MenuBuilder as _, Prompt, PromptEditMode,
-    PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal, SimpleMatchHighlighter, ValidationResult, Validator,
-    default_emacs_keybindings,
+    PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal, SimpleMatchHighlighter, ValidationResult,
+    Validator, default_emacs_keybindings,
 };
 
 use super::completion::Names;
@@ -76,7 +76,8 @@ impl Editor {
             Ok(Signal::Success(line)) => Ok(Typed::Line(line)),
             Ok(Signal::CtrlD) => Ok(Typed::End),
             Ok(_) => Ok(Typed::Nothing),
-            Err(error) => Err(Failure::failed(format!("cannot read from the terminal: {error}"))),
+            Err(error) => Err(Failure::failed(format!("cannot read from the terminal: {error}"))
+                .hint("`sabir chat PROMPT` asks without one")),
         }
     }
 }

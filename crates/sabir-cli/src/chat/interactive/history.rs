@@ -15,9 +15,9 @@ const LARGEST: usize = 1 << 20;
 
 /// The history in that file; `None`, and a word about it, where it cannot be used.
 pub(super) fn open(path: &Path) -> Option<Box<dyn History>> {
-    let opened = make_ready(path).map_err(|error| error.to_string()).and_then(|()| {
-        FileBackedHistory::with_file(LINES, path.to_owned()).map_err(|error| error.to_string())
-    });
+    let opened = make_ready(path)
+        .map_err(|error| error.to_string())
+        .and_then(|()| FileBackedHistory::with_file(LINES, path.to_owned()).map_err(|error| error.to_string()));
     match opened {
         Ok(history) => Some(Box::new(history)),
         Err(why) => {

@@ -27,7 +27,8 @@ impl Spent {
 
     /// In a line.
     pub(super) fn in_words(&self) -> String {
-        let count = |number: u64, what: &str| format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" });
+        let count =
+            |number: u64, what: &str| format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" });
         let tokens = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), grouped);
         let cost = match (self.answers, self.unpriced) {
             (_, 0) => dollars(self.nano_usd),

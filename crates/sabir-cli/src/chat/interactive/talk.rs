@@ -127,7 +127,8 @@ impl<'a> Talk<'a> {
             Command::System(Some(text)) => {
                 let is_none = text == "-";
                 self.session.instruct((!is_none).then_some(text));
-                if is_none { "without instructions from now on" } else { "these instructions hold from now on" }.to_owned()
+                if is_none { "without instructions from now on" } else { "these instructions hold from now on" }
+                    .to_owned()
             }
             Command::Role(None) if self.config.roles.is_empty() => "the configuration has none in `roles`".to_owned(),
             Command::Role(None) => self.config.roles.keys().cloned().collect::<Vec<_>>().join("\n"),
