@@ -87,7 +87,7 @@ fn questions_are_asked_one_after_another() {
     let mut terminal = chat(&folder, &[]);
     say(&mut terminal, "I like **rivers**", "You said: “I like rivers” (3 words).");
     say(&mut terminal, "and lakes", "You said: “and lakes” (2 words). This is answer number 2");
-    say(&mut terminal, "/usage", "2 answers: ");
+    say(&mut terminal, "/usage", "2 answers; tokens: ");
     say(&mut terminal, "/new", "a new conversation");
     say(&mut terminal, "and seas", "You said: “and seas” (2 words).");
     terminal.keys(CTRL_D);
@@ -201,7 +201,7 @@ fn a_conversation_of_the_log_is_gone_on_with_and_another_way() {
     say(&mut terminal, "/continue", "with 1 question; sim/old is asked");
     say(&mut terminal, "go on", "You said: “go on” (2 words). This is answer number 2");
     again(&mut terminal);
-    say(&mut terminal, "/usage", "2 answers: ");
+    say(&mut terminal, "/usage", "2 answers; tokens: ");
     terminal.keys(CTRL_D);
     assert!(terminal.end().status.success());
     let ids: std::collections::BTreeSet<String> = logs(&folder, &["--json"])

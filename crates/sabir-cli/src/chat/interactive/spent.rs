@@ -1,47 +1,61 @@
 //! What all answers of the mode used, and what they cost.
 
 use sabir::ChatResponse;
-use sabir::chat::Usage;
 
 use crate::table::{dollars, grouped};
 
-/// The sum.
+/// The sum, and of how many answers it is not known.
 #[derive(Debug, Default)]
 pub(super) struct Spent {
     answers: u64,
-    usage: Usage,
-    nano_usd: u64,
-    /// How many answers have no price that is known: they were stopped, or their model has none.
-    unpriced: u64,
+    input: Sum,
+    output: Sum,
+    nano_usd: Sum,
+}
+
+#[derive(Debug, Default)]
+struct Sum {
+    known: u64,
+    unknown: u64,
+}
+
+impl Sum {
+    fn add(&mut self, more: Option<u64>) {
+        match more {
+            Some(more) => self.known = self.known.saturating_add(more),
+            None => self.unknown += 1,
+        }
+    }
+
+    /// Out of so many answers.
+    fn in_words(&self, answers: u64, words: fn(u64) -> String) -> String {
+        match self.unknown {
+            0 => words(self.known),
+            unknown if unknown == answers => "?".to_owned(),
+            _ => format!("{} or more", words(self.known)),
+        }
+    }
 }
 
 impl Spent {
+    /// An answer, or as much of it as came: one that was stopped says of neither tokens nor cost.
     pub(super) fn add(&mut self, answer: &ChatResponse) {
         self.answers += 1;
-        self.usage = self.usage.plus(&answer.usage);
-        match answer.cost {
-            Some(cost) => self.nano_usd = self.nano_usd.saturating_add(cost.nano_usd),
-            None => self.unpriced += 1,
-        }
+        self.input.add(answer.usage.input_total());
+        self.output.add(answer.usage.output_total());
+        self.nano_usd.add(answer.cost.map(|cost| cost.nano_usd));
     }
 
     /// In a line.
     pub(super) fn in_words(&self) -> String {
-        let count =
-            |number: u64, what: &str| format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" });
-        let tokens = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), grouped);
-        let cost = match (self.answers, self.unpriced) {
-            (_, 0) => dollars(self.nano_usd),
-            (all, unpriced) if all == unpriced => "the cost is not known".to_owned(),
-            (_, unpriced) => {
-                format!("{} or more: of {} the cost is not known", dollars(self.nano_usd), count(unpriced, "answer"))
-            }
-        };
-        let (input, output) = (tokens(self.usage.input_total()), tokens(self.usage.output_total()));
-        match self.answers {
-            0 => "nothing yet".to_owned(),
-            answers => format!("{}: {input} tokens in, {output} out; {cost}", count(answers, "answer")),
+        let all = self.answers;
+        if all == 0 {
+            return "nothing yet".to_owned();
         }
+        let (input, output) = (self.input.in_words(all, grouped), self.output.in_words(all, grouped));
+        let (answers, cost) = (grouped(all), self.nano_usd.in_words(all, dollars));
+        let answers = if all == 1 { "1 answer".to_owned() } else { format!("{answers} answers") };
+        format!("{answers}; tokens: {input} in, {output} out; cost: {cost}")
     }
 }
 
@@ -53,7 +67,7 @@ mod tests {
 
     fn answer(tokens: u64, nano_usd: Option<u64>) -> ChatResponse {
         let mut answer = ChatResponse::default();
-        answer.usage = Usage { input: Some(tokens), output: Some(1), ..Usage::default() };
+        (answer.usage.input, answer.usage.output) = (Some(tokens), Some(1));
         answer.cost = nano_usd.map(|nano_usd| Cost { nano_usd, basis: CostBasis::ListPrice });
         answer
     }
@@ -63,12 +77,13 @@ mod tests {
         let mut spent = Spent::default();
         assert_eq!(spent.in_words(), "nothing yet");
         spent.add(&answer(1_000, None));
-        assert_eq!(spent.in_words(), "1 answer: 1,000 tokens in, 1 out; the cost is not known");
+        assert_eq!(spent.in_words(), "1 answer; tokens: 1,000 in, 1 out; cost: ?");
         spent.add(&answer(2_000, Some(1_500_000_000)));
-        let known = "2 answers: 3,000 tokens in, 2 out; $1.50 or more: of 1 answer the cost is not known";
-        assert_eq!(spent.in_words(), known);
+        assert_eq!(spent.in_words(), "2 answers; tokens: 3,000 in, 2 out; cost: $1.50 or more");
+        spent.add(&ChatResponse::default());
+        assert_eq!(spent.in_words(), "3 answers; tokens: 3,000 or more in, 2 or more out; cost: $1.50 or more");
         let mut priced = Spent::default();
         priced.add(&answer(5, Some(20)));
-        assert_eq!(priced.in_words(), "1 answer: 5 tokens in, 1 out; $0.00000002");
+        assert_eq!(priced.in_words(), "1 answer; tokens: 5 in, 1 out; cost: $0.00000002");
     }
 }
