@@ -95,7 +95,9 @@ fn questions_are_asked_one_after_another() {
     assert!(ended.status.success(), "{}", ended.contents());
     assert!(ended.cell("rivers” (3").bold(), "{}", ended.contents());
     let last = &ended.contents()[ended.contents().find("and seas").expect("there")..];
-    assert!(!last.contains("answer number") && last.contains("`sabir chat --id "), "{last}");
+    assert!(!last.contains("answer number"), "{last}");
+    let leave = ended.contents().trim_end().lines().last().map(str::to_owned).expect("a line");
+    assert!(leave.starts_with("`sabir chat --id ") && leave.ends_with("` goes on with this."), "{leave}");
 
     let listed = logs(&folder, &["--json"]);
     let ids: Vec<String> = listed
@@ -198,7 +200,16 @@ fn a_conversation_of_the_log_is_gone_on_with_and_another_way() {
         assert!(asked.status.success(), "{}", text(&asked.stderr));
     }
     let mut terminal = chat(&folder, &[]);
-    say(&mut terminal, "/continue", "with 1 question; sim/old is asked");
+    let listed = logs(&folder, &["--json"]);
+    let first = listed.lines().find(|line| line.contains("the first")).expect("in the log");
+    let first: serde_json::Value = serde_json::from_str(first).expect("JSON");
+    let id = first["conversation"].as_str().expect("an id");
+    terminal.keys(&format!("/continue {}", &id[..11]));
+    say(&mut terminal, "\t", &format!("conversation {id} with 1 question; sim/old is asked"));
+    say(&mut terminal, "/undo", "are taken back");
+    terminal.keys("/continue\r");
+    terminal.wait_until("the last one", |contents| contents.matches("; sim/old is asked").count() == 2);
+    at_prompt(&mut terminal);
     say(&mut terminal, "go on", "You said: “go on” (2 words). This is answer number 2");
     again(&mut terminal);
     say(&mut terminal, "/usage", "2 answers; tokens: ");

@@ -31,6 +31,7 @@ pub(super) enum Takes {
     Model,
     Role,
     File,
+    Conversation,
     /// Words of the person's own.
     Words,
 }
@@ -59,7 +60,7 @@ pub(super) const ROWS: [Row; 14] = [
     row("/retry", "", "asks the last question again, in place of its answer", Takes::Nothing),
     row("/undo", "", "takes the last question and its answer back", Takes::Nothing),
     row("/new", "", "begins a new conversation", Takes::Nothing),
-    row("/continue", "[ID]", "goes on with a conversation of the log, or the last one", Takes::Words),
+    row("/continue", "[ID]", "goes on with a conversation of the log, or the last one", Takes::Conversation),
     row("/id", "", "says which conversation of the log this is", Takes::Nothing),
     row("/usage", "", "says what was used since the beginning, and what it cost", Takes::Nothing),
     row("/save", "FILE", "writes the conversation to a new file: JSON for .json, else Markdown", Takes::File),

@@ -1,10 +1,11 @@
-//! What Tab completes: commands, models, roles, files.
+//! What Tab completes: commands, models, roles, files, conversations.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reedline::{Completer, Span, Suggestion};
 
 use super::command::{ROWS, Takes};
+use crate::log::{Find, Store};
 
 /// The most that is suggested at once; a folder may hold any number of files.
 const MOST: usize = 200;
@@ -17,6 +18,8 @@ pub(super) struct Names {
     /// Models, as requests write them.
     pub(super) models: Vec<String>,
     pub(super) roles: Vec<String>,
+    /// Where conversations are kept.
+    pub(super) log: Option<PathBuf>,
 }
 
 impl Completer for Names {
@@ -27,7 +30,7 @@ impl Completer for Names {
             .into_iter()
             .map(|Found { begin, value, what, is_whole }| Suggestion {
                 value,
-                description: what.map(str::to_owned),
+                description: what,
                 span: Span::new(begin, pos),
                 append_whitespace: is_whole,
                 ..Suggestion::default()
@@ -42,7 +45,7 @@ struct Found {
     /// Where what it takes the place of begins, in bytes.
     begin: usize,
     value: String,
-    what: Option<&'static str>,
+    what: Option<String>,
     /// Whether something else follows.
     is_whole: bool,
 }
@@ -58,27 +61,52 @@ impl Names {
             let found = |row: &super::command::Row| Found {
                 begin: 0,
                 value: row.name.to_owned(),
-                what: Some(row.what),
+                what: Some(row.what.to_owned()),
                 is_whole: row.takes != Takes::Nothing,
             };
             return rows.map(found).collect();
         };
         let rest = rest.trim_start();
         let begin = before.len() - rest.len();
-        let values = match ROWS.iter().find(|row| row.name == name).map(|row| row.takes) {
+        let named = |values: Vec<String>| values.into_iter().map(|value| (value, None)).collect();
+        let values: Vec<(String, Option<String>)> = match ROWS.iter().find(|row| row.name == name).map(|row| row.takes)
+        {
             // A provider first, and its models behind the slash: all models at once are hundreds.
-            Some(Takes::Model) if rest.contains('/') => beginning(&self.models, rest),
-            Some(Takes::Model) => beginning(&self.providers, rest),
-            Some(Takes::Role) => beginning(&self.roles, rest),
-            Some(Takes::File) => files(rest),
+            Some(Takes::Model) if rest.contains('/') => named(beginning(&self.models, rest)),
+            Some(Takes::Model) => named(beginning(&self.providers, rest)),
+            Some(Takes::Role) => named(beginning(&self.roles, rest)),
+            Some(Takes::File) => named(files(rest)),
+            Some(Takes::Conversation) => {
+                self.log.as_deref().and_then(|log| conversations(log, rest)).unwrap_or_default()
+            }
             _ => Vec::new(),
         };
-        values.into_iter().map(|value| Found { begin, value, what: None, is_whole: false }).collect()
+        values.into_iter().map(|(value, what)| Found { begin, value, what, is_whole: false }).collect()
     }
 }
 
 fn beginning(names: &[String], with: &str) -> Vec<String> {
     names.iter().filter(|name| name.starts_with(with)).take(MOST).cloned().collect()
+}
+
+/// The last conversations whose id begins so, each with its last question; `None` where the log cannot be read.
+fn conversations(log: &Path, begin: &str) -> Option<Vec<(String, Option<String>)>> {
+    /// How many exchanges are looked at.
+    const LAST: u64 = 100;
+    /// How much of a question is shown, in characters.
+    const SHOWN: usize = 50;
+    // One that is not there is not made.
+    let store = log.exists().then(|| Store::open_there(log).ok())??;
+    let mut found: Vec<(String, Option<String>)> = Vec::new();
+    for entry in store.list(&Find { most: Some(LAST), ..Find::default() }).ok()? {
+        let id = &entry.kept.conversation;
+        if id.starts_with(begin) && found.iter().all(|(known, _)| known != id) {
+            let asked = store.asked(&entry).ok()?;
+            let shown = asked.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+            found.push((id.clone(), Some(shown)));
+        }
+    }
+    Some(found)
 }
 
 /// The files whose path begins so, in order; a folder's ends in a slash. Hidden ones are not shown before their dot is
@@ -121,6 +149,7 @@ mod tests {
             providers: all(&["fast", "openai/", "sim/"]),
             models: all(&["openai/a", "openai/b", "sim/a"]),
             roles: all(&["terse", "teacher"]),
+            log: None,
         }
     }
 

@@ -19,7 +19,7 @@ use super::session::Session;
 use super::{Args, log_path};
 use crate::failure::{self, Failure, Outcome};
 use crate::output::notice;
-use crate::{known, usage};
+use crate::{known, log, usage};
 use completion::Names;
 use editor::{Editor, Typed};
 use talk::{Next, Talk};
@@ -90,5 +90,6 @@ fn names(client: &Client, config: &Config) -> Names {
         models: models.map(|model| model.name()).collect(),
         providers: own.chain(ids.iter().map(|id| format!("{id}/"))).collect(),
         roles: config.roles.keys().cloned().collect(),
+        log: log::path(config),
     }
 }

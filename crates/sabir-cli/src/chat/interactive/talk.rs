@@ -54,11 +54,12 @@ impl<'a> Talk<'a> {
 
     /// Asks what the command was given. Files without words wait for the first question.
     pub(super) async fn begin(&mut self, message: Message) -> Result<(), Failure> {
-        if self.args.prompt.is_empty() && self.args.template.is_none() {
-            self.attached = message.parts;
-            return Ok(());
+        let has_words = self.args.template.is_some() || self.args.prompt.iter().any(|word| !word.trim().is_empty());
+        if has_words {
+            return self.ask(message).await;
         }
-        self.ask(message).await
+        self.attached = message.parts;
+        Ok(())
     }
 
     /// Asks a question, with what was attached.
