@@ -8,7 +8,7 @@ import sys
 import requests
 
 LLAMA, GATEWAY, MODEL = sys.argv[1:]
-SCHEMA = {"type": "object", "properties": {"sunny": {"type": "boolean"}, "unit": {"enum": ["C", "F"]}}, "required": ["sunny", "unit"], "additionalProperties": False}
+SCHEMA = {"type": "object", "properties": {"sunny": {"type": "boolean"}, "unit": {"type": "string", "enum": ["C", "F"]}}, "required": ["sunny", "unit"], "additionalProperties": False}
 ASKED = [{"role": "user", "content": "hi"}]
 WORDS = 20
 done = 0

@@ -66,7 +66,7 @@ impl Question {
             return Err(Failure::usage("nothing to ask: give a prompt, a file with -a, or text on standard input"));
         }
         let request = ChatRequest::default();
-        let request = self.system.iter().fold(request, |request, system| request.system(system));
+        let request = self.system.iter().fold(request, ChatRequest::system);
         Ok(request.message(Message::new(Role::User, parts)))
     }
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod embed;
 mod explain;
 mod failure;
+mod gateway_key;
 mod input;
 mod keys;
 mod known;
@@ -72,6 +73,9 @@ enum Command {
     Bench(bench::Args),
     /// Serve any SDK, in its own dialect, from any provider.
     Serve(serve::Args),
+    /// Make keys for the gateway's clients.
+    #[command(subcommand)]
+    GatewayKey(gateway_key::Command),
     /// Count the tokens of files and pipes; nothing is sent.
     Tokens(tokens::Args),
     /// List the models that are known, with prices, sizes and abilities.
@@ -135,6 +139,7 @@ fn main() -> ExitCode {
             Command::Bench(args) => bench::run(args, cli.config).await,
             Command::Config(command) => config::run(command, cli.config),
             Command::Serve(args) => serve::run(args, cli.config).await,
+            Command::GatewayKey(command) => gateway_key::run(command),
             Command::Tokens(args) => tokens::run(args, cli.config).await,
             Command::Models(args) => models::run(args).await,
             Command::Cost(args) => cost::run(args, cli.config).await,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use sabir::config::Live;
 use sabir::{Client, Registry};
-use sabir_gateway::{Gateway, Keys, Server, VirtualKey};
+use sabir_gateway::{Gateway, Server, Tls};
 
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -15,8 +16,6 @@ use crate::output::{notice, print};
 
 /// The variable with the key that clients must show.
 const KEY: &str = "SABIR_SERVE_KEY";
-/// The variable with the administrator's key.
-const ADMIN_KEY: &str = "SABIR_ADMIN_KEY";
 /// How long what is under way may take when the gateway is stopped.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -26,42 +25,48 @@ const DRAIN: Duration = Duration::from_secs(30);
     SABIR_SERVE_KEY=… sabir serve --host 0.0.0.0\n\n\
     Providers' keys come from their variables (OPENAI_API_KEY, …); clients name a model as provider/model, and \
     sim/NAME is the built-in simulator. With SABIR_SERVE_KEY set, clients must show that key; /metrics then wants \
-    SABIR_ADMIN_KEY.")]
+    SABIR_ADMIN_KEY. [gateway] in the configuration has keys, teams, budgets and more; it is read anew when its file \
+    is written.")]
 pub(crate) struct Args {
     /// Where to listen; other addresses than this machine's own want a key
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
-    host: std::net::IpAddr,
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<std::net::IpAddr>,
     /// The port; 0 takes a free one
-    #[arg(long, default_value_t = 8911)]
-    port: u16,
+    #[arg(long)]
+    port: Option<u16>,
     /// The model for requests that name none
     #[arg(short, long, value_name = "PROVIDER/MODEL")]
     model: Option<String>,
     /// The longest body of a request, in bytes
-    #[arg(long, default_value_t = 32 << 20, value_name = "BYTES")]
-    max_body: usize,
+    #[arg(long, value_name = "BYTES")]
+    max_body: Option<usize>,
 }
 
 pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
-    let config = config::load_to_spend(config)?;
-    let env = local::env();
-    let registry = Registry::new();
-    registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
-    let mut client = Client::builder().registry(registry).env(env.clone()).config(&config)?;
-    if let Some(model) = args.model {
-        client = client.model(model);
+    let mut loader = config::loader_to_spend(config)?;
+    if let Some(bytes) = args.max_body {
+        loader = loader.set("gateway.max_body", bytes.to_string());
     }
-    let mut gateway = Gateway::new(client.build()?).longest_body(args.max_body);
-    if let Some(key) = env.get(KEY) {
-        let keys = Keys::new();
-        keys.admit(&key, VirtualKey::new("default"));
-        gateway = gateway.keys(keys);
-    }
-    if let Some(key) = env.get(ADMIN_KEY) {
-        gateway = gateway.admin(&key.into());
-    }
+    let (simulator, model) = (sabir_sim::Simulator::new(), args.model);
+    let live = Live::built_on(loader, move || {
+        // A registry of its own for each: what one configuration registers is not to be there for the next.
+        let registry = Registry::new();
+        registry.register_service(SIMULATOR, simulator.clone());
+        let client = Client::builder().registry(registry).env(local::env());
+        model.iter().fold(client, |client, model| client.model(model))
+    })?;
+    let config = live.config();
+    config.doubts().iter().for_each(|doubt| notice(&format!("note: {doubt}")));
+    let gateway = Gateway::live(&live)?;
+    let listen = config.gateway.listen;
+    let address = SocketAddr::new(args.host.unwrap_or(listen.ip()), args.port.unwrap_or(listen.port()));
+    let tls = config.gateway.tls.as_ref().map(|said| Tls::files(&said.certificate, &said.key)).transpose()?;
+    let _watch = config.file().map(|_| gateway.watch(&live, read_anew)).transpose()?;
     let is_open = gateway.is_open();
-    let mut server = Server::start(gateway, SocketAddr::new(args.host, args.port)).await?;
+    let mut server = match &tls {
+        Some(tls) => Server::start_tls(gateway.clone(), address, tls.clone()).await?,
+        None => Server::start(gateway.clone(), address).await?,
+    };
     let url = server.url();
     print(&format!(
         "Sabir at {url}\n  OPENAI_BASE_URL={url}/v1\n  ANTHROPIC_BASE_URL={url}\n  GOOGLE_GEMINI_BASE_URL={url}\n  \
@@ -70,6 +75,8 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     if is_open {
         notice(&format!("Everybody on this machine may ask; set {KEY} to ask for a key."));
     }
+    #[cfg(unix)]
+    let _hung_up = tokio::spawn(reload_on_hangup(gateway, tls));
     server.run_until(stopped()).await.map_err(|e| Failure::io("cannot wait for signals", &e))?;
     notice("Answering what is under way; a second Ctrl-C ends at once.");
     let ended = tokio::select! {
@@ -77,6 +84,28 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         _ = tokio::signal::ctrl_c() => false,
     };
     Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says how reading the configuration anew went.
+fn read_anew(read: Result<(), sabir::Error>) {
+    match read {
+        Ok(()) => notice("The configuration was read anew."),
+        Err(error) => notice(&format!("The configuration that was there stays: {error}")),
+    }
+}
+
+/// Reads the configuration and the certificate anew whenever the process is told to (`kill -HUP`), as servers do.
+#[cfg(unix)]
+async fn reload_on_hangup(gateway: Gateway, tls: Option<Tls>) {
+    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        let (gateway, tls) = (gateway.clone(), tls.clone());
+        let read = move || tls.as_ref().map_or(Ok(()), Tls::read_anew).and_then(|()| gateway.reload());
+        // Keys may be fetched from files and by commands.
+        if let Ok(read) = tokio::task::spawn_blocking(read).await {
+            read_anew(read);
+        }
+    }
 }
 
 /// Ctrl-C, or what service managers send.

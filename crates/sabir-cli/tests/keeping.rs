@@ -88,7 +88,8 @@ fn a_doctor_finds_what_is_wrong_and_says_what_to_do() {
     let (status, found, _) = with(&folder, &["doctor", "--offline"], "", &[]);
     assert!(status == 0 && found.contains("no file") && found.contains("key  "), "{found}");
     let wrong = folder.file("wrong.toml", b"retyr = 5\n");
-    let cases: &[(&[&str], &[(&str, &str)], &str)] = &[
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let cases: &[Case<'_>] = &[
         (&["--config", &wrong], &[], "did you mean `retry`"),
         (&[], &[("HTTPS_PROXY", "ftp://me:secret@nowhere")], "proxy"),
         (&[], &[("OPENAI_API_KEY", "line\nbreak")], "OPENAI_API_KEY"),

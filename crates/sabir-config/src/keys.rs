@@ -141,7 +141,8 @@ impl KeyFile {
     fn check_private(&self, file: &File) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = file.metadata().map_err(|error| self.refused("cannot read", &error))?.permissions().mode();
-        if mode & 0o077 == 0 {
+        let of_others = mode & 0o077;
+        if of_others == 0 {
             return Ok(());
         }
         let path = self.0.display();

@@ -29,6 +29,7 @@ mod scope;
 mod secret;
 mod sections;
 mod show;
+mod state;
 mod template;
 mod text;
 mod units;

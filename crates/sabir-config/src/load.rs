@@ -14,7 +14,7 @@ use crate::node::{Node, Value};
 use crate::scope::{Known, Scope};
 use crate::sections::Settings;
 use crate::show::Shown;
-use crate::{Source, places, text};
+use crate::{Source, places, state, text};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub struct Loader {
     env: Env,
     explicit: BTreeMap<String, String>,
     services: Vec<String>,
+    state: Option<String>,
 }
 
 #[derive(Clone, Default)]
@@ -117,6 +118,13 @@ impl Loader {
         self
     }
 
+    /// Takes this text for what the file has that `gateway.state` names: to see whether it would be right.
+    #[must_use]
+    pub fn state(mut self, text: impl Into<String>) -> Self {
+        self.state = Some(text.into());
+        self
+    }
+
     /// Looks for a file where none was named: `$SABIR_CONFIG`; `sabir.toml`, `.yaml`, `.yml` or `.json` in the working
     /// folder; `sabir/config.toml` and so on in `$XDG_CONFIG_HOME`, or in `~/.config`.
     ///
@@ -144,6 +152,8 @@ impl Loader {
         let env = |name: &str| self.variable(name);
         let mut known = Known { env: &env, explicit: &self.explicit, faults: Vec::new(), shown: Vec::new() };
         expand(&mut whole, "", &env, &mut known.faults);
+        // After variables were put in: what is issued to others is not to be able to name them.
+        state::lay_over(&mut whole, self.state.as_deref(), &mut known.faults)?;
         let mut scope = Scope { path: String::new(), known };
         let settings = Settings::read(Some(&whole).filter(|whole| !whole.is_null()), &mut scope);
         let Known { mut faults, mut shown, .. } = scope.known;
@@ -156,13 +166,14 @@ impl Loader {
             let section = |field: &str| field.split(['.', '[']).next().unwrap_or_default().to_owned();
             let wrong: Vec<String> = faults.iter().map(|fault| section(&fault.field)).collect();
             faults.extend(found.into_iter().filter(|fault| !wrong.contains(&section(&fault.field))));
+            let doubts = contradictions::doubts(&settings, &sources);
             if faults.is_empty() {
                 for (field, value) in amended {
                     shown.retain(|shown| shown.field != field);
                     shown.extend(value);
                 }
                 shown.sort_by(|a, b| a.field.cmp(&b.field));
-                return Ok(Config { settings, shown, file: self.file.clone() });
+                return Ok(Config { settings, shown, doubts, file: self.file.clone() });
             }
         }
         Err(Faults::of(faults).unwrap_or_else(|| Faults::one(Source::Default, "the configuration cannot be read")))
@@ -228,6 +239,7 @@ fn tell_once(faults: &mut Vec<Fault>) {
 pub struct Config {
     settings: Settings,
     shown: Vec<Shown>,
+    doubts: Vec<Fault>,
     file: Option<PathBuf>,
 }
 
@@ -243,6 +255,11 @@ impl Config {
     /// Every value that holds, in the order of its field, with where it came from. Keys are masked.
     pub fn show(&self) -> &[Shown] {
         &self.shown
+    }
+
+    /// What may be a slip and holds all the same: a model that is not in the table of models.
+    pub fn doubts(&self) -> &[Fault] {
+        &self.doubts
     }
 
     /// The file that it was read from; `None` where there was none.

@@ -251,7 +251,7 @@ pub trait Layer: Debug + Send + Sync + 'static {
 
     /// What this layer would make of attempts that are only looked at: nothing is sent, taken or counted, and nothing is
     /// different afterwards. Most layers change nothing of what is asked, and refuse nothing beforehand.
-    fn foresee<'a>(&'a self, attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(std::future::ready(attempts))
     }
 }

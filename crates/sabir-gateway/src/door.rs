@@ -13,7 +13,7 @@ use crate::keys::{Keys, VirtualKey};
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
 /// The label of a call that has the name of the key it was made with.
-const KEY_TAG: &str = "key";
+pub(crate) const KEY_TAG: &str = "key";
 
 /// Who asks: the holder of a key, or anybody at a gateway that asks for none.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ impl Guest {
         let Some(key) = &self.0 else { return };
         call.tenant.clone_from(&key.tenant);
         call.tags.push((KEY_TAG.to_owned(), key.name.clone()));
+        let own = [("team", &key.team), ("user", &key.user)];
+        call.tags.extend(own.into_iter().filter_map(|(tag, value)| Some((tag.to_owned(), value.clone()?))));
         call.tags.extend(key.tags.iter().cloned());
     }
 
@@ -59,14 +61,20 @@ impl Guest {
     /// `Permission` where it may not.
     pub(crate) fn may_ask(&self, asked: &str, provider: &str, model: &str) -> Result<()> {
         let Some(key) = &self.0 else { return Ok(()) };
-        if key.allows(asked) || key.allows(&format!("{provider}/{model}")) {
+        if key.opens(&[asked, &format!("{provider}/{model}")]) {
             return Ok(());
         }
-        let message = format!("the key {:?} may not ask {asked:?}; it may ask {}", key.name, key.models.join(", "));
+        let may = if key.models.is_empty() { &key.team_models } else { &key.models };
+        let message = format!("the key {:?} may not ask {asked:?}; it may ask {}", key.name, may.join(", "));
         Err(Error::new(ErrorKind::Permission, message)
             .with_status(StatusCode::FORBIDDEN)
             .with_model(asked)
             .with_stage(Stage::NotSent))
+    }
+
+    /// The name of its key; `None` at a gateway that asks for none.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.as_deref().map(|key| key.name.as_str())
     }
 
     /// Whether a listed model is shown to this one.

@@ -1,18 +1,19 @@
 //! From an HTTP request to its answer, without a socket.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request as HttpRequest, Response};
+use http::{Request as HttpRequest, Response, StatusCode};
 use sabir::drive::{Format, Host};
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
 use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared, Trail};
 
+use crate::access::{AccessLog, Line};
 use crate::door::{self, Guest};
 use crate::incoming;
 use crate::keys::Digest;
@@ -20,19 +21,28 @@ use crate::{Keys, counting, headers, own};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
 #[derive(Clone, Debug)]
-pub struct Gateway(Arc<Inner>);
+pub struct Gateway(Arc<Whole>);
+
+#[derive(Debug)]
+struct Whole {
+    /// What requests are answered by from now on; those under way keep what was there when they came.
+    now: RwLock<Arc<Inner>>,
+    draining: AtomicBool,
+    #[cfg(feature = "config")]
+    operator: std::sync::OnceLock<crate::admin::Operator>,
+}
 
 #[derive(Clone)]
-struct Inner {
+pub(crate) struct Inner {
     client: Client,
     service: Shared,
     /// Whose keys are asked for; `None` lets everybody in.
-    keys: Option<Keys>,
+    pub(crate) keys: Option<Keys>,
+    log: Option<AccessLog>,
     admin: Option<Digest>,
     models: Vec<String>,
     longest_body: usize,
     patience: Duration,
-    draining: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Inner {
@@ -44,7 +54,7 @@ impl fmt::Debug for Inner {
 impl Gateway {
     /// Answers from this client. Everybody is let in, until [`keys`](Self::keys) says otherwise.
     pub fn new(client: Client) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             service: Shared::new(counting::Counting::around(&client)),
             client,
             keys: None,
@@ -52,13 +62,46 @@ impl Gateway {
             models: Vec::new(),
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
-            draining: Arc::default(),
+            log: None,
+        };
+        Self(Arc::new(Whole {
+            now: RwLock::new(Arc::new(inner)),
+            draining: AtomicBool::new(false),
+            #[cfg(feature = "config")]
+            operator: std::sync::OnceLock::new(),
         }))
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+    fn set(self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0.now.write().unwrap_or_else(PoisonError::into_inner)));
         self
+    }
+
+    /// What requests are answered by at this moment.
+    pub(crate) fn now(&self) -> Arc<Inner> {
+        self.0.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers from now on as another gateway does: its client, its keys, all that it was set to. Requests that came
+    /// before are answered as they began.
+    pub fn become_like(&self, other: &Self) {
+        let now = other.now();
+        *self.0.now.write().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Writes a line for each request from now on.
+    pub fn access_log(self, log: AccessLog) -> Self {
+        self.set(|inner| inner.log = Some(log))
+    }
+
+    #[cfg(feature = "config")]
+    pub(crate) fn log(&self) -> Option<AccessLog> {
+        self.now().log.clone()
+    }
+
+    #[cfg(feature = "config")]
+    pub(crate) fn operator(&self) -> &std::sync::OnceLock<crate::admin::Operator> {
+        &self.0.operator
     }
 
     /// Lets in only who has one of these keys. Keys may be added and taken away at any time.
@@ -89,11 +132,11 @@ impl Gateway {
 
     /// Whether everybody is let in.
     pub fn is_open(&self) -> bool {
-        self.0.keys.is_none()
+        self.now().keys.is_none()
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.0.client
+    pub(crate) fn client(&self) -> Client {
+        self.now().client.clone()
     }
 
     /// From now on it says that it is not ready; what is under way is answered.
@@ -105,14 +148,15 @@ impl Gateway {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether a request has the administrator's key, or is let in by a gateway that asks for none.
-    pub(crate) fn is_admin(&self, head: &Parts) -> bool {
-        let shown = door::shown(&head.headers, &head.uri);
-        match (&self.0.admin, shown) {
-            (Some(admin), Some(key)) => *admin == Digest::of(&key),
-            (Some(_), None) => false,
-            (None, _) => self.is_open(),
-        }
+    /// Whether a request has the administrator's key; `None` where there is none to have.
+    pub(crate) fn is_admin(&self, head: &Parts) -> Option<bool> {
+        let admin = self.now().admin?;
+        Some(door::shown(&head.headers, &head.uri).is_some_and(|key| admin == Digest::of(&key)))
+    }
+
+    /// Who asks by this request.
+    pub(crate) fn guest(&self, head: &Parts) -> Result<Guest> {
+        door::let_in(self.now().keys.as_ref(), &head.headers, &head.uri)
     }
 
     /// Answers one request. Never fails: what goes wrong is an answer in the shape in which it was asked.
@@ -122,27 +166,66 @@ impl Gateway {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        let id = headers::request_id();
+        let (id, now) = (headers::request_id(), self.now());
+        let line = now.log.as_ref().map(|log| log.begin(&id, &head));
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
-            Some(format) => self.asked(format, head, body, &id).await.unwrap_or_else(|error| format.refuse(&error)),
-            None => own::answer(self, &head),
+            Some(format) => {
+                let asked = now.asked(format, head, body, &id, line.as_ref());
+                asked.await.unwrap_or_else(|error| refuse(format, &error))
+            }
+            #[cfg(feature = "config")]
+            None if crate::admin::is_meant(&head) => {
+                let body = incoming::read(body, &head.headers, now.longest_body.min(LONGEST_CHANGE), now.patience);
+                crate::admin::answer(self, &head, body.await).await
+            }
+            None => own::answer(self, &head).await,
         };
         headers::tell(&mut response, &id);
-        response
+        match line {
+            Some(line) => line.end_with(response),
+            None => response,
+        }
     }
+}
 
-    async fn asked<B>(&self, format: Format, head: Parts, body: B, id: &str) -> Result<Response<Body>>
+/// A refusal in the client's format. Where the client itself was too slow it says so: in most dialects a timeout is the
+/// server's.
+fn refuse(format: Format, error: &Error) -> Response<Body> {
+    let mut response = format.refuse(error);
+    if error.status() == Some(StatusCode::REQUEST_TIMEOUT) {
+        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    }
+    response
+}
+
+/// The longest body of a change by the administrator, in bytes.
+#[cfg(feature = "config")]
+const LONGEST_CHANGE: usize = 256 << 10;
+
+impl Inner {
+    async fn asked<B>(
+        &self,
+        format: Format,
+        head: Parts,
+        body: B,
+        id: &str,
+        line: Option<&Line>,
+    ) -> Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let guest = door::let_in(self.0.keys.as_ref(), &head.headers, &head.uri)?;
-        let body = incoming::read(body, &head.headers, self.0.longest_body, self.0.patience).await?;
-        let mut call = self.0.client.begin();
+        let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
+        if let Some(line) = line {
+            line.is_of(format, guest.name());
+        }
+        let body = incoming::read(body, &head.headers, self.longest_body, self.patience).await?;
+        let mut call = self.client.begin();
         guest.sign(&mut call);
         // The ledger has its attempts by what the client was told.
         call.trail = Trail::named(id);
-        let visit = Visit { gateway: &self.0, guest };
+        let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
+        let visit = Visit { gateway: self, guest, service };
         Ok(format.serve(&visit, call, HttpRequest::from_parts(head, body)).await)
     }
 }
@@ -151,11 +234,12 @@ impl Gateway {
 struct Visit<'a> {
     gateway: &'a Inner,
     guest: Guest,
+    service: Shared,
 }
 
 impl Host for Visit<'_> {
     fn service(&self) -> &Shared {
-        &self.gateway.service
+        &self.service
     }
 
     fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {

@@ -8,11 +8,14 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use sabir::{Error, ErrorKind, Result, Stage};
 
+/// How many bytes of a body must come in a second, when `patience` has passed twice.
+const SLOWEST: u64 = 8 << 10;
+
 /// Reads a body to its end.
 ///
 /// # Errors
 /// `InvalidRequest` where it is longer than `longest`, is compressed, or breaks off; `Timeout` where nothing comes for as
-/// long as `patience`.
+/// long as `patience`, or so little that it would never end.
 pub(crate) async fn read<B>(body: B, headers: &HeaderMap, longest: usize, patience: Duration) -> Result<Bytes>
 where
     B: http_body::Body<Data = Bytes> + Send,
@@ -28,9 +31,17 @@ where
     }
     let mut body = std::pin::pin!(body);
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    let begun = tokio::time::Instant::now();
     loop {
-        let Ok(frame) = tokio::time::timeout(patience, body.frame()).await else {
-            let message = format!("the request stopped in the middle for {} s", patience.as_secs());
+        let come = u64::try_from(first.len() + rest.len()).unwrap_or(u64::MAX);
+        let allowed = patience.saturating_mul(2).saturating_add(Duration::from_secs(come / SLOWEST));
+        let left = patience.min(allowed.saturating_sub(begun.elapsed()));
+        let Ok(frame) = tokio::time::timeout(left, body.frame()).await else {
+            let message = if left == patience {
+                format!("the request stopped in the middle for {} s", patience.as_secs())
+            } else {
+                format!("the request comes too slowly: less than {SLOWEST} bytes in a second")
+            };
             let error = Error::new(ErrorKind::Timeout, message).with_status(StatusCode::REQUEST_TIMEOUT);
             return Err(error.with_stage(Stage::NotSent));
         };

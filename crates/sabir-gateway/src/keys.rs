@@ -53,6 +53,12 @@ pub struct VirtualKey {
     pub expires: Option<SystemTime>,
     /// Whether it opens nothing for now.
     pub disabled: bool,
+    /// The team it belongs to; a label of its calls.
+    pub team: Option<String>,
+    /// Who has it; a label of its calls.
+    pub user: Option<String>,
+    /// The models that its team may ask; it may ask none but those that are in both. Empty for all.
+    pub team_models: Vec<String>,
 }
 
 impl VirtualKey {
@@ -92,7 +98,15 @@ impl VirtualKey {
 
     /// Whether a model of this name may be asked.
     pub fn allows(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|pattern| fits(pattern, model))
+        self.opens(&[model])
+    }
+
+    /// Whether a model may be asked that has several names.
+    pub(crate) fn opens(&self, names: &[&str]) -> bool {
+        let among = |patterns: &[String]| {
+            patterns.is_empty() || names.iter().any(|name| patterns.iter().any(|pattern| fits(pattern, name)))
+        };
+        among(&self.models) && among(&self.team_models)
     }
 }
 
@@ -102,7 +116,14 @@ fn fits(pattern: &str, model: &str) -> bool {
 
 /// The keys of a gateway. Clones are the same keys; they may be changed while requests are answered.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(Arc<RwLock<HashMap<[u8; 32], Arc<VirtualKey>>>>);
+pub struct Keys(Arc<RwLock<HashMap<[u8; 32], Held>>>);
+
+/// A key, and from when on this one of its secrets opens nothing, though others may.
+#[derive(Clone, Debug)]
+struct Held {
+    key: Arc<VirtualKey>,
+    until: Option<SystemTime>,
+}
 
 impl Keys {
     /// No keys: nobody is let in.
@@ -115,38 +136,60 @@ impl Keys {
     /// # Errors
     /// `Configuration` where the system has no randomness.
     pub fn issue(&self, about: VirtualKey) -> Result<Secret> {
+        let key = Self::make()?;
+        self.admit(key.expose(), about);
+        Ok(key)
+    }
+
+    /// A new key, which opens nothing before it is [admitted](Self::admit), or its hash is
+    /// ([`admit_hash`](Self::admit_hash)).
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue).
+    pub fn make() -> Result<Secret> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| {
             Error::new(ErrorKind::Configuration, format!("the system gives no random numbers: {error}"))
         })?;
-        let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
-        self.admit(&key, about);
-        Ok(key.into())
+        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)).into())
+    }
+
+    /// The SHA-256 of a key: what is kept of it.
+    pub fn hash(key: &Secret) -> [u8; 32] {
+        Digest::of(key.expose()).0
     }
 
     /// Takes a key that was made elsewhere.
     pub fn admit(&self, key: &str, about: VirtualKey) {
-        self.write().insert(Digest::of(key).0, Arc::new(about));
+        self.admit_hash(Digest::of(key).0, about, None);
+    }
+
+    /// Takes a key that was made elsewhere, by its SHA-256; from `until` on this one opens nothing, though others of the
+    /// same name may: so one key can be put in the place of another while both are in use.
+    pub fn admit_hash(&self, hash: [u8; 32], about: impl Into<Arc<VirtualKey>>, until: Option<SystemTime>) {
+        self.write().insert(hash, Held { key: about.into(), until });
     }
 
     /// Changes what the keys of this name are good for; `false` where there are none.
     pub fn change(&self, name: &str, change: impl Fn(&mut VirtualKey)) -> bool {
         let mut keys = self.write();
-        let found = keys.values_mut().filter(|key| key.name == name);
-        found.map(|key| change(Arc::make_mut(key))).count() > 0
+        let found = keys.values_mut().filter(|held| held.key.name == name);
+        found.map(|held| change(Arc::make_mut(&mut held.key))).count() > 0
     }
 
     /// Takes away the keys of this name; `false` where there are none.
     pub fn revoke(&self, name: &str) -> bool {
         let mut keys = self.write();
         let before = keys.len();
-        keys.retain(|_, key| key.name != name);
+        keys.retain(|_, held| held.key.name != name);
         keys.len() < before
     }
 
     /// What all keys are good for, by name.
     pub fn list(&self) -> Vec<Arc<VirtualKey>> {
-        let mut all: Vec<_> = self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = held.values().map(|held| held.key.clone()).collect();
+        drop(held);
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
     }
@@ -156,16 +199,17 @@ impl Keys {
     pub(crate) fn find(&self, key: &str) -> std::result::Result<Arc<VirtualKey>, &'static str> {
         let found = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&Digest::of(key).0).cloned();
         let found = found.ok_or("this key is not known here; ask who runs the gateway for one")?;
-        if found.disabled {
+        if found.key.disabled {
             return Err("this key is disabled; ask who runs the gateway");
         }
-        if found.expires.is_some_and(|end| SystemTime::now() >= end) {
+        let ends = [found.key.expires, found.until];
+        if ends.into_iter().flatten().any(|end| SystemTime::now() >= end) {
             return Err("this key has expired; ask who runs the gateway for another");
         }
-        Ok(found)
+        Ok(found.key)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<[u8; 32], Arc<VirtualKey>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<[u8; 32], Held>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -193,6 +237,27 @@ mod tests {
         assert!(keys.find(secret.expose()).is_ok());
         assert!(keys.revoke("ada") && !keys.revoke("ada"));
         assert!(keys.find(secret.expose()).is_err() && keys.list().is_empty());
+    }
+
+    #[test]
+    fn one_key_takes_the_place_of_another_while_both_open() {
+        let (keys, about) = (Keys::new(), Arc::new(VirtualKey::new("ada")));
+        let (old, new) = (Keys::make().expect("a key"), Keys::make().expect("a key"));
+        let tomorrow = SystemTime::now() + std::time::Duration::from_secs(86_400);
+        keys.admit_hash(Keys::hash(&old), about.clone(), Some(tomorrow));
+        keys.admit_hash(Keys::hash(&new), about.clone(), None);
+        assert!(keys.find(old.expose()).is_ok() && keys.find(new.expose()).is_ok());
+        keys.admit_hash(Keys::hash(&old), about, Some(SystemTime::UNIX_EPOCH));
+        assert!(keys.find(old.expose()).expect_err("its time is over").contains("expired"));
+        assert!(keys.find(new.expose()).is_ok());
+    }
+
+    #[test]
+    fn a_key_may_ask_what_its_team_may_too() {
+        let mut key = VirtualKey::new("k").models(["openai/*"]);
+        key.team_models = vec!["fast".into(), "openai/gpt-*".into()];
+        assert!(key.allows("openai/gpt-6") && !key.allows("openai/o4") && !key.allows("fast"));
+        assert!(key.opens(&["fast", "openai/o4"]), "the team by the one name, the key by the other");
     }
 
     #[test]

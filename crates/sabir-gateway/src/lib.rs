@@ -21,6 +21,9 @@
 //! | those of every dialect and format | `/v1/chat/completions`, `/v1/messages`, `/v1/responses`, `/api/chat`, … |
 //! | `/healthz` | 200 as long as the process answers |
 //! | `/readyz` | 200 as long as new requests are taken |
+//! | `/v1/usage` | what the key that is shown has spent, from the ledger (feature `config`); `?since=7d&by=day,model` |
+//! | `/admin/v1/…` | keys, usage, configuration and the log of changes, for the administrator; of a gateway that follows a
+//!   configuration (feature `config`) |
 //! | `/metrics` | what the client's meter counts, as Prometheus text; for the administrator where keys are asked for |
 //!
 //! A model is named as for a client: `provider/model`, a route or alias of the client's layers, or any name at all where
@@ -28,6 +31,11 @@
 //! `x-sabir-provider`, `-model`, `-attempts`, `-cost` (US dollars), `-cache` and `-losses` (what the client's dialect or
 //! the provider's could not carry).
 
+mod access;
+#[cfg(feature = "config")]
+mod admin;
+#[cfg(feature = "config")]
+mod configured;
 mod connection;
 mod counting;
 mod door;
@@ -38,8 +46,15 @@ mod keys;
 mod mount;
 mod own;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "config")]
+mod usage;
 
+pub use access::AccessLog;
 pub use gateway::Gateway;
 pub use keys::{Keys, VirtualKey};
 pub use sabir_http::listen::Outgoing;
 pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

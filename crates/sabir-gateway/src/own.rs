@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::Gateway;
 
 /// Answers what no dialect was asked for.
-pub(crate) fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
+#[cfg_attr(not(feature = "config"), expect(clippy::unused_async, reason = "a ledger is read where there is one"))]
+pub(crate) async fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
     let path = head.uri.path().trim_end_matches('/');
     let is_get = head.method == Method::GET || head.method == Method::HEAD;
     match path {
@@ -20,6 +21,8 @@ pub(crate) fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
         }
         "/readyz" if is_get => json_of(StatusCode::OK, &json!({ "status": "ready" })),
         "/metrics" if is_get => metrics(gateway, head),
+        #[cfg(feature = "config")]
+        "/v1/usage" if is_get => crate::usage::own(gateway, head).await,
         "/api/version" if is_get => json_of(StatusCode::OK, &json!({ "version": env!("CARGO_PKG_VERSION") })),
         "" if is_get => whole_of(StatusCode::OK, "text/plain; charset=utf-8", "Sabir is running\n".to_owned()),
         _ => not_served(head),
@@ -27,7 +30,7 @@ pub(crate) fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
 }
 
 fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
-    if !gateway.is_admin(head) {
+    if !gateway.is_admin(head).unwrap_or_else(|| gateway.is_open()) {
         return error(StatusCode::UNAUTHORIZED, "the metrics are for the administrator: send the administrator's key");
     }
     let text = gateway.client().metrics().prometheus();
@@ -51,12 +54,16 @@ fn not_served(head: &Parts) -> Response<Body> {
 }
 
 /// An error in the shape that most clients read.
-fn error(status: StatusCode, message: &str) -> Response<Body> {
-    let kind = if status == StatusCode::UNAUTHORIZED { "authentication_error" } else { "invalid_request_error" };
+pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
+    let kind = match status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        status if status.is_server_error() => "server_error",
+        _ => "invalid_request_error",
+    };
     json_of(status, &json!({ "error": { "message": message, "type": kind, "code": null, "param": null } }))
 }
 
-fn json_of(status: StatusCode, json: &Value) -> Response<Body> {
+pub(crate) fn json_of(status: StatusCode, json: &Value) -> Response<Body> {
     whole_of(status, "application/json", json.to_string())
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use hyper::service::service_fn;
+#[cfg(feature = "tls")]
+use hyper_util::rt::TokioIo;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -33,8 +35,31 @@ const LONGEST_HEAD: usize = 64 << 10;
 const HEAD: Duration = Duration::from_secs(75);
 /// How long an answer may stand still because its client does not read.
 const UNREAD: Duration = Duration::from_secs(60);
+/// How long a client may take to shake hands, of TLS.
+#[cfg(feature = "tls")]
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after accepting failed: most likely files have run out, and some will be closed.
 const RESPITE: Duration = Duration::from_millis(50);
+
+/// What is around the HTTP of a connection.
+#[derive(Clone, Debug, Default)]
+struct Shell {
+    #[cfg(feature = "tls")]
+    tls: Option<crate::Tls>,
+}
+
+impl Shell {
+    #[cfg(feature = "tls")]
+    fn is_plain(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "it is asked where there is TLS")]
+    fn is_plain(&self) -> bool {
+        true
+    }
+}
 
 /// A gateway that listens on a socket, for HTTP/1.1 and HTTP/2. Dropping it stops listening; what is under way is
 /// answered.
@@ -42,6 +67,7 @@ const RESPITE: Duration = Duration::from_millis(50);
 pub struct Server {
     address: SocketAddr,
     gateway: Gateway,
+    shell: Shell,
     accepting: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -54,6 +80,19 @@ impl Server {
     /// `Configuration` where the address is none, or can be reached from elsewhere while the gateway lets everybody in;
     /// `Network`, not sent, where it is taken or not ours.
     pub async fn start(gateway: Gateway, address: impl Display) -> Result<Self> {
+        Self::listen(gateway, address, Shell::default()).await
+    }
+
+    /// As [`start`](Self::start), for HTTPS.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    #[cfg(feature = "tls")]
+    pub async fn start_tls(gateway: Gateway, address: impl Display, tls: crate::Tls) -> Result<Self> {
+        Self::listen(gateway, address, Shell { tls: Some(tls) }).await
+    }
+
+    async fn listen(gateway: Gateway, address: impl Display, shell: Shell) -> Result<Self> {
         let wanted = address.to_string();
         let (listener, address) = listen::listen(&wanted).await?;
         if gateway.is_open() && !address.ip().is_loopback() {
@@ -64,8 +103,8 @@ impl Server {
             return Err(Error::new(ErrorKind::Configuration, message).with_stage(Stage::NotSent));
         }
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, gateway.clone(), stopped));
-        Ok(Self { address, gateway, accepting, stop })
+        let accepting = tokio::spawn(accept(listener, gateway.clone(), shell.clone(), stopped));
+        Ok(Self { address, gateway, shell, accepting, stop })
     }
 
     /// The address it listens at.
@@ -75,7 +114,8 @@ impl Server {
 
     /// Its URL, without a path: a base URL for every dialect, with or without `/v1` behind it.
     pub fn url(&self) -> String {
-        listen::url(self.address)
+        let url = listen::url(self.address);
+        if self.shell.is_plain() { url } else { url.replacen("http:", "https:", 1) }
     }
 
     /// Answers until a future is ready (a signal, for instance), then stops listening. What is under way is answered
@@ -104,7 +144,7 @@ impl Server {
 }
 
 /// Accepts until it is stopped (or the server dropped), then waits for what is under way.
-async fn accept(listener: TcpListener, gateway: Gateway, mut stopped: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, gateway: Gateway, shell: Shell, mut stopped: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let under_way = GracefulShutdown::new();
     loop {
@@ -114,7 +154,7 @@ async fn accept(listener: TcpListener, gateway: Gateway, mut stopped: oneshot::R
         };
         match select(pin!(next), &mut stopped).await {
             Either::Left((Ok((socket, place)), _)) => {
-                drop(tokio::spawn(answer(socket, gateway.clone(), under_way.watcher(), place)));
+                drop(tokio::spawn(answer(socket, gateway.clone(), shell.clone(), under_way.watcher(), place)));
             }
             Either::Left((Err(_), _)) => tokio::time::sleep(RESPITE).await,
             Either::Right(_) => break,
@@ -125,7 +165,7 @@ async fn accept(listener: TcpListener, gateway: Gateway, mut stopped: oneshot::R
 }
 
 /// Answers all requests of one connection.
-async fn answer(socket: TcpStream, gateway: Gateway, watcher: Watcher, place: OwnedSemaphorePermit) {
+async fn answer(socket: TcpStream, gateway: Gateway, shell: Shell, watcher: Watcher, place: OwnedSemaphorePermit) {
     // Without it, small pieces of a stream wait for one another. A socket that refuses is about to fail anyway.
     let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {
@@ -136,7 +176,20 @@ async fn answer(socket: TcpStream, gateway: Gateway, watcher: Watcher, place: Ow
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST_HEAD);
     let longest_head = u32::try_from(LONGEST_HEAD).expect("64 KiB");
     http.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(longest_head);
-    let connection = http.serve_connection(Connection::new(socket, HEAD, UNREAD), service).into_owned();
+    let socket = Connection::new(socket, HEAD, UNREAD);
+    #[cfg(not(feature = "tls"))]
+    drop(shell);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &shell.tls {
+        // Who is slow at shaking hands has its place taken away; so has who does not speak TLS.
+        let shaken = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(TokioIo::new(socket)));
+        if let Ok(Ok(socket)) = shaken.await {
+            let connection = http.serve_connection(TokioIo::new(socket), service).into_owned();
+            let _ = watcher.watch(connection).await;
+        }
+        return drop(place);
+    }
+    let connection = http.serve_connection(socket, service).into_owned();
     // What fails here is the client's connection; there is nobody to tell.
     let _ = watcher.watch(connection).await;
     drop(place);

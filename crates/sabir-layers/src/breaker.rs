@@ -161,7 +161,7 @@ impl Layer for Breaker {
         Shared::new(Breaking { breaker: Arc::new(self.clone()), inner })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         let states = self.states();
         for attempt in &mut attempts {
             let place = Place::of(&attempt.call, &attempt.request);

@@ -46,6 +46,7 @@
 
 mod estimate;
 mod gate;
+mod lane;
 mod learned;
 mod line;
 mod look;
@@ -56,6 +57,7 @@ mod rule;
 mod tests;
 mod wait;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -65,15 +67,19 @@ use sabir_core::{Call, Clock, Foreseen, Layer, Reply, Request, Result, Service, 
 use sabir_store::{Memory, Store};
 
 use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
-use self::gate::{Gate, Gates, Lane};
+use self::gate::{Gates, Lane};
 use self::permit::Permit;
 pub use self::rule::Limit;
-use crate::{End, PerPlace, Place, RuntimeClock, Watch as _, watch};
+use crate::{End, PerPlace, RuntimeClock, Watch as _, watch};
 
 /// The layer that keeps limits. Clones share what is used of them; see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Limits {
     rules: Vec<Limit>,
+    /// Whether some refuse nothing.
+    watches: bool,
+    /// Those of calls with a label, by it: a call looks only at those of its own labels, however many there are.
+    labelled: HashMap<(String, String), Vec<Limit>>,
     learn: bool,
     max_wait: Duration,
     max_waiting: usize,
@@ -92,6 +98,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            labelled: HashMap::new(),
+            watches: false,
             learn: true,
             max_wait: Duration::from_secs(30),
             max_waiting: 1_000,
@@ -109,9 +117,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Adds a limit. All limits that concern a call hold at once. What was learned so far is forgotten.
+    /// Adds a limit, unless it is there already. All limits that concern a call hold at once. What was learned so far is
+    /// forgotten.
     pub fn limit(mut self, limit: Limit) -> Self {
-        self.rules.push(limit);
+        self.watches |= limit.watched;
+        let rules = match limit.tag.clone() {
+            Some(tag) => self.labelled.entry(tag).or_default(),
+            None => &mut self.rules,
+        };
+        if !rules.contains(&limit) {
+            rules.push(limit);
+        }
         (self.lanes, self.gates) = (PerPlace::default(), Gates::default());
         self
     }
@@ -167,22 +183,19 @@ impl Limits {
         self
     }
 
+    /// Goes on where others left off: what is used of a limit that is the same in both stays used. What was learned is
+    /// learned anew.
+    pub fn after(mut self, before: &Self) -> Self {
+        (self.store, self.prefix) = (before.store.clone(), before.prefix.clone());
+        (self.gates, self.tickets, self.clock) = (before.gates.clone(), before.tickets.clone(), before.clock.clone());
+        self.lanes = PerPlace::default();
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
-    }
-
-    fn lane(&self, call: &Call, request: &Request) -> Arc<Lane> {
-        let make = || {
-            let place = Place::of(call, request);
-            let concern = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, rule.group(&place)?)));
-            let gates = concern.map(|(at, rule, group)| self.gates.get_or(at, rule, group, &self.prefix));
-            let learned = self.learn.then(|| Arc::new(Gate::learned(&place)));
-            let gates = gates.chain(learned).collect();
-            Lane::new(place, gates)
-        };
-        self.lanes.of(call, request, make).1
     }
 }
 
@@ -191,10 +204,10 @@ impl Layer for Limits {
         Shared::new(Limited { limits: Arc::new(self.clone()), inner })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
-                let holds = self.concerning(&Place::of(&attempt.call, &attempt.request));
+                let holds = self.concerning(&attempt.call, &attempt.request);
                 let refused = self.would_admit(&attempt.call, &attempt.request).await.err();
                 attempt.judged("limits", holds, refused);
             }
@@ -215,19 +228,30 @@ impl Service for Limited {
         let need = Need::of(call, request, &self.limits.count, self.limits.reserve);
         let mut permit = Permit::new(self.limits.clone(), lane, need);
         wait::admit(&mut permit).await?;
+        let mut watched = self.limits.look_on(call, &permit).await;
         // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.
         let mut reply = self.inner.call(call, request).await;
-        permit.answered(matches!(reply, Ok(Reply::Stream(_))));
-        match &mut reply {
-            Ok(Reply::Stream(_)) => return reply.map(|reply| watch(reply, permit)),
-            Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
-            Ok(other) => {
-                if let Some(usage) = usage_of(other) {
-                    permit.used(usage);
+        let streams = matches!(reply, Ok(Reply::Stream(_)));
+        for permit in [Some(&mut permit), watched.as_mut()].into_iter().flatten() {
+            permit.answered(streams);
+            match &mut reply {
+                Ok(Reply::Stream(_)) => {}
+                Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
+                Ok(other) => {
+                    if let Some(usage) = usage_of(other) {
+                        permit.used(usage);
+                    }
                 }
+                Err(error) => permit.failed(error),
             }
-            Err(error) => permit.failed(error),
         }
-        reply
+        if !streams {
+            return reply;
+        }
+        let reply = reply.map(|reply| watch(reply, permit));
+        match watched {
+            Some(watched) => reply.map(|reply| watch(reply, watched)),
+            None => reply,
+        }
     }
 }

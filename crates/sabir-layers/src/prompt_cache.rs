@@ -143,7 +143,7 @@ impl Layer for PromptCache {
         Shared::new(Marking { layer: self.clone(), inner })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         for attempt in &mut attempts {
             if let Request::Chat(chat) = &mut attempt.request
                 && self.marks(&attempt.call, chat)

@@ -56,6 +56,7 @@ mod bill;
 mod budget;
 mod class;
 mod demand;
+mod funds;
 mod gauge;
 mod hold;
 mod load;
@@ -71,6 +72,7 @@ mod tariff;
 mod tests;
 mod window;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -98,6 +100,10 @@ use crate::{PerPlace, Receipts, RuntimeClock};
 #[derive(Clone, Debug)]
 pub struct Spend {
     funds: Vec<Arc<Fund>>,
+    /// The numbers of those that are of calls with a label, by it, and of the others: a call looks only at those of its own
+    /// labels, however many there are.
+    labelled: HashMap<(String, String), Vec<usize>>,
+    others: Vec<usize>,
     receipts: Receipts,
     ledger: Option<Arc<dyn Ledger>>,
     store: Arc<dyn Store>,
@@ -111,6 +117,8 @@ pub struct Spend {
     clock: Arc<dyn Clock>,
     /// Since 1970: what the ledger has of before is loaded, what comes after is counted here.
     born: Duration,
+    /// How many were before it; see [`Spend::after`].
+    generation: u32,
     tariffs: PerPlace<Mutex<Option<Arc<Tariff>>>>,
 }
 
@@ -126,6 +134,8 @@ impl Spend {
     pub fn by(receipts: &Receipts) -> Self {
         Self {
             funds: Vec::new(),
+            labelled: HashMap::new(),
+            others: Vec::new(),
             born: receipts.now(),
             receipts: receipts.clone(),
             ledger: None,
@@ -137,6 +147,7 @@ impl Spend {
             counter: Arc::default(),
             alarm: Alarm::default(),
             clock: Arc::new(RuntimeClock::default()),
+            generation: 0,
             tariffs: PerPlace::default(),
         }
     }
@@ -144,7 +155,12 @@ impl Spend {
     /// Adds a budget. All budgets that concern a call hold at once.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.funds.push(Arc::new(Fund::new(budget, self.funds.len(), &self.prefix)));
+        let number = self.funds.len();
+        match budget.scope.only.tags.first().cloned() {
+            Some(tag) => self.labelled.entry(tag).or_default().push(number),
+            None => self.others.push(number),
+        }
+        self.funds.push(Arc::new(Fund::new(budget, number, &self.prefix)));
         self
     }
 
@@ -253,7 +269,7 @@ impl Layer for Spend {
         Shared::new(Spending { spend: Arc::new(self.clone()), classes: Classes::default(), inner })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
                 let (call, request) = (&attempt.call, &attempt.request);

@@ -221,7 +221,7 @@ impl Layer for Stack {
         self.floors.iter().flatten().find_map(|layer| layer.place(name))
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for layer in self.floors.iter().flatten() {
                 attempts = layer.foresee(attempts).await;

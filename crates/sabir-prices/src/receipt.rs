@@ -9,7 +9,7 @@ use crate::model::ModelPrices;
 /// The lines of what was used, each bucket once. `exact` is whether the prices are those of the very model.
 pub(crate) fn lines(model: Option<&ModelPrices>, exact: bool, usage: &Usage, options: &Options<'_>) -> Vec<Line> {
     let chosen = model.map(|model| Chosen::new(model, usage.input_total(), options));
-    let mut lines = Lines { chosen, guessed: usage.estimated || !exact, lines: Vec::with_capacity(4) };
+    let mut lines = Lines { chosen, guessed: usage.estimated || !exact, told: Vec::with_capacity(4) };
     lines.side(
         usage.input_stated,
         (Item::Input, usage.input),
@@ -33,7 +33,7 @@ pub(crate) fn lines(model: Option<&ModelPrices>, exact: bool, usage: &Usage, opt
     for (name, uses) in &usage.tools {
         lines.line(Item::Tool(name.clone()), Some(*uses), false);
     }
-    lines.lines
+    lines.told
 }
 
 /// The lines so far, and what the next ones need.
@@ -41,7 +41,7 @@ struct Lines<'m> {
     chosen: Option<Chosen<'m>>,
     /// Whether all of them are estimates.
     guessed: bool,
-    lines: Vec<Line>,
+    told: Vec<Line>,
 }
 
 impl Lines<'_> {
@@ -69,7 +69,9 @@ impl Lines<'_> {
             left -= *quantity;
         }
         self.line(main.0, Some(left), true);
-        parts.into_iter().for_each(|(item, quantity)| self.line(item, Some(quantity), true));
+        for (item, quantity) in parts {
+            self.line(item, Some(quantity), true);
+        }
     }
 
     /// Nothing of something is a line only where nothing at all is known of the model, and how much of something that is
@@ -85,7 +87,7 @@ impl Lines<'_> {
         if !is_nothing {
             let estimated = estimated || self.guessed || found.is_some_and(|found| found.estimated);
             let line = Line::new(what, quantity, found.map(|found| found.price.0));
-            self.lines.push(Line { estimated, ..line });
+            self.told.push(Line { estimated, ..line });
         }
     }
 }

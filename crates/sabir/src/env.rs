@@ -15,7 +15,9 @@ pub struct Env {
 
 /// Looks for the key of a provider, by the provider's id.
 #[derive(Clone)]
-struct Stored(Arc<dyn Fn(&str) -> Result<Option<Secret>> + Send + Sync>);
+struct Stored(Arc<Look>);
+
+type Look = dyn Fn(&str) -> Result<Option<Secret>> + Send + Sync;
 
 #[derive(Clone, Default)]
 enum Source {

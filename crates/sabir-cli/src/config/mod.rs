@@ -58,14 +58,19 @@ pub(crate) fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
 
 /// As [`load`], with a ledger in its usual place where the configuration names none: for commands that spend.
 pub(crate) fn load_to_spend(file: Option<PathBuf>) -> Result<Config, Failure> {
-    let config = load(file.clone())?;
-    let usual = usage::default_path().filter(|_| config.ledger.is_none());
-    let Some((path, folder)) = usual.as_ref().and_then(|path| Some((path, path.parent()?))) else { return Ok(config) };
+    Ok(loader_to_spend(file)?.load()?)
+}
+
+/// What [`load_to_spend`] reads by: for a command that follows its configuration.
+pub(crate) fn loader_to_spend(file: Option<PathBuf>) -> Result<Loader, Failure> {
+    let loader = loader(file)?;
+    let usual = if loader.load()?.ledger.is_none() { usage::default_path() } else { None };
+    let Some((path, folder)) = usual.as_ref().and_then(|path| Some((path, path.parent()?))) else { return Ok(loader) };
     if let Err(error) = std::fs::create_dir_all(folder) {
         notice(&format!("No account is kept of what is spent: cannot make {}: {error}", folder.display()));
-        return Ok(config);
+        return Ok(loader);
     }
-    Ok(loader(file)?.set("ledger.path", path.to_string_lossy()).load()?)
+    Ok(loader.set("ledger.path", path.to_string_lossy()))
 }
 
 fn loader(file: Option<PathBuf>) -> Result<Loader, Failure> {
@@ -81,6 +86,9 @@ pub(crate) fn run(command: Command, file: Option<PathBuf>) -> Outcome {
         Command::Init(args) => init::run(args, file),
         Command::Check => {
             let config = load(file)?;
+            for doubt in config.doubts() {
+                notice(&format!("note: {doubt}"));
+            }
             match config.file() {
                 Some(path) => print(&format!("{} is right.\n", path.display()))?,
                 None => notice("There is no configuration file; `sabir config init` writes one."),

@@ -119,7 +119,7 @@ impl Collection {
                     missing.push(text);
                     continue;
                 };
-                let kept = if store { Some(&text.text) } else { old.as_ref() };
+                let kept = if store { Some(&text.content) } else { old.as_ref() };
                 put.execute(params![known.id, text.id, text.hash, vector, kept])?;
             }
         }
@@ -137,14 +137,13 @@ impl Collection {
     ) -> Result<(), Failure> {
         let length = vectors.first().map_or(0, Vec::len);
         let numbers = u32::try_from(length).map_err(|_| Failure::nothing("a vector of that length cannot be kept"))?;
-        let known = match &self.known {
-            Some(known) => known,
-            None => {
-                let new = "INSERT INTO collections (name, model, dimensions) VALUES (?1, ?2, ?3)";
-                self.file.execute(new, params![self.name, model, numbers])?;
-                let id = self.file.last_insert_rowid();
-                self.known.insert(Known { id, model: model.to_owned(), dimensions: length })
-            }
+        let known = if let Some(known) = &self.known {
+            known
+        } else {
+            let new = "INSERT INTO collections (name, model, dimensions) VALUES (?1, ?2, ?3)";
+            self.file.execute(new, params![self.name, model, numbers])?;
+            let id = self.file.last_insert_rowid();
+            self.known.insert(Known { id, model: model.to_owned(), dimensions: length })
         };
         if length != known.dimensions {
             return Err(other_length(known.dimensions, length));
@@ -155,7 +154,7 @@ impl Collection {
             let mut put = change.prepare(PUT)?;
             for (text, vector) in texts.iter().zip(vectors) {
                 let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
-                put.execute(params![id, text.id, text.hash, bytes, store.then_some(&text.text)])?;
+                put.execute(params![id, text.id, text.hash, bytes, store.then_some(&text.content)])?;
             }
         }
         Ok(change.commit()?)

@@ -94,7 +94,7 @@ pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
 
 impl Args {
     fn request(&self, model: &str, texts: &[&Text]) -> EmbedRequest {
-        let mut request: EmbedRequest = texts.iter().map(|text| text.text.as_str()).collect();
+        let mut request: EmbedRequest = texts.iter().map(|text| text.content.as_str()).collect();
         model.clone_into(&mut request.model);
         request.dimensions = self.dimensions;
         request.purpose = self.purpose.as_deref().map(EmbedPurpose::from);
@@ -128,7 +128,7 @@ async fn written(client: &Client, model: &str, texts: &[Text], args: &Args) -> R
         for (text, vector) in batch.iter().zip(vectors) {
             let mut line = json!({ "id": text.id, "vector": vector });
             if args.store {
-                line["text"] = text.text.as_str().into();
+                line["text"] = text.content.as_str().into();
             }
             print(&format!("{line}\n"))?;
         }
@@ -155,7 +155,7 @@ fn batches<'t>(texts: &'t [&'t Text], most: usize) -> impl Iterator<Item = &'t [
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = left.iter().take(most).take_while(|text| {
-            bytes += text.text.len();
+            bytes += text.content.len();
             bytes <= BATCH_BYTES
         });
         // One that is too long goes alone.

@@ -112,7 +112,7 @@ fn nearest(collection: &Collection, to: &[f32], most: usize) -> Result<Vec<Near>
 
 /// The cosine of the angle between two vectors of one length; 0 where one is nothing, or is of another length.
 fn cosine(a: &[f32], bytes: &[u8]) -> f64 {
-    if bytes.len() != a.len() * size_of::<f32>() {
+    if bytes.len() != size_of_val(a) {
         return 0.0;
     }
     let numbers = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));

@@ -27,7 +27,7 @@ pub(super) struct Text {
     pub(super) id: String,
     /// SHA-256 of the text.
     pub(super) hash: [u8; 32],
-    pub(super) text: String,
+    pub(super) content: String,
 }
 
 impl Text {
@@ -35,7 +35,7 @@ impl Text {
     pub(super) fn new(name: Option<String>, text: String) -> Self {
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let hex = || hash.iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"));
-        Self { id: name.unwrap_or_else(hex), hash, text }
+        Self { id: name.unwrap_or_else(hex), hash, content: text }
     }
 }
 

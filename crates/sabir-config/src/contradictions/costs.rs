@@ -32,7 +32,7 @@ fn one_within_all(one: Option<Money>, all: Option<Money>, at: &str, found: &mut 
     }
 }
 
-fn budget(budget: &BudgetConfig, at: &str, found: &mut Found<'_>) {
+pub(super) fn budget(budget: &BudgetConfig, at: &str, found: &mut Found<'_>) {
     if budget.limit.is_none() && budget.per_request.is_none() {
         found.fault(at, "limits nothing; say `limit`, `per_request`, or both");
     }

@@ -4,6 +4,7 @@
 mod calls;
 mod command;
 mod costs;
+mod gateway;
 mod models;
 mod providers;
 mod tools;
@@ -94,5 +95,11 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
     costs::check(settings, &mut found);
     command::check(settings, &mut found);
     tools::check(settings, &mut found);
+    gateway::check(settings, &mut found);
     found
+}
+
+/// What may well be meant and may be a slip.
+pub(crate) fn doubts(settings: &Settings, sources: &Sources<'_>) -> Vec<Fault> {
+    gateway::doubts(settings, sources)
 }

@@ -9,6 +9,7 @@ use sabir_prices::{ModelPrices, Overlay};
 use crate::field::{Kind, Setting, choice, section};
 use crate::node::Node;
 use crate::scope::Scope;
+use crate::sections::gateway::CallerBudget;
 use crate::sections::words::{offset, period};
 use crate::units::{Money, Share};
 use crate::values::leaf;
@@ -179,6 +180,32 @@ impl CostControl {
             on_unknown_price: self.on_unknown_price,
             on_ledger_failure: None,
         })
+    }
+}
+
+impl CallerBudget {
+    /// As a budget of this name, of nobody yet.
+    pub fn named(&self, name: impl Into<String>) -> BudgetConfig {
+        BudgetConfig {
+            name: name.into(),
+            limit: self.limit,
+            period: self.period,
+            time_zone: self.time_zone,
+            per_request: self.per_request,
+            scope: BudgetScope::All,
+            tag: None,
+            only: Vec::new(),
+            mode: self.mode,
+            thresholds: self.thresholds.clone(),
+            on_unknown_price: self.on_unknown_price,
+            on_ledger_failure: None,
+        }
+    }
+
+    /// As a budget of this name, of all calls with this label.
+    pub fn of_tag(&self, name: impl Into<String>, tag: &str, value: &str) -> BudgetConfig {
+        let (scope, tag, only) = (BudgetScope::Tag, Some(tag.to_owned()), vec![value.to_owned()]);
+        BudgetConfig { scope, tag, only, ..self.named(name) }
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod command;
 mod costs;
+mod gateway;
 mod provider;
 mod route;
 mod tools;
@@ -19,6 +20,10 @@ pub use command::{LogsConfig, TemplateConfig};
 pub use costs::{
     BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, LedgerFailure, Period,
     PricesConfig, TimeZone, UnknownPrice,
+};
+pub use gateway::{
+    AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash, KeyHashConfig,
+    LimitMode, Moment, TlsConfig,
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
@@ -86,6 +91,8 @@ section! {
         tools: BTreeMap<String, ToolConfig>;
         /// Servers of the Model Context Protocol, whose tools a model may call: `sabir chat -t NAME`.
         mcp: BTreeMap<String, McpConfig>, also "mcp_servers";
+        /// The gateway: where it listens, who is let in, and what each may do and spend.
+        gateway: GatewayConfig;
         /// What is written to the log.
         logging: LoggingConfig, also "log";
         /// What is kept of what was asked with the command.

@@ -98,7 +98,7 @@ impl Layer for Guard {
         Shared::new(Guarded { inner, checks: self.checks.clone() })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
                 for check in self.checks.iter().filter(|check| check.is_local()) {

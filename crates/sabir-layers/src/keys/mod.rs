@@ -79,7 +79,7 @@ impl Layer for Keys {
         Shared::new(WithKeys { inner, keys: self.clone() })
     }
 
-    fn foresee<'a>(&'a self, mut attempts: Vec<Foreseen>) -> BoxFuture<'a, Vec<Foreseen>> {
+    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         for attempt in attempts.iter_mut().filter(|attempt| attempt.call.key.is_none()) {
             let (provider, model) = (attempt.call.provider.clone(), attempt.request.model().to_owned());
             let Some(pool) = self.get(&provider) else { continue };

@@ -107,18 +107,18 @@ impl Gate {
     }
 }
 
-/// The gates of the rules, by the rule's number and what it counts together. What nobody holds any more is forgotten:
+/// The gates of the rules, by the rule and what it counts together. What nobody holds any more is forgotten:
 /// what is used of a rate is in the store, and nobody is inside.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gates(Arc<Mutex<HashMap<GateId, Weak<Gate>>>>);
 
-type GateId = (usize, Place);
+type GateId = (Limit, Place);
 
 impl Gates {
     /// The gate of a rule for a group, which places share.
-    pub(super) fn get_or(&self, at: usize, rule: &Limit, group: Place, prefix: &str) -> Arc<Gate> {
+    pub(super) fn get_or(&self, rule: &Limit, group: Place, prefix: &str) -> Arc<Gate> {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = (at, group);
+        let id = (rule.clone(), group);
         if let Some(gate) = gates.get(&id).and_then(Weak::upgrade) {
             return gate;
         }
@@ -157,6 +157,11 @@ impl Lane {
         });
         let calls = gates.iter().filter(|gate| matches!(gate.kind, Kind::Calls { .. })).count();
         Self { place, gates, calls }
+    }
+
+    /// The same with more gates.
+    pub(super) fn with(&self, more: Vec<Arc<Gate>>) -> Self {
+        Self::new(self.place.clone(), self.gates.iter().cloned().chain(more).collect())
     }
 
     /// The gate that has learned, with its number.

@@ -23,8 +23,10 @@ impl Limits {
         Ok(())
     }
 
-    /// The limits that hold for calls of a place, in words.
-    pub(super) fn concerning(&self, place: &Place) -> Vec<String> {
-        self.rules.iter().filter(|rule| rule.group(place).is_some()).map(ToString::to_string).collect()
+    /// The limits that hold for a call, in words.
+    pub(super) fn concerning(&self, call: &Call, request: &Request) -> Vec<String> {
+        let place = Place::of(call, request);
+        let rules = self.rules.iter().chain(self.of_labels(call));
+        rules.filter(|rule| rule.group(&place).is_some()).map(ToString::to_string).collect()
     }
 }

@@ -46,6 +46,11 @@ impl Permit {
         Self { limits, lane, need, marks, cells, state, ticket, answered, now, streams }
     }
 
+    /// One of the same call for other gates, that holds nothing yet.
+    pub(super) fn beside(&self, lane: Lane) -> Self {
+        Self::new(self.limits.clone(), Arc::new(lane), self.need)
+    }
+
     /// Goes through all gates of its lane, or through none.
     pub(super) async fn enter(&mut self, ticket: Option<u64>) -> Result<Result<(), Denied>> {
         (self.ticket, self.now) = (ticket, self.limits.clock.now());

@@ -21,17 +21,21 @@ use crate::Place;
 /// ```
 ///
 /// With none of `for_…`, `each_…` and `together`, a limit counts each [`Place`] alone: provider, model and key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
     pub(super) what: What,
     pub(super) amount: u64,
     pub(super) per: Duration,
     pub(super) burst: u64,
+    /// The label that a call must have.
+    pub(super) tag: Option<(String, String)>,
+    /// Whether it refuses nothing.
+    pub(super) watched: bool,
     scope: Scope,
 }
 
 /// What is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum What {
     Requests,
     /// Input and output together.
@@ -43,7 +47,7 @@ pub(super) enum What {
 }
 
 /// Which calls, and which of them together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Scope {
     provider: Option<String>,
     model: Option<String>,
@@ -58,7 +62,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 impl Limit {
     fn new(what: What, amount: u64, per: Duration) -> Self {
-        Self { what, amount, per, burst: amount, scope: Scope::default() }
+        Self { what, amount, per, burst: amount, tag: None, watched: false, scope: Scope::default() }
     }
 
     /// So many requests in any minute.
@@ -102,6 +106,13 @@ impl Limit {
         self
     }
 
+    /// Refuses nothing: where it would, that is told as an event of `tracing` (a warning), and the call goes on. To try a
+    /// limit out.
+    pub fn watched(mut self) -> Self {
+        self.watched = true;
+        self
+    }
+
     /// Only calls of this provider; all of them together, unless `each_…` says otherwise.
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.scope.provider = Some(provider.into());
@@ -123,6 +134,12 @@ impl Limit {
     pub fn for_key(mut self, name: impl Into<String>) -> Self {
         self.scope.key = Some(name.into());
         self
+    }
+
+    /// Only calls with this label; all of them together, unless `each_…` says otherwise.
+    pub fn for_tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tag = Some((name.into(), value.into()));
+        self.together()
     }
 
     /// Each provider alone.
@@ -171,7 +188,7 @@ impl Limit {
     }
 }
 
-/// `60 requests a minute`, `8 calls at once`.
+/// `60 requests a minute`, `8 calls at once`, `5 requests in 3600s of team "red"`.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.amount, self.what)?;
@@ -179,6 +196,10 @@ impl fmt::Display for Limit {
             _ if self.what == What::Calls => f.write_str(" at once"),
             MINUTE => f.write_str(" a minute"),
             per => write!(f, " in {per:?}"),
+        }?;
+        match &self.tag {
+            Some((name, value)) => write!(f, " of {name} {value:?}"),
+            None => Ok(()),
         }
     }
 }
@@ -233,6 +254,7 @@ mod tests {
             (Limit::requests(5, Duration::from_secs(3600)), "5 requests in 3600s"),
             (Limit::input_tokens_per_minute(7), "7 input tokens a minute"),
             (Limit::concurrent(3), "3 calls at once"),
+            (Limit::concurrent(3).for_tag("team", "red"), "3 calls at once of team \"red\""),
         ] {
             assert_eq!(limit.to_string(), said);
         }

@@ -557,3 +557,42 @@ fn a_usage_that_no_sum_can_hold_does_no_harm() {
     assert!(ask().expect_err("in debt").retry_after().is_some());
     assert_eq!(Usage::default().total(), None);
 }
+
+#[test]
+fn limits_of_labels_hold_for_calls_that_have_them_and_go_on_when_the_rules_change() {
+    let clock = ManualClock::new();
+    let of_red = |calls| Limit::requests_per_minute(calls).for_tag("team", "red");
+    let before = limits(&clock).refuse().limit(of_red(1)).limit(Limit::concurrent(5));
+    let mut red = Call::to("p");
+    red.tags = vec![("key".into(), "ada".into()), ("team".into(), "red".into())];
+    let ask = |limits: &Limits, call: &Call| {
+        let service = limits.apply(Shared::new(answering(&clock)));
+        block_on_with(&clock, service.call(call, &chat("m"))).map(drop)
+    };
+    ask(&before, &red).expect("the first");
+    ask(&before, &Call::to("p")).expect("not of that team");
+    let refused = ask(&before, &red).expect_err("the second");
+    assert_eq!(refused.kind(), ErrorKind::RateLimit);
+    assert!(refused.message().contains("1 requests a minute of team \"red\""), "{refused}");
+
+    let after = limits(&clock).refuse().limit(of_red(1)).limit(Limit::requests_per_minute(9).together()).after(&before);
+    ask(&after, &red).expect_err("what was used stays used");
+    let changed = limits(&clock).refuse().limit(of_red(2)).after(&before);
+    ask(&changed, &red).expect("another limit");
+    assert_nothing_left(&before);
+}
+
+#[test]
+fn a_limit_that_is_watched_refuses_nothing() {
+    let clock = ManualClock::new();
+    let watched = Limit::requests_per_minute(1).for_tag("key", "ada").watched();
+    let limits = limits(&clock).refuse().limit(watched).limit(Limit::requests_per_minute(3).together());
+    let mut call = Call::to("p");
+    call.tags = vec![("key".into(), "ada".into())];
+    let service = limits.apply(Shared::new(answering(&clock)));
+    let ask = || block_on_with(&clock, service.call(&call, &chat("m"))).map(drop);
+    for _ in 0..3 {
+        ask().expect("the watched one refuses nothing");
+    }
+    assert!(ask().expect_err("the other does").message().contains("3 requests a minute"));
+}

@@ -227,6 +227,10 @@ impl Budget {
         self
     }
 
+    pub(super) fn has_name(&self) -> bool {
+        self.name.is_some()
+    }
+
     pub(super) fn is_hard(&self) -> bool {
         self.mode == Mode::Hard
     }

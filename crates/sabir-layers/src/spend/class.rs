@@ -1,7 +1,7 @@
 //! Calls that are alike in all that budgets tell apart. What is known of them is found once, and used by each.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -83,16 +83,14 @@ impl Classes {
 }
 
 fn id(seed: &RandomState, call: &Call, request: &Request) -> u64 {
-    let mut hasher = seed.build_hasher();
-    (&call.tenant, scope::key(call), &call.provider, request.model(), &call.tags).hash(&mut hasher);
-    hasher.finish()
+    seed.hash_one((&call.tenant, scope::key(call), &call.provider, request.model(), &call.tags))
 }
 
 impl Class {
     fn find(spend: &Spend, call: &Call, request: &Request, now: Duration) -> Result<Self> {
         let (mut claims, mut purses) = (Vec::new(), Vec::new());
         let mut open = Duration::ZERO..Duration::MAX;
-        for fund in spend.funds.iter().filter(|fund| fund.budget.scope.concerns(call, request)) {
+        for fund in spend.concerned(call, request) {
             let purse: Option<Arc<Purse>> = fund.purse(call, request, now)?;
             let at = purse.map(|purse| {
                 if let Some(until) = purse.until {

@@ -9,6 +9,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use sabir_config::{Config, Loader, Source};
 use sabir_core::{Error, ErrorKind, Result};
 
+use super::stack::Kept;
 use crate::{Client, ClientBuilder};
 
 /// How long a file must be left alone before it is read: who saves it writes several times.
@@ -17,7 +18,8 @@ const QUIET: Duration = Duration::from_millis(100);
 /// A client that follows its configuration: what is read anew and found whole takes the place of what was there, at
 /// once and as one; calls under way end as they began. What is found to be wrong changes nothing.
 ///
-/// What was counted ([`Client::metrics`]) goes on; what limits, breakers and caches hold begins anew.
+/// What was counted ([`Client::metrics`]) goes on, and so does what is used of limits and budgets that stay the same; what
+/// breakers and caches hold begins anew.
 ///
 /// ```no_run
 /// # async fn example() -> sabir::Result<()> {
@@ -35,6 +37,7 @@ struct Inner {
     loader: Loader,
     begin: Box<Begin>,
     current: RwLock<(Client, Arc<Config>)>,
+    kept: Mutex<Kept>,
     /// Held while it is read anew: two who read at once would swap in what one of them read first.
     reading: Mutex<()>,
 }
@@ -57,14 +60,19 @@ impl Live {
     /// As [`new`](Self::new).
     pub fn built_on(loader: Loader, begin: impl Fn() -> ClientBuilder + Send + Sync + 'static) -> Result<Self> {
         let config = loader.load()?;
-        let client = begin().config(&config)?.build()?;
-        let current = RwLock::new((client, Arc::new(config)));
-        Ok(Self(Arc::new(Inner { loader, begin: Box::new(begin), current, reading: Mutex::default() })))
+        let (client, kept) = begin().config_after(&config, &Kept::default())?;
+        let (current, kept) = (RwLock::new((client.build()?, Arc::new(config))), Mutex::new(kept));
+        Ok(Self(Arc::new(Inner { loader, begin: Box::new(begin), current, kept, reading: Mutex::default() })))
     }
 
     /// The client of this moment. Who keeps it keeps its configuration.
     pub fn client(&self) -> Client {
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// What the configuration is read by.
+    pub fn loader(&self) -> &Loader {
+        &self.0.loader
     }
 
     /// The configuration of this moment.
@@ -83,8 +91,10 @@ impl Live {
         if config.file().is_some() && !config.show().iter().any(|shown| matches!(shown.source, Source::File { .. })) {
             return Err(Error::new(ErrorKind::Configuration, "the configuration's file is empty"));
         }
-        let counted = self.client().metrics().clone();
-        let client = (self.0.begin)().config_counted(&config, &counted)?.build()?;
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (client, after) = (self.0.begin)().config_after(&config, &kept)?;
+        let client = client.build()?;
+        *kept = after;
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = (client, Arc::new(config));
         Ok(())
     }

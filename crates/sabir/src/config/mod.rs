@@ -20,10 +20,10 @@ mod stack;
 
 #[doc(inline)]
 pub use sabir_config::*;
-use sabir_layers::Metrics;
 
 #[cfg(feature = "reload")]
 pub use live::{Live, Watch};
+use stack::Kept;
 pub use stack::stack;
 
 use crate::{Client, ClientBuilder, Result};
@@ -47,24 +47,29 @@ impl ClientBuilder {
     /// # Errors
     /// As [`Client::from_config`].
     pub fn config(self, config: &Config) -> Result<Self> {
-        self.config_counted(config, &Metrics::new())
+        Ok(self.config_after(config, &Kept::default())?.0)
     }
 
-    /// As [`config`](Self::config), with what was counted before.
-    pub(crate) fn config_counted(mut self, config: &Config, metrics: &Metrics) -> Result<Self> {
+    /// As [`config`](Self::config), going on with what another one kept.
+    pub(crate) fn config_after(mut self, config: &Config, before: &Kept) -> Result<(Self, Kept)> {
         let keys = providers::register(config, &self.registry, &self.env)?;
         self = match by_provider::timeouts(config) {
             Some(timeouts) => self.layer(timeouts),
             None => self,
         };
         // One that was given is written below already.
-        let ledger = if self.books.ledger.is_some() { None } else { spend::ledger(config)? };
-        self = self.stack(stack::assembled(config, keys, metrics, ledger.as_ref())?);
+        let ledger = match (&config.ledger, &before.ledger) {
+            _ if self.books.ledger.is_some() => None,
+            (Some(said), Some((path, open))) if said.path == *path => Some(open.clone()),
+            _ => spend::ledger(config)?,
+        };
+        let (stack, kept) = stack::assembled(config, keys, before, ledger.as_ref())?;
+        self = self.stack(stack);
         self.books.ledger = self.books.ledger.or(ledger);
         self.provider = self.provider.or_else(|| config.provider.clone());
         self.model = self.model.or_else(|| config.model.clone());
         self.timeout = self.timeout.or(config.timeout);
         self.strict |= config.strict;
-        Ok(self)
+        Ok((self, kept))
     }
 }

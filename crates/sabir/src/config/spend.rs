@@ -14,7 +14,7 @@ use sabir_store::Ledger;
 pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dyn Ledger>>) -> Option<Spend> {
     let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
     let mut budgets = Vec::new();
-    for said in all {
+    for said in all.chain(of_callers(config)) {
         budgets.extend(budgets_of(&said));
     }
     if budgets.is_empty() && ledger.is_none() {
@@ -22,6 +22,16 @@ pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dy
     }
     let spend = budgets.into_iter().fold(Spend::by(receipts), Spend::budget);
     Some(ledger.cloned().into_iter().fold(spend, Spend::ledger))
+}
+
+/// Those of the gateway's keys and teams, by the labels that it gives to their calls.
+fn of_callers(config: &Config) -> impl Iterator<Item = BudgetConfig> {
+    let keys = config.gateway.keys.iter().map(|(name, key)| ("key", name, &key.budgets));
+    let teams = config.gateway.teams.iter().map(|(name, team)| ("team", name, &team.budgets));
+    keys.chain(teams).flat_map(|(tag, name, budgets)| {
+        let number = |at: usize| if at == 0 { String::new() } else { format!(" ({})", at + 1) };
+        budgets.iter().enumerate().map(move |(at, said)| said.of_tag(format!("the {tag}{}", number(at)), tag, name))
+    })
 }
 
 /// The ledger that is to be kept.
@@ -136,7 +146,7 @@ mod tests {
     fn said(text: &str) -> Vec<String> {
         let config = Loader::new().text("sabir.toml", text, Format::Toml).load().expect("a configuration");
         let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
-        all.flat_map(|said| budgets_of(&said)).map(|budget| format!("{budget:?}")).collect()
+        all.chain(of_callers(&config)).flat_map(|said| budgets_of(&said)).map(|budget| format!("{budget:?}")).collect()
     }
 
     #[test]
@@ -159,6 +169,19 @@ mod tests {
         let day = std::time::Duration::from_secs(86_400);
         let rolling = Budget::per(Window::rolling(day), Usd::dollars(100)).when_unpriced(WhenUnpriced::Refuse);
         assert_eq!(all, [format!("{:?}", rolling.named("cost_control"))]);
+    }
+
+    #[test]
+    fn keys_and_teams_of_the_gateway_have_purses_by_their_labels() {
+        let hash = format!("sha256:{}", "0".repeat(64));
+        let made = said(&format!(
+            "[gateway.keys.ada]\nhash = \"{hash}\"\nteam = \"red\"\nbudgets = [{{ limit = 5, period = \"day\" }}, \
+             {{ limit = 50 }}]\n[gateway.teams.red]\nbudgets = [{{ limit = 100 }}]\n"
+        ));
+        assert_eq!(made.len(), 3);
+        let day = Budget::per(Window::day(), Usd::dollars(5)).when_unpriced(WhenUnpriced::Refuse);
+        assert_eq!(made[0], format!("{:?}", day.named("the key of ada").for_tag("key", "ada")));
+        assert!(made[1].contains("the key (2) of ada") && made[2].contains("the team of red"), "{made:?}");
     }
 
     #[test]

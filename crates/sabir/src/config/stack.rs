@@ -1,13 +1,15 @@
 //! The layers that a configuration says.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use sabir_config::{Config, Each, GuardConfig, HedgeConfig, LimitRule, Recorded};
+use sabir_config::{CallerLimits, Config, Each, GuardConfig, HedgeConfig, LimitMode, LimitRule, Recorded};
 use sabir_core::Result;
 use sabir_http::HttpTransport;
 use sabir_layers::guard::{Guard, MaxSize, Redact, Webhook};
 use sabir_layers::{
-    Backoff, Breaker, Cache, Deadline, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Stack, Trace,
+    Backoff, Breaker, Cache, Deadline, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Spend, Stack,
+    Trace,
 };
 use sabir_prices::Prices;
 use sabir_store::Ledger;
@@ -24,15 +26,24 @@ use crate::{Env, Registry};
 pub fn stack(config: &Config) -> Result<Stack> {
     let ledger = super::spend::ledger(config)?;
     let keys = super::providers::register(config, &Registry::new(), &Env::none())?;
-    assembled(config, keys, &Metrics::new(), ledger.as_ref())
+    Ok(assembled(config, keys, &Kept::default(), ledger.as_ref())?.0)
+}
+
+/// What goes on when a configuration is read anew.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    metrics: Metrics,
+    limits: Option<Limits>,
+    spend: Option<Spend>,
+    pub(super) ledger: Option<(PathBuf, Arc<dyn Ledger>)>,
 }
 
 pub(super) fn assembled(
     config: &Config,
     keys: Option<Keys>,
-    metrics: &Metrics,
+    before: &Kept,
     ledger: Option<&Arc<dyn Ledger>>,
-) -> Result<Stack> {
+) -> Result<(Stack, Kept)> {
     let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
     let said = &config.retry;
     let backoff = Backoff::new(said.initial_delay, said.max_delay).factor(said.multiplier);
@@ -42,15 +53,21 @@ pub(super) fn assembled(
         .longest_hint(said.longest_hint)
         .retry_maybe_sent(said.maybe_sent)
         .budget(said.share.0, said.reserve);
-    let mut stack = Stack::new().retry(retry).limits(limits(config));
+    let path = config.ledger.as_ref().map(|said| said.path.clone());
+    let mut kept = Kept { ledger: path.zip(ledger.cloned()), ..before.clone() };
+    let limits = before.limits.iter().fold(limits(config), Limits::after);
+    kept.limits = Some(limits.clone());
+    let mut stack = Stack::new().retry(retry).limits(limits);
     if config.metrics.enabled {
-        stack = stack.meter(metrics);
+        stack = stack.meter(&before.metrics);
     }
     let receipts = Receipts::new(prices.clone());
     if config.prices.receipts {
         stack = stack.receipts(receipts.clone());
     }
     if let Some(spend) = spend(config, &receipts, ledger) {
+        let spend = before.spend.iter().fold(spend, Spend::after);
+        kept.spend = Some(spend.clone());
         stack = stack.spend(spend);
     }
     if let Some(timeout) = by_provider::usual(config) {
@@ -101,7 +118,7 @@ pub(super) fn assembled(
             _ => sabir_layers::Recorded::Nothing,
         }));
     }
-    Ok(stack)
+    Ok((stack, kept))
 }
 
 fn hedge(said: &HedgeConfig) -> Hedge {
@@ -161,7 +178,23 @@ fn limits(config: &Config) -> Limits {
         ]);
         limits = own.map(|limit| limit.for_provider(id)).fold(limits, Limits::limit);
     }
-    said.rules.iter().flat_map(rule).fold(limits, Limits::limit)
+    limits = said.rules.iter().flat_map(rule).fold(limits, Limits::limit);
+    let keys = config.gateway.keys.iter().map(|(name, key)| ("key", name, &key.limits));
+    let teams = config.gateway.teams.iter().map(|(name, team)| ("team", name, &team.limits));
+    keys.chain(teams).flat_map(|(tag, name, said)| of_caller(tag, name, said)).fold(limits, Limits::limit)
+}
+
+/// The limits of a key or a team of the gateway, by the label that it gives to their calls.
+fn of_caller<'a>(tag: &'a str, name: &'a str, said: &CallerLimits) -> impl Iterator<Item = Limit> + 'a {
+    let minute = amounts([
+        said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
+        said.concurrent_calls,
+    ]);
+    let requests = said.requests.zip(said.per).map(|(amount, per)| Limit::requests(amount.get(), per));
+    let tokens = said.tokens.zip(said.per).map(|(amount, per)| Limit::tokens(amount.get(), per));
+    let is_watched = said.mode == LimitMode::Watch;
+    let of = move |limit: Limit| if is_watched { limit.for_tag(tag, name).watched() } else { limit.for_tag(tag, name) };
+    minute.chain(requests).chain(tokens).map(of)
 }
 
 type Amount = Option<std::num::NonZeroU64>;

@@ -1,6 +1,6 @@
 //! Windows, purses, alerts, and what was before.
 
-use sabir_core::transport::{Body, Transport};
+use sabir_core::transport::{Body, BoxFuture, Transport};
 use sabir_testkit::Task;
 
 use super::*;
@@ -81,10 +81,7 @@ fn alerts_come_once_for_each_threshold_and_window() {
 struct Told(std::sync::mpsc::SyncSender<String>);
 
 impl Transport for Told {
-    fn send(
-        &self,
-        request: http::Request<bytes::Bytes>,
-    ) -> sabir_core::transport::BoxFuture<'_, Result<http::Response<Body>>> {
+    fn send(&self, request: http::Request<bytes::Bytes>) -> BoxFuture<'_, Result<http::Response<Body>>> {
         let key = request.headers().get("authorization").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let said = format!("{} {key} {}", request.uri(), String::from_utf8_lossy(request.body()));
         Box::pin(async move {
@@ -215,4 +212,38 @@ fn other_prices_hold_from_then_on() {
     models.insert("p/m".to_owned(), ModelPrices { standard, ..ModelPrices::default() });
     receipts.refresh(Prices::default().with(Overlay { version: None, models }));
     assert_eq!(cost(), Some(7_000_000));
+}
+
+#[test]
+fn a_budget_that_stays_keeps_its_purse_when_others_change() {
+    let answers = || [Outcome::whole(used(20, 50)), Outcome::whole(used(20, 50))];
+    let house = House::new(|spend| spend.budget(daily(10_000_000).named("all")), answers());
+    house.ask().expect("answered");
+    let (spent, ..) = house.stands();
+    assert!(spent > 0);
+    let same = spend(&house.clock).budget(daily(9).named("new").for_client("x")).budget(daily(10_000_000).named("all"));
+    let same = same.after(&house.spend);
+    let standing = block_on_with(&house.clock, same.standing()).expect("a store");
+    assert_eq!(standing.iter().map(|purse| purse.spent.0).collect::<Vec<_>>(), [spent]);
+    let changed = spend(&house.clock).budget(daily(20_000_000).named("all")).after(&house.spend);
+    assert!(
+        block_on_with(&house.clock, changed.standing()).expect("a store").is_empty(),
+        "read from the ledger, if any"
+    );
+}
+
+#[test]
+fn a_budget_of_a_label_is_found_by_it_and_pays_once() {
+    let budgets = |spend: Spend| {
+        let of = |name: &str| daily(10_000_000).named(name).for_tag("key", name);
+        (0..100).fold(spend, |spend, n| spend.budget(of(&n.to_string()))).budget(daily(90_000_000).named("all"))
+    };
+    let house = House::new(budgets, [Outcome::whole(used(20, 50))]);
+    let mut call = Call::to("p");
+    call.tags = vec![("key".into(), "7".into()), ("key".into(), "7".into()), ("team".into(), "7".into())];
+    house.call(&call, &Request::Chat(chat())).expect("answered");
+    let standing = block_on_with(&house.clock, house.spend.standing()).expect("a store");
+    let spent: Vec<_> = standing.iter().map(|purse| (purse.budget.as_str(), purse.spent.0)).collect();
+    let once = 20 * INPUT + 50 * OUTPUT;
+    assert_eq!(spent, [("7", once), ("all", once)]);
 }

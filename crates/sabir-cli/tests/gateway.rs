@@ -1,0 +1,74 @@
+//! `sabir serve` by a configuration, and `sabir gateway-key`.
+#![cfg(unix)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use support::{Folder, command, sabir, text};
+
+/// A server that the command runs, killed when the test is over.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn new_key(name: &str) -> (String, String) {
+    let made = sabir(&["gateway-key", "new", name, "--json"], "", &[]);
+    let said: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let of = |field: &str| said[field].as_str().expect(field).to_owned();
+    (of("key"), of("hash"))
+}
+
+#[test]
+fn a_key_is_shown_once_with_the_line_for_the_configuration() {
+    let made = sabir(&["gateway-key", "new", "ada"], "", &[]);
+    assert_eq!(made.status.code(), Some(0));
+    assert!(text(&made.stdout).starts_with("sk-sabir-") && text(&made.stdout).trim().len() == 52);
+    let said = text(&made.stderr);
+    assert!(said.contains("[gateway.keys.ada]\nhash = \"sha256:") && !said.contains("sk-sabir-"), "{said}");
+    let refused = sabir(&["gateway-key", "new", "a b"], "", &[]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn serve_goes_by_its_configuration_and_follows_it() {
+    let folder = Folder::new("serve");
+    let ((ada, hash), (eve, later)) = (new_key("ada"), new_key("eve"));
+    let first = format!("[gateway]\nlisten = \"127.0.0.1:0\"\n[gateway.keys.ada]\nhash = \"{hash}\"\n");
+    let file = folder.file("sabir.toml", first.as_bytes());
+    let checked = sabir(&["--config", &file, "config", "check"], "", &[]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+
+    let home = folder.path().to_str().expect("text");
+    let mut command = command(&["--config", &file, "serve"], &[("XDG_DATA_HOME", home)]);
+    let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
+    let mut line = String::new();
+    BufReader::new(served.0.stdout.take().expect("piped")).read_line(&mut line).expect("its address");
+    let base = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let ask = |key: &str| {
+        let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", key)];
+        sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &env).status.code()
+    };
+    assert_eq!((ask(&ada), ask(&eve)), (Some(0), Some(1)));
+
+    let mut told = BufReader::new(served.0.stderr.take().expect("piped")).lines();
+    let mut next = || told.next().expect("a line").expect("text");
+    folder.file("sabir.toml", format!("{first}[gateway.keys.eve]\nhash = \"{later}\"\n").as_bytes());
+    let read = next();
+    assert!(read.contains("read anew"), "{read}");
+    assert_eq!((ask(&ada), ask(&eve)), (Some(0), Some(0)));
+
+    folder.file("sabir.toml", b"[gateway]\nlisten = 5\n");
+    let refused = next();
+    assert!(refused.contains("stays") && refused.contains("gateway.listen"), "{refused}");
+    assert_eq!(ask(&eve), Some(0), "what was there stays");
+    let hung_up = Command::new("kill").args(["-HUP", &served.0.id().to_string()]).status().expect("told");
+    assert!(hung_up.success() && next().contains("stays"));
+}

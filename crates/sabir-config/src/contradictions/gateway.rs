@@ -1,0 +1,143 @@
+//! The gateway: whether each key opens something, and belongs to a team that there is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sabir_dialects::providers::nearest;
+
+use super::models::known;
+use super::{Found, costs};
+use crate::Fault;
+use crate::sections::{CallerLimits, GatewayKey, KeyHash, Settings};
+
+/// The labels that the gateway gives to calls itself.
+const OWN_TAGS: [&str; 3] = ["key", "team", "user"];
+
+pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
+    let gateway = &settings.gateway;
+    models(settings, &gateway.models, "gateway.models", found);
+    let mut opened: HashMap<KeyHash, &str> = HashMap::new();
+    for (name, key) in &gateway.keys {
+        let at = format!("gateway.keys.{name}");
+        self::name(name, &at, found);
+        self::key(settings, key, &at, found);
+        for hash in key.hash.iter().flat_map(|hashes| hashes.iter()) {
+            if let Some(other) = opened.insert(hash.hash, name) {
+                found.fault(format!("{at}.hash"), format!("is the hash of the key {other:?}, too; each needs its own"));
+            }
+        }
+        labels(&key.tags, &at, found);
+        limits(&key.limits, &at, found);
+        for (number, budget) in key.budgets.iter().enumerate() {
+            costs::budget(&budget.named("it"), &format!("{at}.budgets[{number}]"), found);
+        }
+    }
+    for (name, team) in &gateway.teams {
+        let at = format!("gateway.teams.{name}");
+        self::name(name, &at, found);
+        models(settings, &team.models, &format!("{at}.models"), found);
+        labels(&team.tags, &at, found);
+        limits(&team.limits, &at, found);
+        for (number, budget) in team.budgets.iter().enumerate() {
+            costs::budget(&budget.named("it"), &format!("{at}.budgets[{number}]"), found);
+        }
+    }
+}
+
+fn key(settings: &Settings, key: &GatewayKey, at: &str, found: &mut Found<'_>) {
+    if key.key.is_none() && key.hash.as_ref().is_none_or(|hashes| hashes.is_empty()) {
+        found.fault(at, "opens nothing: it has no `hash`; `sabir gateway-key new` makes a key and its hash");
+    }
+    models(settings, &key.models, &format!("{at}.models"), found);
+    let teams = &settings.gateway.teams;
+    if let Some(team) = key.team.as_deref().filter(|team| !teams.contains_key(*team)) {
+        let near = nearest(team, teams.keys().map(String::as_str));
+        let hint =
+            near.map_or_else(|| "declare it in `gateway.teams`".to_owned(), |near| format!("did you mean {near}?"));
+        found.fault(format!("{at}.team"), format!("there is no team {team:?}; {hint}"));
+    }
+}
+
+/// Names stand in paths, headers and logs.
+fn name(name: &str, at: &str, found: &mut Found<'_>) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(is_plain) {
+        found.fault(at, "a name has up to 100 letters, digits, `-`, `_`, `.` and `@`");
+    }
+}
+
+fn labels(tags: &BTreeMap<String, String>, at: &str, found: &mut Found<'_>) {
+    for own in OWN_TAGS.iter().filter(|own| tags.contains_key(**own)) {
+        found.fault(
+            format!("{at}.tags"),
+            format!("{own} is a label that the gateway sets itself; name yours otherwise"),
+        );
+    }
+}
+
+fn limits(limits: &CallerLimits, at: &str, found: &mut Found<'_>) {
+    let counted = limits.requests.is_some() || limits.tokens.is_some();
+    if counted && limits.per.is_none_or(|per| per.is_zero()) {
+        found.fault(format!("{at}.limits"), "`requests` and `tokens` need a time: say `per`");
+    } else if !counted && limits.per.is_some() {
+        found.fault(format!("{at}.limits.per"), "is the time of `requests` and `tokens`, and none of them is there");
+    }
+}
+
+/// What may be asked: a model of a provider that there is, a name of one's own, or all that begin so.
+fn models(settings: &Settings, models: &[String], at: &str, found: &mut Found<'_>) {
+    for model in models {
+        match model.split_once('/') {
+            Some((id, _)) if !id.contains('*') => known(settings, id, at, found),
+            Some(_) => {}
+            None if model.ends_with('*') || is_own(settings, model) => {}
+            None => {
+                let own = settings.aliases.keys().chain(settings.routes.keys()).map(String::as_str);
+                let hint = nearest(model, own).map_or_else(
+                    || format!("write provider/{model}, or declare it in `aliases`"),
+                    |near| format!("did you mean {near}?"),
+                );
+                found.fault(at, format!("{model:?} is no alias, no route and names no provider; {hint}"));
+            }
+        }
+        if model.trim_end_matches('*').contains('*') || model.ends_with("**") {
+            found.fault(at, format!("{model:?} may have one star, at its end: `provider/*`, `provider/name-*`"));
+        }
+    }
+}
+
+/// Whether a name without a provider leads somewhere. Where all such names are of one provider, any may.
+fn is_own(settings: &Settings, model: &str) -> bool {
+    settings.provider.is_some() || settings.aliases.contains_key(model) || settings.routes.contains_key(model)
+}
+
+/// Models that may be asked and are not in the table of models: new ones, or slips of the finger.
+pub(super) fn doubts(settings: &Settings, sources: &super::Sources<'_>) -> Vec<Fault> {
+    let gateway = &settings.gateway;
+    let keys = gateway.keys.iter().map(|(name, key)| (format!("gateway.keys.{name}.models"), &key.models));
+    let teams = gateway.teams.iter().map(|(name, team)| (format!("gateway.teams.{name}.models"), &team.models));
+    let all = std::iter::once(("gateway.models".to_owned(), &gateway.models)).chain(keys).chain(teams);
+    let prices = sabir_prices::Prices::default();
+    let mut doubts = Vec::new();
+    for (field, models) in all {
+        for model in models.iter().filter(|model| !model.ends_with('*')) {
+            let Some((provider, id)) = model.split_once('/') else { continue };
+            let listed = || {
+                let listed = prices.models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
+                let known = sabir_dialects::catalog::models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
+                listed.chain(known)
+            };
+            if settings.providers.contains_key(provider)
+                || listed().next().is_none()
+                || listed().any(|known| known == id)
+            {
+                continue;
+            }
+            let names: Vec<&str> = listed().collect();
+            let hint = nearest(id, names.iter().copied())
+                .map_or_else(String::new, |near| format!("; did you mean {provider}/{near}?"));
+            let message = format!("{model} is not in the table of models{hint}");
+            doubts.push(Fault { source: sources.of(&field), field: field.clone(), message });
+        }
+    }
+    doubts
+}

@@ -1,0 +1,121 @@
+//! A gateway made of a configuration, which it follows.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use sabir::config::{Config, GatewayKey, Live, Watch};
+use sabir::{Client, Error, ErrorKind, Result};
+
+use crate::admin::Operator;
+use crate::{AccessLog, Gateway, Keys, VirtualKey};
+
+impl Gateway {
+    /// Answers as a configuration's section `gateway` says, from a client that was made of the same. Keys that are kept
+    /// in files or told by commands are fetched now.
+    ///
+    /// # Errors
+    /// `Configuration` where a key cannot be fetched, or the access log not be opened.
+    pub fn from_config(client: Client, config: &Config) -> Result<Self> {
+        Self::made(client, config, None)
+    }
+
+    fn made(client: Client, config: &Config, log: Option<AccessLog>) -> Result<Self> {
+        let said = &config.gateway;
+        let longest = usize::try_from(said.max_body.0).unwrap_or(usize::MAX);
+        let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
+        if let Some(keys) = keys(config)? {
+            gateway = gateway.keys(keys);
+        }
+        if let Some(key) = &said.admin_key {
+            gateway = gateway.admin(&key.resolve()?);
+        }
+        if let Some(said) = &said.access_log {
+            let open = || said.path.as_ref().map_or_else(AccessLog::stderr, AccessLog::file);
+            gateway = gateway.access_log(log.map_or_else(open, Ok)?);
+        }
+        Ok(gateway)
+    }
+
+    /// As [`from_config`](Self::from_config), of a client that follows its configuration; the administrator may change
+    /// keys while it runs (`/admin/v1`).
+    ///
+    /// # Errors
+    /// As [`from_config`](Self::from_config).
+    pub fn live(live: &Live) -> Result<Self> {
+        let gateway = Self::from_config(live.client(), &live.config())?;
+        let operated = gateway.operator().set(Operator::new(live.clone()));
+        operated.map_err(|_| Error::new(ErrorKind::Configuration, "the gateway is operated already"))?;
+        Ok(gateway)
+    }
+
+    /// Reads the configuration anew. Requests from now on go by it; those under way end as they began.
+    ///
+    /// # Errors
+    /// `Configuration`, with all that is wrong; what was there stays.
+    pub fn reload(&self) -> Result<()> {
+        let operator = self.operator().get().ok_or_else(|| {
+            Error::new(ErrorKind::Configuration, "this gateway follows no configuration; start it again")
+        })?;
+        operator.live().reload()?;
+        self.follow(operator.live())
+    }
+
+    /// Reads the configuration anew whenever its file is written, and tells how that went, until what it gives is
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`Live::watch`].
+    pub fn watch(&self, live: &Live, tell: impl Fn(Result<()>) + Send + 'static) -> Result<Watch> {
+        let (gateway, followed) = (self.clone(), live.clone());
+        live.watch(move |read| tell(read.and_then(|()| gateway.follow(&followed))))
+    }
+
+    /// Goes by what was read.
+    pub(crate) fn follow(&self, live: &Live) -> Result<()> {
+        // The same file goes on: to open it anew would be to lose what waits to be written.
+        let fresh = Self::made(live.client(), &live.config(), self.log())?;
+        if fresh.is_open() && !self.is_open() {
+            let message = "gateway: there are no keys any more, and everybody would be let in; start it again for that";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        self.become_like(&fresh);
+        Ok(())
+    }
+}
+
+/// Who is let in; `None` where everybody is.
+fn keys(config: &Config) -> Result<Option<Keys>> {
+    let said = &config.gateway;
+    if said.keys.is_empty() && said.key.is_none() && said.state.is_none() {
+        return Ok(None);
+    }
+    let keys = Keys::new();
+    if let Some(key) = &said.key {
+        keys.admit(key.resolve()?.expose(), VirtualKey::new("default"));
+    }
+    for (name, key) in &said.keys {
+        let about = Arc::new(about(config, name, key));
+        for one in key.hash.iter().flat_map(|hashes| hashes.iter()) {
+            let until = one.expires.map(|end| SystemTime::UNIX_EPOCH + end.0);
+            keys.admit_hash(one.hash.0, about.clone(), until);
+        }
+        if let Some(secret) = &key.key {
+            keys.admit_hash(Keys::hash(&secret.resolve()?), about, None);
+        }
+    }
+    Ok(Some(keys))
+}
+
+fn about(config: &Config, name: &str, said: &GatewayKey) -> VirtualKey {
+    let team = said.team.as_ref().and_then(|team| config.gateway.teams.get(team));
+    let mut key = VirtualKey::new(name).models(said.models.iter().cloned());
+    if let Some(team) = &said.team {
+        key = key.tenant(team);
+    }
+    let shared = team.iter().flat_map(|team| &team.tags).filter(|(tag, _)| !said.tags.contains_key(*tag));
+    key.tags = said.tags.iter().chain(shared).map(|(tag, value)| (tag.clone(), value.clone())).collect();
+    key.team_models = team.map(|team| team.models.clone()).unwrap_or_default();
+    (key.team, key.user, key.disabled) = (said.team.clone(), said.user.clone(), said.disabled);
+    key.expires = said.expires.map(|end| SystemTime::UNIX_EPOCH + end.0);
+    key
+}

@@ -1,0 +1,351 @@
+//! A gateway that follows a configuration: keys, teams, budgets, limits, the administrator's API and the access log.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sabir::config::{KeyHash, Live, Loader};
+use sabir::ledger::MemoryLedger;
+use sabir::{Client, Env, ErrorKind, Registry};
+use sabir_gateway::{AccessLog, Gateway, Keys, Server};
+use sabir_sim::Simulator;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const ADMIN: &str = "the-administrators-key";
+const CHAT: &str = "/v1/chat/completions";
+const HELLO: &str = r#"{"model":"sim/a","max_tokens":100,"messages":[{"role":"user","content":"Hello, pepper"}]}"#;
+
+/// A gateway in a folder of its own, which goes with it.
+struct House {
+    folder: PathBuf,
+    live: Live,
+    gateway: Gateway,
+    server: Server,
+}
+
+impl House {
+    /// With this configuration; `{state}` in it is the file of the state.
+    async fn new(said: &str) -> Self {
+        Self::with(said, Simulator::new()).await
+    }
+
+    async fn with(said: &str, simulator: Simulator) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("sabir-gateway-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("sabir.toml");
+        std::fs::write(&file, whole(said, &folder)).expect("written");
+        let ledger = Arc::new(MemoryLedger::default());
+        let begin = move || {
+            let registry = Registry::new();
+            registry.register_service("sim", simulator.clone());
+            Client::builder().registry(registry).env(Env::none()).ledger(ledger.clone())
+        };
+        let live = Live::built_on(Loader::new().service("sim").file(file), begin).expect("a configuration");
+        let gateway = Gateway::live(&live).expect("a gateway");
+        let server = Server::start(gateway.clone(), "127.0.0.1:0").await.expect("it listens");
+        Self { folder, live, gateway, server }
+    }
+
+    fn say(&self, said: &str) {
+        std::fs::write(self.folder.join("sabir.toml"), whole(said, &self.folder)).expect("written");
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).expect(name)
+    }
+
+    /// Asks, and gives the status and the whole answer.
+    async fn ask(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        let key = if key.is_empty() { String::new() } else { format!("authorization: Bearer {key}\r\n") };
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{key}");
+        let mut stream = TcpStream::connect(self.server.address()).await.expect("a connection");
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.expect("it is written");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, answer)
+    }
+
+    async fn chat(&self, key: &str) -> (u16, String) {
+        self.ask("POST", CHAT, key, HELLO).await
+    }
+
+    /// What the administrator is answered, as JSON.
+    async fn admin(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer) = self.ask(method, &format!("/admin/v1/{path}"), ADMIN, &body).await;
+        (status, json_of(&answer))
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn whole(said: &str, folder: &std::path::Path) -> String {
+    said.replace("{state}", &folder.join("state").display().to_string())
+}
+
+fn json_of(answer: &str) -> Value {
+    let body = answer.split_once("\r\n\r\n").expect("a body").1;
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+fn hash(key: &str) -> String {
+    KeyHash(Keys::hash(&key.into())).to_string()
+}
+
+/// `sim` costs a dollar for a million tokens in, and two for a million out.
+const PRICES: &str = "[prices.models.\"sim/*\".standard]\ninput = 1\noutput = 2\n";
+
+#[tokio::test]
+async fn keys_and_teams_of_the_configuration_have_models_budgets_and_limits() {
+    let house = House::new(&format!(
+        "[gateway.keys.ada]\nhash = \"{}\"\nteam = \"red\"\nmodels = [\"sim/*\"]\nlimits = {{ requests = 2, per = \"1h\" }}\n\
+         [gateway.keys.bob]\nhash = \"{}\"\nteam = \"red\"\nuser = \"bob@x\"\n\
+         [gateway.keys.eve]\nhash = \"{}\"\nbudgets = [{{ limit = \"0.00145\", period = \"day\" }}]\n\
+         [gateway.keys.old]\nhash = \"{}\"\nexpires = \"2001-01-01\"\n\
+         [gateway.keys.off]\nhash = \"{}\"\ndisabled = true\n\
+         [gateway.teams.red]\nmodels = [\"sim/a\"]\nlimits = {{ requests = 3, per = \"1h\" }}\n\
+         [limits]\nmax_wait = \"0\"\n{PRICES}",
+        hash("k-ada"), hash("k-bob"), hash("k-eve"), hash("k-old"), hash("k-off"),
+    ))
+    .await;
+    for (key, status, says) in [
+        ("", 401, "no key"),
+        ("k-guess", 401, "not known"),
+        ("k-old", 401, "expired"),
+        ("k-off", 401, "disabled"),
+        ("k-ada", 200, "chat.completion"),
+        ("k-ada", 200, "chat.completion"),
+        ("k-ada", 429, "2 requests in 3600s of key \\\"ada\\\""),
+        ("k-bob", 200, "chat.completion"),
+        ("k-bob", 429, "3 requests in 3600s of team \\\"red\\\""),
+        ("k-eve", 200, "chat.completion"),
+    ] {
+        let (said, answer) = house.chat(key).await;
+        assert_eq!(said, status, "{key}: {answer}");
+        assert!(answer.contains(says), "{key}: {says} in {answer}");
+    }
+    // A call may cost nearly all of it, and each that is made leaves less.
+    let mut left = 10;
+    let (status, answer) = loop {
+        let answered = house.chat("k-eve").await;
+        left -= 1;
+        if answered.0 != 200 || left == 0 {
+            break answered;
+        }
+    };
+    assert!((400..500).contains(&status) && answer.contains("the budget of the key of eve"), "{answer}");
+    let other = HELLO.replace("sim/a", "sim/b");
+    let (status, answer) = house.ask("POST", CHAT, "k-bob", &other).await;
+    assert!(status == 403 && answer.contains("it may ask sim/a"), "{answer}");
+
+    let (status, answer) = house.ask("GET", "/v1/usage?since=1d&by=model,user", "k-bob", "").await;
+    let usage = json_of(&answer);
+    assert_eq!((status, &usage["total"]["attempts"]), (200, &json!(1)), "{usage}");
+    assert_eq!(usage["groups"][0]["user"], "bob@x");
+    assert!(usage["total"]["usd"].as_str().is_some_and(|usd| usd.starts_with("0.0000")), "{usage}");
+    let (status, answer) = house.ask("GET", "/v1/usage?key=ada", "k-bob", "").await;
+    assert!(status == 400 && answer.contains("its own usage alone"), "{answer}");
+    assert_eq!(house.ask("GET", "/v1/usage", "k-guess", "").await.0, 401);
+}
+
+#[tokio::test]
+async fn a_configuration_that_changes_is_followed_and_a_faulty_one_is_not() {
+    let key = |name: &str| format!("[gateway.keys.{name}]\nhash = \"{}\"\n", hash(name));
+    let limits = "limits = { requests = 2, per = \"1h\" }\n[limits]\nmax_wait = \"0\"\n";
+    let house = House::new(&format!("{}{limits}", key("ada"))).await;
+    assert_eq!(house.chat("ada").await.0, 200);
+    house.say(&format!("{}{}{limits}", key("eve"), key("ada")));
+    house.gateway.reload().expect("right");
+    assert_eq!((house.chat("ada").await.0, house.chat("eve").await.0), (200, 200));
+    assert_eq!(house.chat("ada").await.0, 429, "what was used of a limit stays used");
+    house.say("[gateway.keys.ada]\nhsah = \"sha256:0\"\n");
+    let refused = house.gateway.reload().expect_err("wrong");
+    assert!(refused.kind() == ErrorKind::Configuration && refused.message().contains("hash"), "{refused}");
+    assert_eq!(house.chat("eve").await.0, 200, "what was there stays");
+    house.say("");
+    assert!(house.gateway.reload().is_err(), "nothing at all is a file that is being written");
+    house.say("[gateway]\nmodels = [\"sim/a\"]\n");
+    let refused = house.gateway.reload().expect_err("no keys");
+    assert!(refused.message().contains("everybody would be let in"), "{refused}");
+    assert_eq!(house.chat("").await.0, 401);
+    house.say(&key("ada"));
+    house.gateway.reload().expect("right again");
+    assert_eq!((house.chat("ada").await.0, house.chat("eve").await.0), (200, 401));
+}
+
+#[tokio::test]
+async fn a_stream_under_way_ends_as_it_began() {
+    let simulator = Simulator::new().pace(Duration::from_millis(5));
+    let house = House::with(&format!("[gateway.keys.ada]\nhash = \"{}\"\n", hash("ada")), simulator.clone()).await;
+    let body = r#"{"model":"sim/a","stream":true,"messages":[{"role":"user","content":"Write a story"}]}"#;
+    let change = async {
+        while simulator.in_flight() == 0 {
+            tokio::task::yield_now().await;
+        }
+        house.say(&format!("[gateway.keys.eve]\nhash = \"{}\"\n", hash("eve")));
+        house.gateway.reload().expect("right");
+        house.chat("ada").await.0
+    };
+    let ((status, answer), late) = tokio::join!(house.ask("POST", CHAT, "ada", body), change);
+    assert!(status == 200 && answer.contains("data: [DONE]"), "{answer}");
+    assert_eq!(late, 401, "its key is gone");
+}
+
+fn administered() -> String {
+    format!(
+        "[gateway]\nadmin_key = \"{ADMIN}\"\nstate = \"{{state}}\"\n[gateway.keys.ada]\nhash = \"{}\"\n\
+         [gateway.teams.red]\n{PRICES}",
+        hash("k-ada")
+    )
+}
+
+#[tokio::test]
+async fn the_administrator_issues_changes_rotates_and_revokes_keys() {
+    let house = House::new(&administered()).await;
+    let said = json!({ "name": "eve", "team": "red", "models": ["sim/*"], "budgets": [{ "limit": "5" }] });
+    let (status, issued) = house.admin("POST", "keys", said.clone()).await;
+    assert_eq!(status, 201, "{issued}");
+    let first = issued["key"].as_str().expect("a key").to_owned();
+    assert_eq!(house.chat(&first).await.0, 200);
+    assert_eq!(house.admin("POST", "keys", said).await.0, 409, "the name is taken");
+
+    let (_, list) = house.admin("GET", "keys", Value::Null).await;
+    assert_eq!((&list["data"][0]["name"], &list["data"][0]["from"]), (&json!("ada"), &json!("configuration")));
+    assert_eq!((&list["data"][1]["name"], &list["data"][1]["from"]), (&json!("eve"), &json!("issued")));
+
+    let (status, rotated) = house.admin("POST", "keys/eve/rotate", json!({ "overlap_seconds": 60 })).await;
+    let second = rotated["key"].as_str().expect("a key").to_owned();
+    assert_eq!(status, 200, "{rotated}");
+    assert_eq!((house.chat(&first).await.0, house.chat(&second).await.0), (200, 200), "both open for a minute");
+    house.admin("POST", "keys/eve/rotate", json!({ "overlap_seconds": 0 })).await;
+    assert_eq!((house.chat(&first).await.0, house.chat(&second).await.0), (401, 401), "and now none of them");
+
+    let (status, changed) = house.admin("PATCH", "keys/eve", json!({ "disabled": true, "team": null })).await;
+    assert_eq!((status, &changed["disabled"], &changed["team"]), (200, &json!(true), &Value::Null), "{changed}");
+    let before = house.read("state");
+    for (method, path, body, status, says) in [
+        ("PATCH", "keys/eve", json!({ "models": ["simm/x"] }), 422, "there is no provider"),
+        ("PATCH", "keys/eve", json!({ "expires": "soon" }), 422, "2027-01-31"),
+        ("PATCH", "keys/eve", json!({ "key": { "command": "id" } }), 400, "cannot be said"),
+        ("PATCH", "keys/eve", json!({ "hash": hash("mine") }), 400, "cannot be said"),
+        ("PATCH", "keys/ada", json!({ "disabled": true }), 409, "stands in the configuration"),
+        ("DELETE", "keys/bob", Value::Null, 404, "no key"),
+        ("POST", "keys", json!({ "name": "a b" }), 422, "letters, digits"),
+        ("POST", "keys", json!([1]), 400, "JSON object"),
+        ("POST", "keys/eve/rotate", json!({ "overlap": 5 }), 400, "overlap_seconds"),
+        ("PUT", "keys", Value::Null, 405, "GET, POST"),
+        ("GET", "nothing", Value::Null, 404, "keys/NAME"),
+    ] {
+        let (said, answer) = house.admin(method, path, body).await;
+        assert_eq!(said, status, "{method} {path}: {answer}");
+        assert!(answer.to_string().contains(says), "{method} {path}: {answer}");
+    }
+    assert_eq!(house.read("state"), before, "what is refused changes nothing");
+
+    assert_eq!(house.admin("DELETE", "keys/eve", Value::Null).await.0, 200);
+    let (_, audit) = house.admin("GET", "audit", Value::Null).await;
+    let actions: Vec<&str> =
+        audit["data"].as_array().expect("a list").iter().filter_map(|one| one["action"].as_str()).collect();
+    assert_eq!(actions, ["revoke", "change", "rotate", "rotate", "issue"]);
+    assert_eq!(audit["data"][1]["after"]["disabled"], true);
+    for secret in [&first, &second, &hash(&first)] {
+        assert!(!house.read("state.audit").contains(secret.as_str()) && !audit.to_string().contains(secret.as_str()));
+    }
+    assert!(!before.contains(&second) && before.contains("sha256:"), "{before}");
+}
+
+#[tokio::test]
+async fn issued_keys_outlive_the_process_and_are_their_owners_alone() {
+    let house = House::new(&administered()).await;
+    let (_, issued) = house.admin("POST", "keys", json!({ "name": "eve" })).await;
+    let key = issued["key"].as_str().expect("a key").to_owned();
+    #[cfg(unix)]
+    for name in ["state", "state.audit"] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(house.folder.join(name)).expect(name).permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let begin = || Client::builder().env(Env::none()).service("sim", Simulator::new());
+    let again = Live::built_on(house.live.loader().clone(), begin).expect("a configuration");
+    assert!(again.config().gateway.keys.contains_key("eve"));
+    let gateway = Gateway::live(&again).expect("a gateway");
+    house.gateway.become_like(&gateway);
+    assert_eq!(house.chat(&key).await.0, 200);
+    // One name cannot be in both.
+    house.say(&format!("{}[gateway.keys.eve]\nhash = \"{}\"\n", administered(), hash("x")));
+    let refused = house.gateway.reload().expect_err("twice");
+    assert!(refused.message().contains("gateway.keys.eve: is in the configuration and was issued, too"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_administrators_api_is_for_the_administrator() {
+    let house = House::new(&administered()).await;
+    for key in ["", "k-ada", "guess"] {
+        for path in ["keys", "config", "audit", "usage", "nothing"] {
+            let (status, answer) = house.ask("GET", &format!("/admin/v1/{path}"), key, "").await;
+            assert_eq!(status, 401, "{key} {path}: {answer}");
+        }
+    }
+    let (_, config) = house.admin("GET", "config", Value::Null).await;
+    assert!(config.to_string().contains("gateway.admin_key") && !config.to_string().contains(ADMIN), "{config}");
+    assert_eq!(house.admin("GET", "usage?by=key", Value::Null).await.0, 200);
+    assert_eq!(house.admin("POST", "reload", Value::Null).await.0, 200);
+
+    // Where everybody is let in nobody is the administrator.
+    let open = House::new("[gateway]\nmodels = [\"sim/a\"]\n").await;
+    assert_eq!(open.chat("").await.0, 200);
+    assert_eq!(open.ask("GET", "/admin/v1/keys", "", "").await.0, 403);
+    // Without a state nothing can be kept.
+    let fixed =
+        House::new(&format!("[gateway]\nadmin_key = \"{ADMIN}\"\n[gateway.keys.ada]\nhash = \"{}\"\n", hash("a")))
+            .await;
+    let (status, answer) = fixed.admin("POST", "keys", json!({ "name": "eve" })).await;
+    assert!(status == 409 && answer.to_string().contains("gateway.state"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_access_log_has_a_line_for_each_request_and_no_prompt() {
+    let house = House::new(&format!(
+        "[gateway]\nstate = \"{{state}}\"\naccess_log = {{ path = \"{{state}}.log\" }}\n[gateway.keys.ada]\nhash = \"{}\"\n{PRICES}",
+        hash("k-ada")
+    ))
+    .await;
+    let streamed = HELLO.replacen('{', "{\"stream\":true,", 1);
+    assert_eq!(house.chat("k-ada").await.0, 200);
+    assert_eq!(house.ask("POST", CHAT, "k-ada", &streamed).await.0, 200);
+    assert_eq!(house.ask("POST", &format!("{CHAT}?key=k-secret"), "", HELLO).await.0, 401);
+    let lines = || -> Vec<Value> {
+        house.read("state.log").lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    while lines().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let lines = lines();
+    for (line, status) in lines.iter().zip([200, 200, 401]) {
+        assert_eq!((&line["status"], &line["path"]), (&json!(status), &json!(CHAT)), "{line}");
+        for field in ["time", "id", "seconds", "first_byte_seconds"] {
+            assert!(!line[field].is_null(), "{field} in {line}");
+        }
+    }
+    for line in &lines[..2] {
+        assert_eq!((&line["key"], &line["format"]), (&json!("ada"), &json!("openai-chat")), "{line}");
+        assert_eq!((&line["provider"], &line["model"], &line["attempts"]), (&json!("sim"), &json!("a"), &json!(1)));
+        assert!(line["input_tokens"].as_u64() > Some(0) && line["nano_usd"].as_u64() > Some(0), "{line}");
+    }
+    let text = house.read("state.log");
+    assert!(!text.contains("pepper") && !text.contains("k-secret") && !text.contains("k-ada"), "{text}");
+    drop(AccessLog::file(house.folder.join("nowhere/log")).expect_err("no folder"));
+}
