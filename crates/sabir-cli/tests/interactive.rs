@@ -154,6 +154,10 @@ fn a_question_may_have_many_lines() {
     terminal.keys("\x1b[200~```\nlet four = 4;\n\x1b[201~");
     terminal.wait_for("let four");
     say(&mut terminal, "\r```", "let four = 4;  ” (6 words)");
+    // What is typed while an answer comes ends with this one: the terminal is not raw then.
+    terminal.keys("five\n");
+    terminal.wait_for("You said: “five” (1 word).");
+    at_prompt(&mut terminal);
     terminal.keys(CTRL_D);
     assert!(terminal.end().status.success());
     let kept = logs(&folder, &["search", "three", "--json"]);
