@@ -10,6 +10,7 @@
 //! # Ok::<(), sabir::Error>(())
 //! ```
 
+mod books;
 mod by_provider;
 #[cfg(feature = "reload")]
 mod live;
@@ -24,6 +25,7 @@ use sabir_layers::Metrics;
 
 #[cfg(feature = "reload")]
 pub use live::{Live, Watch};
+pub use books::Books;
 pub use stack::stack;
 
 use crate::{Client, ClientBuilder, Result};
