@@ -28,12 +28,13 @@ impl Books {
         let ledger = super::spend::ledger(config)?;
         let read: Option<Arc<dyn Ledger>> =
             ledger.clone().map(|ledger| Arc::new(Read(ledger)) as Arc<dyn Ledger>);
-        let budgets = super::spend::spend(config, &receipts, read.as_ref());
+        let has_budgets = config.cost_control.budget().is_some() || !config.budgets.is_empty();
+        let budgets = super::spend::spend(config, &receipts, read.as_ref()).filter(|_| has_budgets);
         Ok(Self { receipts, ledger, budgets })
     }
 
     /// A layer that reserves of all budgets and writes nothing down: who lets calls through it at the same time knows
-    /// whether all of them fit. What was spent before, it knows from the ledger. `None` without budgets and ledger.
+    /// whether all of them fit. What was spent before, it knows from the ledger. `None` without budgets.
     pub fn reserving(&self) -> Option<Spend> {
         self.budgets.clone()
     }
