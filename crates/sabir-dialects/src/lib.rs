@@ -27,13 +27,7 @@ pub mod cohere_v2;
 pub mod count;
 #[cfg(feature = "embeddings")]
 pub mod embeddings;
-#[cfg(any(
-    feature = "batches",
-    feature = "count",
-    feature = "embeddings",
-    feature = "models",
-    feature = "rerank"
-))]
+#[cfg(any(feature = "batches", feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
 mod exchange;
 #[cfg(feature = "bedrock")]
 mod formats;

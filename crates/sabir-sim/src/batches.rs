@@ -54,11 +54,7 @@ pub(crate) async fn exchange(
     response
 }
 
-async fn answered(
-    simulator: &Simulator,
-    format: &'static dyn Batching,
-    request: &HttpRequest<Bytes>,
-) -> Result<Told> {
+async fn answered(simulator: &Simulator, format: &'static dyn Batching, request: &HttpRequest<Bytes>) -> Result<Told> {
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let asked = Asked { method: request.method(), path, headers: request.headers(), body: request.body() };
     match format.accept(asked)? {

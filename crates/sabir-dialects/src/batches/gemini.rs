@@ -42,10 +42,7 @@ impl Batching for GeminiBatches {
         let model = |line: &Line| Some(line.path.rsplit_once("/models/")?.1.rsplit_once(':')?.0.to_owned());
         let model = lines.first().and_then(model).ok_or_else(|| lacks("request with a model"))?;
         let mut body = Vec::with_capacity(lines.iter().map(|line| line.body.len() + 100).sum::<usize>() + 128);
-        let head = format!(
-            r#"{{"batch":{{"display_name":{},"input_config":{{"requests":{{"requests":["#,
-            json!(name)
-        );
+        let head = format!(r#"{{"batch":{{"display_name":{},"input_config":{{"requests":{{"requests":["#, json!(name));
         body.extend_from_slice(head.as_bytes());
         for (at, line) in lines.iter().enumerate() {
             body.extend_from_slice(if at == 0 { b"{\"request\":" } else { b",{\"request\":" });
@@ -90,7 +87,8 @@ impl Batching for GeminiBatches {
 
     fn answered(&self, answer: Answer<'_>) -> Result<Vec<Answered>> {
         let operation: Value = read(&answer)?;
-        let places = ["/response/inlinedResponses", "/response/output/inlinedResponses", "/metadata/output/inlinedResponses"];
+        let places =
+            ["/response/inlinedResponses", "/response/output/inlinedResponses", "/metadata/output/inlinedResponses"];
         let found = places.iter().find_map(|place| operation.pointer(place));
         let list = found.and_then(|found| found.as_array().or_else(|| found["inlinedResponses"].as_array()));
         list.into_iter().flatten().map(answered).collect()
@@ -212,8 +210,7 @@ fn written(batch: &Batch, results: Option<&[Answered]>) -> Value {
         "requestCount": batch.counts.total.to_string(), "successfulRequestCount": batch.counts.done.to_string(),
         "failedRequestCount": batch.counts.failed.to_string(),
     });
-    let metadata =
-        json!({"displayName": batch.name, "state": format!("BATCH_STATE_{state}"), "batchStats": stats});
+    let metadata = json!({"displayName": batch.name, "state": format!("BATCH_STATE_{state}"), "batchStats": stats});
     let mut operation = json!({"name": batch.id, "metadata": metadata});
     if batch.state.is_over() {
         operation["done"] = true.into();

@@ -52,7 +52,8 @@ impl Batching for OpenAiBatches {
         let file = part("file", "; filename=\"batch.jsonl\"");
         body.extend_from_slice(format!("{file}content-type: application/jsonl\r\n\r\n").as_bytes());
         for line in lines {
-            let head = format!(r#"{{"custom_id":{},"method":"POST","url":{},"body":"#, json!(line.id), json!(line.path));
+            let head =
+                format!(r#"{{"custom_id":{},"method":"POST","url":{},"body":"#, json!(line.id), json!(line.path));
             body.extend_from_slice(head.as_bytes());
             body.extend_from_slice(&line.body);
             body.extend_from_slice(b"}\n");
@@ -168,7 +169,8 @@ fn batch(value: &Value) -> Batch {
     let counts = &value["request_counts"];
     let count = |name: &str| counts[name].as_u64().unwrap_or(0);
     batch.counts = Counts::default();
-    (batch.counts.total, batch.counts.done, batch.counts.failed) = (count("total"), count("completed"), count("failed"));
+    (batch.counts.total, batch.counts.done, batch.counts.failed) =
+        (count("total"), count("completed"), count("failed"));
     let first = &value["errors"]["data"][0];
     batch.why = text(first, "message").or_else(|| text(first, "code"));
     batch.files = ["output_file_id", "error_file_id"].iter().filter_map(|name| text(value, name)).collect();

@@ -96,7 +96,8 @@ fn what_is_told_is_what_is_read() {
             _ => format.respond(&Told::Results(results)),
         };
         let read = format.answered(answer(&body)).expect("read");
-        let said: Vec<_> = read.iter().map(|one| (one.id.as_str(), one.answer.as_ref().map(|a| a.0.as_u16()))).collect();
+        let said: Vec<_> =
+            read.iter().map(|one| (one.id.as_str(), one.answer.as_ref().map(|a| a.0.as_u16()))).collect();
         assert!(matches!(said[..], [("a-1", Ok(200)), ("a-0", Ok(400)), ("a-2", Err(_))]), "{name}: {said:?}");
         assert_eq!(read[2].answer.as_ref().expect_err("late").code(), Some("batch_expired"), "{name}");
     }
@@ -105,14 +106,18 @@ fn what_is_told_is_what_is_read() {
 #[test]
 fn hostile_answers_are_errors_and_nothing_else() {
     for format in all() {
-        for body in ["", "null", "[]", "{", "nonsense", "{\"data\":7}", "{\"request_counts\":{\"total\":-1}}", "\n\n{}\n{"] {
+        for body in
+            ["", "null", "[]", "{", "nonsense", "{\"data\":7}", "{\"request_counts\":{\"total\":-1}}", "\n\n{}\n{"]
+        {
             let _ = format.batch(answer(body.as_bytes()));
             let _ = format.batches(answer(body.as_bytes()));
             let _ = format.uploaded(answer(body.as_bytes()));
             let _ = format.answered(answer(body.as_bytes()));
         }
         let most = u64::MAX;
-        let body = format!(r#"{{"request_counts":{{"succeeded":{most},"errored":{most},"expired":{most},"processing":{most}}}}}"#);
+        let body = format!(
+            r#"{{"request_counts":{{"succeeded":{most},"errored":{most},"expired":{most},"processing":{most}}}}}"#
+        );
         format.batch(answer(body.as_bytes())).expect("read");
         assert!(format.answered(answer(b"{\"response\":{\"inlinedResponses\":[{}]}}")).is_err(), "{}", format.name());
         let status = StatusCode::TOO_MANY_REQUESTS;

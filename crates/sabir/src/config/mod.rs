@@ -23,9 +23,9 @@ mod stack;
 pub use sabir_config::*;
 use sabir_layers::Metrics;
 
+pub use books::Books;
 #[cfg(feature = "reload")]
 pub use live::{Live, Watch};
-pub use books::Books;
 pub use stack::stack;
 
 use crate::{Client, ClientBuilder, Result};

@@ -55,7 +55,9 @@ pub(super) fn batches_of(work: &Work, places: &Places) -> Result<(String, Batche
     let providers: BTreeSet<&str> = places.iter().map(|(provider, _)| provider.as_str()).collect();
     let Some(provider) = providers.first().filter(|_| providers.len() == 1) else {
         let names = providers.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(Failure::usage(format!("a provider's batch is of one provider, and the lines ask {names}; split them")));
+        return Err(Failure::usage(format!(
+            "a provider's batch is of one provider, and the lines ask {names}; split them"
+        )));
     };
     if !work.client.registry().contains(provider) {
         let message = "a provider's batch is asked of one provider; name it in place of a name of the configuration's";
@@ -64,7 +66,9 @@ pub(super) fn batches_of(work: &Work, places: &Places) -> Result<(String, Batche
     let batches = work.client.batches(provider)?;
     if batches.format().wants_one_model() && places.len() > 1 {
         let names = places.iter().map(|(_, model)| model.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Failure::usage(format!("a batch of {provider} is of one model, and the lines ask {names}; split them")));
+        return Err(Failure::usage(format!(
+            "a batch of {provider} is of one model, and the lines ask {names}; split them"
+        )));
     }
     Ok(((*provider).to_owned(), batches))
 }
