@@ -77,6 +77,7 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         }
         Ok(())
     })?;
+    let provider = if args.how.provider_batch { Some(provider::batches_of(&client, &places)?) } else { None };
     let path = beside(&args.output, ".journal");
     if !path.exists() && args.output.exists() {
         let message = format!("{} is there and is no result of this batch (it has no journal)", args.output.display());
@@ -87,15 +88,14 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let journal = Arc::new(Journal::open(&path, head)?);
     mark.begin(journal.clone());
 
-    if let Some(standing) = journal.standing().filter(|_| !args.how.provider_batch) {
+    if let Some(standing) = journal.standing().filter(|_| provider.is_none()) {
         let message = format!("{} works on this batch; go on with --provider-batch", standing.provider);
         return Err(Failure::usage(message));
     }
     let work = Work { client, model, input: Arc::new(input), journal: journal.clone(), name: name(&args.file) };
-    let stop = if args.how.provider_batch {
-        provider::run(&work, &config, &args.how, &places, args.retry_failed).await?
-    } else {
-        ask(&work, &args).await?
+    let stop = match provider {
+        Some(provider) => provider::run(&work, &config, &args.how, provider, args.retry_failed).await?,
+        None => ask(&work, &args).await?,
     };
     told(&work, &args.output, stop)
 }

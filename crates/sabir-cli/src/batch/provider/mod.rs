@@ -9,7 +9,7 @@ use std::time::Duration;
 use sabir::batch::{Batch, Line, State};
 use sabir::config::Config;
 use sabir::drive::Batches;
-use sabir::{Error, ErrorKind, Stage};
+use sabir::{Client, Error, ErrorKind, Stage};
 use tokio::time::sleep;
 
 use self::money::Money;
@@ -51,7 +51,7 @@ pub(super) struct How {
 pub(super) type Places = BTreeSet<(String, String)>;
 
 /// The batches of the one provider that all lines ask.
-pub(super) fn batches_of(work: &Work, places: &Places) -> Result<(String, Batches), Failure> {
+pub(super) fn batches_of(client: &Client, places: &Places) -> Result<(String, Batches), Failure> {
     let providers: BTreeSet<&str> = places.iter().map(|(provider, _)| provider.as_str()).collect();
     let Some(provider) = providers.first().filter(|_| providers.len() == 1) else {
         let names = providers.into_iter().collect::<Vec<_>>().join(", ");
@@ -59,11 +59,11 @@ pub(super) fn batches_of(work: &Work, places: &Places) -> Result<(String, Batche
             "a provider's batch is of one provider, and the lines ask {names}; split them"
         )));
     };
-    if !work.client.registry().contains(provider) {
+    if !client.registry().contains(provider) {
         let message = "a provider's batch is asked of one provider; name it in place of a name of the configuration's";
         return Err(Failure::usage(format!("{message}: -m PROVIDER/MODEL")));
     }
-    let batches = work.client.batches(provider)?;
+    let batches = client.batches(provider)?;
     if batches.format().wants_one_model() && places.len() > 1 {
         let names = places.iter().map(|(_, model)| model.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Failure::usage(format!(
@@ -78,10 +78,9 @@ pub(super) async fn run(
     work: &Work,
     config: &Config,
     how: &How,
-    places: &Places,
+    (provider, batches): (String, Batches),
     retry_failed: bool,
 ) -> Result<Option<Stop>, Failure> {
-    let (provider, batches) = batches_of(work, places)?;
     let sending = Sending { work, how, provider, batches, money: Money::open(work, config)?, retry_failed };
     let standing = match work.journal.standing() {
         Some(standing) if standing.provider != sending.provider => {
