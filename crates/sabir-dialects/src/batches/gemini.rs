@@ -23,7 +23,7 @@ impl Batching for GeminiBatches {
     }
 
     fn dialects(&self) -> &'static [&'static str] {
-        &["gemini"]
+        &["gemini-generate"]
     }
 
     fn providers(&self) -> &'static [&'static str] {

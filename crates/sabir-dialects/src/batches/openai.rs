@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
-use sabir_core::batch::{Answered, Batch, Batching, Counts, Line, State, Told, Wanted};
+use sabir_core::batch::{Answered, Batch, Batching, Line, State, Told, Wanted};
 use sabir_core::dialect::{Answer, Asked, Encoded};
 use sabir_core::{Endpoint, Error, ErrorKind, Result};
 use serde_json::value::RawValue;
@@ -168,7 +168,6 @@ fn batch(value: &Value) -> Batch {
     };
     let counts = &value["request_counts"];
     let count = |name: &str| counts[name].as_u64().unwrap_or(0);
-    batch.counts = Counts::default();
     (batch.counts.total, batch.counts.done, batch.counts.failed) =
         (count("total"), count("completed"), count("failed"));
     let first = &value["errors"]["data"][0];
@@ -191,17 +190,19 @@ fn failed(error: &Value) -> Error {
     }
 }
 
+/// A line of an upload.
+#[derive(serde::Deserialize)]
+struct Sent<'a> {
+    custom_id: String,
+    url: String,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
 fn uploaded(body: &[u8]) -> Result<Wanted> {
     // What the one client of ours, and SDKs, send: the file is the part whose lines begin with braces.
     let lines = body.split(|byte| *byte == b'\n').filter(|line| line.first() == Some(&b'{'));
     let lines = lines.collect::<Vec<_>>().join(&b'\n');
-    #[derive(serde::Deserialize)]
-    struct Sent<'a> {
-        custom_id: String,
-        url: String,
-        #[serde(borrow)]
-        body: &'a RawValue,
-    }
     let read = |line: Value| {
         let line = line.to_string();
         let sent: Sent<'_> = serde_json::from_str(&line).map_err(|_| lacks("custom_id, url or body in a line"))?;

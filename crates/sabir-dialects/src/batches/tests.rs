@@ -129,6 +129,10 @@ fn hostile_answers_are_errors_and_nothing_else() {
 
 #[test]
 fn formats_are_found() {
+    for format in all() {
+        assert!(format.dialects().iter().all(|name| crate::dialect(name).is_some()), "{}", format.name());
+        assert!(format.providers().iter().all(|id| crate::providers::find(id).is_some()), "{}", format.name());
+    }
     assert_eq!(of("openai-batches").map(Batching::name), Some("openai-batches"));
     assert_eq!(of_provider("anthropic").map(Batching::name), Some("anthropic-batches"));
     assert!(of("groq").is_none() && of_provider("ollama").is_none());
