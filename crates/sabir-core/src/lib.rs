@@ -2,6 +2,7 @@
 //! that touches the world. No IO, no clock, no environment, no runtime.
 //!
 //! * [`chat`], [`count`], [`embed`], [`rerank`], [`models`]: the words.
+//! * [`batch`]: many conversations that a provider works off by itself.
 //! * [`dialect`]: a wire format, both ways; [`frame`] cuts streams into frames; a [`Sink`] is where decoders tell.
 //! * [`service`]: the one method that clients, layers and providers share; [`transport`]: where bytes move;
 //!   [`Clock`]: where time passes.
@@ -9,6 +10,7 @@
 //! * [`Error`], [`Loss`], [`Secret`]: what went wrong, what could not be carried, what must not be shown.
 
 mod abilities;
+pub mod batch;
 pub mod chat;
 pub mod check;
 mod clock;

@@ -100,7 +100,7 @@ impl Sink {
     }
 
     /// All that the dialects say of a call.
-    pub(crate) fn tool_part_meta(&mut self, index: usize, meta: Meta) {
+    pub fn tool_part_meta(&mut self, index: usize, meta: Meta) {
         if let Some(part) = self.fold.call_part_mut(index) {
             part.meta = meta;
         }

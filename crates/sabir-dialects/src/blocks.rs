@@ -13,7 +13,7 @@ use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::json::{Fields, Wrong, known};
+use crate::json::{Fields, List, Wrong, known};
 use crate::shared::{Losses, no_arguments};
 
 mod encoder;
@@ -203,6 +203,27 @@ pub(crate) fn turns<'r>(
     Ok((system, turns))
 }
 
+/// Writes turns as `messages`. `content` writes what is said in one, as JSON; one in which nothing is said is left out, as
+/// empty content is refused wherever it stands.
+pub(crate) fn write_turns(
+    turns: &[Turn<'_>],
+    dialect: &str,
+    mut content: impl FnMut(&Turn<'_>) -> Option<Vec<u8>>,
+) -> List {
+    let mut messages = List::default();
+    for turn in turns {
+        let Some(said) = content(turn) else { continue };
+        messages.object(|to| {
+            to.field("role", turn.speaker.word()).raw("content", said);
+            to.meta(turn.messages.iter().find_map(|(_, message)| message.meta.of(dialect)), &["role", "content"]);
+        });
+    }
+    messages
+}
+
+/// The most blocks of a stream that may be open at once. Anthropic's protocol has one, Bedrock has few.
+pub(crate) const MAX_OPEN: usize = 1024;
+
 /// Adds what a delta brings to what is there of a block: text to text, items to a list, fields that are not null to an
 /// object, and a list to what it is the content of. Anything else is replaced.
 pub(crate) fn join(all: &mut Value, more: Value) {
@@ -224,7 +245,7 @@ pub(crate) fn join(all: &mut Value, more: Value) {
 }
 
 /// Tells parts that came whole, in the words in which a stream tells them.
-pub(crate) fn tell(parts: Vec<Part>, dialect: &str, sink: &mut Sink) -> Result<()> {
+pub(crate) fn tell(parts: impl IntoIterator<Item = Part>, sink: &mut Sink) -> Result<()> {
     for part in parts {
         match &part.content {
             Content::Text { text } => {
@@ -236,7 +257,7 @@ pub(crate) fn tell(parts: Vec<Part>, dialect: &str, sink: &mut Sink) -> Result<(
                 sink.part_end(thought.signature.as_deref().filter(|s| !s.is_empty()), part.meta);
             }
             Content::ToolCall(call) => {
-                let number = start_call(call, &part.meta, dialect, sink)?;
+                let number = start_call(call, part.meta, sink)?;
                 sink.tool_arguments(number, &call.arguments);
                 sink.tool_end(number);
             }
@@ -246,12 +267,10 @@ pub(crate) fn tell(parts: Vec<Part>, dialect: &str, sink: &mut Sink) -> Result<(
     Ok(())
 }
 
-/// Begins a call, with what the dialect alone says of it. Returns its number.
-pub(crate) fn start_call(call: &ToolCall, meta: &Meta, dialect: &str, sink: &mut Sink) -> Result<usize> {
+/// Begins a call, with what is said of it. Returns its number.
+pub(crate) fn start_call(call: &ToolCall, meta: Meta, sink: &mut Sink) -> Result<usize> {
     let number = sink.tool_start(&call.id, &call.name)?;
-    for (field, value) in meta.of(dialect).into_iter().flatten() {
-        sink.tool_meta(number, dialect, field, value.clone());
-    }
+    sink.tool_part_meta(number, meta);
     Ok(number)
 }
 

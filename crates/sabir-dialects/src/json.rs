@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use http::StatusCode;
 use sabir_core::chat::Meta;
@@ -48,6 +49,14 @@ impl fmt::Display for Wrong {
 /// A string, borrowed where it has no escapes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 /// The fields of an object, each still JSON text, so that what is passed on keeps its bytes. Known fields are
 /// taken out; the rest is what only the dialect's own understand.

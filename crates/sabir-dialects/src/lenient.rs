@@ -137,9 +137,9 @@ pub(crate) fn leniently<'de, T: Lenient<'de>, D: Deserializer<'de>>(deserializer
 #[allow(unused_macros, reason = "each room uses some of it")]
 macro_rules! lenient_objects {
     ($($(#[$meta:meta])* $name:ident { $($(#[$on_field:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$meta])*
         #[derive(Debug, Default, serde::Deserialize)]
         #[serde(default, bound(deserialize = "'de: 'a"))]
+        $(#[$meta])*
         pub(crate) struct $name<'a> {
             $($(#[$on_field])* pub(crate) $field: $type,)*
         }

@@ -7,6 +7,8 @@
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
 pub mod auth;
+#[cfg(feature = "batches")]
+pub mod batches;
 #[cfg(feature = "bedrock")]
 pub mod bedrock;
 #[cfg(any(feature = "anthropic", feature = "bedrock"))]
@@ -25,7 +27,7 @@ pub mod cohere_v2;
 pub mod count;
 #[cfg(feature = "embeddings")]
 pub mod embeddings;
-#[cfg(any(feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
+#[cfg(any(feature = "batches", feature = "count", feature = "embeddings", feature = "models", feature = "rerank"))]
 mod exchange;
 #[cfg(feature = "bedrock")]
 mod formats;
@@ -104,6 +106,8 @@ pub mod providers;
 mod reasoning_details;
 #[cfg(feature = "rerank")]
 pub mod rerank;
+#[allow(unused_macros, unused_imports, reason = "each room uses some of it")]
+mod room;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod shared;
 #[cfg(any(feature = "openai-chat", feature = "openai-completions"))]

@@ -1,10 +1,8 @@
 //! What OpenAI's dialects say in the same way: forms of the answer, citations, counters.
 
-use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{ChatResponse, Citation, Content, Part, ResponseFormat, Usage};
-use sabir_core::drive::client::decode_whole;
+use sabir_core::Feature;
+use sabir_core::chat::{Citation, Content, Part, ResponseFormat, Usage};
 use sabir_core::schema::SchemaRules;
-use sabir_core::{Dialect, Feature, Result, Sink};
 use serde_json::{Map, Value, json};
 
 use crate::json::count_of;
@@ -190,24 +188,6 @@ pub(crate) fn write_usage(usage: &Usage, names: [&str; 2], kept: &[&str], losses
         losses.lose(Feature::Usage, "usage.cache_write_1h", "counted with what is written for the usual time");
     }
     Some(json.into())
-}
-
-/// Reads the body of a success with `tell`, or as the stream that it is: some servers call one JSON.
-pub(crate) fn decode_body(
-    dialect: &dyn Dialect,
-    body: &[u8],
-    tell: impl FnOnce(&[u8], &mut Sink) -> Result<()>,
-) -> Result<ChatResponse> {
-    let body = body.trim_ascii();
-    if [&b"data:"[..], b"event:", b":"].iter().any(|start| body.starts_with(start)) {
-        // Without headers it is read as what it is.
-        return decode_whole(dialect, StatusCode::OK, &HeaderMap::new(), body, true);
-    }
-    let mut sink = Sink::whole();
-    match tell(body, &mut sink) {
-        Ok(()) => Ok(sink.into_response()),
-        Err(error) => Err(error.with_partial(sink.into_response())),
-    }
 }
 
 /// What strict schemas take (OpenAI, "Structured outputs", supported schemas).

@@ -14,9 +14,8 @@ use serde_json::{Map, Value, json};
 
 use crate::json::{Fields, Object, Wrong, parsed, string_of};
 use crate::lenient::{Count, List, Object as Lenient, Text, lenient_objects};
-use crate::openai::decode_body;
 use crate::openai_error as error;
-use crate::shared::Losses;
+use crate::shared::{self, Losses};
 use crate::shortcut::Shortcut;
 
 type Raw<'a> = Option<&'a RawValue>;
@@ -125,10 +124,7 @@ pub(crate) struct Reader<T: Teller> {
 
 /// What was answered.
 pub(crate) fn decode<T: Teller>(dialect: &dyn Dialect, answer: Answer<'_>) -> Result<ChatResponse> {
-    if !answer.status.is_success() {
-        return Err(error::decode(answer.status, answer.headers, answer.body));
-    }
-    decode_body(dialect, answer.body, |body, sink| {
+    shared::decode(dialect, answer, error::decode, |body, sink| {
         if body.is_empty() {
             return Err(Error::new(ErrorKind::Decode, "the answer is empty"));
         }

@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use sabir_core::chat::{
-    ChatRequest, Citation, Content, Document, Finish, FunctionTool, Message, Meta, Part, ResponseFormat, Role, Source,
-    Tool, ToolCall, ToolChoice, Usage,
+    ChatRequest, ChatResponse, Citation, Content, Document, Finish, FunctionTool, Message, Meta, Part, ResponseFormat,
+    Role, Source, Tool, ToolCall, ToolChoice, Usage,
 };
+use sabir_core::dialect::Answer;
+use sabir_core::drive::client::decode_whole;
 use sabir_core::error::kind_for;
-use sabir_core::{Error, ErrorKind, Feature, Loss, Result};
+use sabir_core::{Dialect, Error, ErrorKind, Feature, Loss, Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -440,6 +443,33 @@ impl Calls {
     /// The name of a call.
     pub(crate) fn name_of(&self, id: &str) -> Option<&str> {
         self.names.get(id).map(String::as_str)
+    }
+}
+
+/// Reads the body of a success with `tell`, or as the stream that it is: some servers call one JSON. What is no success
+/// is an error, which `fail` reads.
+pub(crate) fn decode(
+    dialect: &dyn Dialect,
+    answer: Answer<'_>,
+    fail: impl FnOnce(StatusCode, &HeaderMap, &[u8]) -> Error,
+    tell: impl FnOnce(&[u8], &mut Sink) -> Result<()>,
+) -> Result<ChatResponse> {
+    if !answer.status.is_success() {
+        return Err(fail(answer.status, answer.headers, answer.body));
+    }
+    let (body, mut headers) = (answer.body.trim_ascii(), HeaderMap::new());
+    // Without headers it is read as what it is.
+    let has_events = [&b"data:"[..], b"event:", b":"].iter().any(|start| body.starts_with(start));
+    if body.starts_with(b"[") {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if has_events || (!headers.is_empty() && dialect.framing(&headers).is_some()) {
+        return decode_whole(dialect, StatusCode::OK, &headers, body, true);
+    }
+    let mut sink = Sink::whole();
+    match tell(body, &mut sink) {
+        Ok(()) => Ok(sink.into_response()),
+        Err(error) => Err(error.with_partial(sink.into_response())),
     }
 }
 

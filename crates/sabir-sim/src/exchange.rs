@@ -13,6 +13,7 @@ use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Secret, Service
 use sabir_dialects::{paths, spoken};
 use serde_json::json;
 
+use crate::batches;
 use crate::counters::Counted;
 use crate::fault::Fault;
 use crate::play::pause;
@@ -36,6 +37,20 @@ pub(crate) enum NoAnswer {
 /// Answers one request.
 pub(crate) async fn exchange(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<Response<Body>, NoAnswer> {
     let is_health = request.method() == Method::GET && request.uri().path() == "/healthz";
+    let batching = sabir_dialects::batches::spoken(request.method(), request.uri(), request.headers());
+    if let Some(format) = batching {
+        let lets_in = simulator.key().is_none_or(|key| has_key(key, request.headers(), request.uri()));
+        let mut response = if lets_in {
+            batches::exchange(simulator, format, &request).await
+        } else {
+            let (status, body) = format.refuse(&wrong_key());
+            let mut response = Response::new(whole(body));
+            *response.status_mut() = status;
+            response
+        };
+        response.headers_mut().insert(SIMULATED, HeaderValue::from_static("true"));
+        return Ok(response);
+    }
     let mut response = match spoken(request.method(), request.uri(), request.headers()) {
         Some(format @ Format::Models(_)) => format.serve(&Seat::at(simulator).host(), Call::default(), request).await,
         Some(format) => asked(simulator, format, request).await?,
@@ -50,11 +65,35 @@ async fn asked(simulator: &Simulator, spoken: Format, request: HttpRequest<Bytes
     if let Some(key) = simulator.key()
         && !has_key(key, request.headers(), request.uri())
     {
-        let message =
-            "this simulator wants a key and the request has another or none; send the one it was started with";
-        let error = Error::new(ErrorKind::Authentication, message).with_status(StatusCode::UNAUTHORIZED);
-        return Ok(spoken.refuse(&error));
+        return Ok(spoken.refuse(&wrong_key()));
     }
+    seated(simulator, spoken, request).await
+}
+
+fn wrong_key() -> Error {
+    let message = "this simulator wants a key and the request has another or none; send the one it was started with";
+    Error::new(ErrorKind::Authentication, message).with_status(StatusCode::UNAUTHORIZED)
+}
+
+/// Answers a request that was let in with another one: a line of a batch.
+pub(crate) async fn alone(simulator: &Simulator, request: HttpRequest<Bytes>) -> Result<(StatusCode, Bytes)> {
+    let none = |what: &str| Error::new(ErrorKind::Provider, what);
+    let format = spoken(request.method(), request.uri(), request.headers());
+    let format = format.ok_or_else(|| none("the line's url is none that is served"))?;
+    let response = seated(simulator, format, request).await.map_err(|_| none("the script gives no answer"))?;
+    let (head, mut body) = response.into_parts();
+    let mut all = Vec::new();
+    while let Some(piece) = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+        all.extend_from_slice(&piece?);
+    }
+    Ok((head.status, all.into()))
+}
+
+async fn seated(
+    simulator: &Simulator,
+    spoken: Format,
+    request: HttpRequest<Bytes>,
+) -> Result<Response<Body>, NoAnswer> {
     if let Some(field) = simulator.refused_in(request.body()) {
         let message = format!("this simulator was started to refuse {field}");
         let error = Error::new(ErrorKind::InvalidRequest, message).with_status(StatusCode::BAD_REQUEST);

@@ -59,6 +59,7 @@
 //! # Ok::<(), sabir_core::Error>(())
 //! ```
 
+mod batches;
 mod body;
 mod counters;
 mod exchange;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use sabir_core::Request;
+use sabir_core::batch::Batch;
 use serde_json::json;
 
 use crate::model::last_user_text;
@@ -29,6 +30,15 @@ impl Log {
         let model = request.model();
         let line =
             json!({ "format": format, "model": model, "idempotency_key": key, "repeated": is_repeated, "text": text });
+        self.line(&line);
+    }
+
+    /// Writes that a batch was taken.
+    pub(crate) fn batch(&self, format: &str, batch: &Batch) {
+        self.line(&json!({ "format": format, "batch": batch.id, "name": batch.name, "lines": batch.counts.total }));
+    }
+
+    fn line(&self, line: &serde_json::Value) {
         let mut to = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = to.write_all(format!("{line}\n").as_bytes()).and_then(|()| to.flush());
     }

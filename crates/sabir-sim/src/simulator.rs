@@ -5,9 +5,11 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sabir_core::batch::Batch;
 use sabir_core::chat::{ChatRequest, Event};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Secret, Service};
 
+use crate::batches::Store as Batches;
 use crate::counters::{Counted, Counters, Guard};
 use crate::log::Log;
 use crate::model;
@@ -35,6 +37,7 @@ struct Inner {
     key: Option<Secret>,
     log: Option<Arc<Log>>,
     refused: Vec<Refused>,
+    batches: Mutex<Batches>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,20 @@ struct State {
     seen: VecDeque<Request>,
     served: u64,
     repeats: Repeats,
+}
+
+impl Simulator {
+    /// The batches that were left here.
+    pub(crate) fn batches(&self) -> MutexGuard<'_, Batches> {
+        self.0.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down that a batch was taken.
+    pub(crate) fn log_batch(&self, format: &str, batch: &Batch) {
+        if let Some(log) = &self.0.log {
+            log.batch(format, batch);
+        }
+    }
 }
 
 impl Simulator {
@@ -92,7 +109,8 @@ impl Simulator {
     fn inner(&self) -> Inner {
         let (state, counters) = (Mutex::new(self.state().clone()), Arc::default());
         let (pace, key, log, refused) = (self.0.pace, self.0.key.clone(), self.0.log.clone(), self.0.refused.clone());
-        Inner { state, counters, pace, key, log, refused }
+        let batches = Mutex::new(self.batches().clone());
+        Inner { state, counters, pace, key, log, refused, batches }
     }
 
     /// Adds a turn at the script's end.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sabir_core::chat::{ChatRequest, ChatResponse, Latency};
+use sabir_core::drive::Batches;
 use sabir_core::embed::{EmbedRequest, EmbedResponse};
 use sabir_core::models::ModelInfo;
 use sabir_core::rerank::{RerankRequest, RerankResponse};
@@ -223,6 +224,32 @@ impl Client {
         let mut call = self.0.call.clone();
         call.provider = provider;
         self.0.directory.model(&call, model).await
+    }
+
+    /// A provider's batches: many conversations that it works off by itself, within a day, for less. It goes past the
+    /// layers: nothing is tried again, limited or charged to a budget. The provider is written as in a model's name,
+    /// `openai` or `openai:responses`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> sabir::Result<()> {
+    /// # let client = sabir::Client::builder().build()?;
+    /// let batches = client.batches("anthropic")?;
+    /// let ask = |text: &str| sabir::ChatRequest::new("claude-haiku-5-5").user(text);
+    /// let lines = [batches.line("salt", &ask("Why is the sea salt?"))?, batches.line("sky", &ask("And the sky blue?"))?];
+    /// let batch = batches.submit(&lines, "colours").await?; // keep its id: the answer may take a day
+    /// while !batches.status(&batch.id).await?.state.is_over() { /* wait */ }
+    /// for (id, answered) in batches.results(&batches.status(&batch.id).await?).await? {
+    ///     println!("{id}: {}", answered?.text());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Configuration` for a provider that is not known or has no key, `Unsupported` where it takes no batches.
+    pub fn batches(&self, provider: &str) -> Result<Batches> {
+        let mut call = self.0.call.clone();
+        provider.clone_into(&mut call.provider);
+        self.0.directory.batches(&call)
     }
 
     /// Sends any request through the layers.

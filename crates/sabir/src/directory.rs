@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use sabir_core::drive::{Limits, Origin, ask};
+use sabir_core::drive::{Batches, Limits, Origin, ask};
 use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Service, Transport};
 use sabir_http::HttpTransport;
@@ -122,6 +122,22 @@ impl Directory {
         let listing = provider.lists_in().ok_or_else(no_list)?;
         let origin = self.origin(call, &provider, false)?;
         ask(listing, origin.endpoint(), &*self.transport()?, call, request, Limits::default()).await
+    }
+
+    /// A provider's batches.
+    pub(crate) fn batches(&self, call: &Call) -> Result<Batches> {
+        let id = &call.provider;
+        let none = || {
+            let message = format!("{id} takes no batches, as far as is known here; ask it line by line");
+            Error::new(ErrorKind::Unsupported, message).with_provider(id)
+        };
+        let Registered::Provider(provider) = self.registry.find(id)? else {
+            return Err(none());
+        };
+        let (format, dialect) = provider.batches_in().zip(provider.dialect()).ok_or_else(none)?;
+        let chat = self.origin(call, &provider, true)?.endpoint().clone();
+        let endpoint = self.origin(call, &provider, false)?.endpoint().clone();
+        Batches::new(format, dialect, (chat, endpoint), self.transport()?, call.clone())
     }
 
     fn transport(&self) -> Result<Arc<dyn Transport>> {

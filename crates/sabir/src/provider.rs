@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
+use sabir_core::batch::Batching;
 use sabir_core::drive::Origin;
 use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};
 use sabir_core::{Auth, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Loss, Result, Secret, Transport};
@@ -33,6 +34,7 @@ pub struct Provider {
     reranking: Option<&'static Reranking>,
     listing: Option<&'static Listing>,
     counting: Option<&'static Counting>,
+    batching: Option<&'static dyn Batching>,
     /// Where it is called with an AWS identity: how that is found.
     aws: Option<Identity>,
     row: Option<&'static ProviderRow>,
@@ -70,6 +72,7 @@ impl Provider {
             reranking: stated(row.rerank, reranking)?,
             listing: stated(row.models, listing)?,
             counting: stated(row.count, counting)?,
+            batching: sabir_dialects::batches::of_provider(row.id),
             aws: (row.auth == AuthRow::Aws).then(|| Identity(Arc::new(|aws| aws))),
             row: Some(row),
             base_url: None,
@@ -93,6 +96,7 @@ impl Provider {
             reranking: None,
             listing: None,
             counting: None,
+            batching: None,
             aws: None,
             row: None,
             base_url: Some(base_url.into()),
@@ -213,6 +217,17 @@ impl Provider {
         Ok(self)
     }
 
+    /// Sets the format in which it takes batches, by name (`openai-batches`).
+    ///
+    /// # Errors
+    /// `Configuration` for a format that is not known.
+    pub fn batching(mut self, format: &str) -> Result<Self> {
+        let all = sabir_dialects::batches::all().iter().map(|known| known.name());
+        let found = sabir_dialects::batches::of(format);
+        self.batching = Some(found.ok_or_else(|| not_known("format for batches", format, all))?);
+        Ok(self)
+    }
+
     /// Adds a header to every request.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -258,6 +273,11 @@ impl Provider {
     /// The format in which it counts tokens.
     pub(crate) fn counts_in(&self) -> Option<&'static Counting> {
         self.counting
+    }
+
+    /// The format in which it takes batches.
+    pub(crate) fn batches_in(&self) -> Option<&'static dyn Batching> {
+        self.batching
     }
 
     /// The format in which it lists its models.

@@ -9,7 +9,7 @@ const FILE: usize = 600;
 const ROOM: usize = 1200;
 /// Rooms that are longer than that, and how long each may be: to be lowered, never raised.
 const LONG_ROOMS: &[(&str, usize)] =
-    &[("anthropic", 1419), ("bedrock", 1620), ("gemini", 1783), ("openai_responses", 1762)];
+    &[("anthropic", 1352), ("bedrock", 1548), ("gemini", 1730), ("openai_responses", 1701)];
 /// The median file.
 const MEDIAN: usize = 200;
 

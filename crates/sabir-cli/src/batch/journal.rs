@@ -2,7 +2,8 @@
 //! and a line for each answer. A process may be killed at any moment; who comes next reads what it left.
 //!
 //! The first line says of which batch it is. Then `sent` (an attempt begins), `back` (it failed, and may be made again),
-//! `done` (the item's result, for good) and `resumed` (another process went on: what was on its way is lost). Each line
+//! `done` (the item's result, for good), `resumed` (another process went on: what was on its way is lost) and
+//! `provider` (how far a batch came at its provider). Each line
 //! is one write; only the last can be torn, and is taken off. The file is synced every second by who runs the batch, so
 //! that what a crash of the machine can lose is a second's answers, and what a crash of the process can lose is nothing.
 
@@ -38,6 +39,35 @@ enum Line {
     Back(usize),
     Done(Box<Done>),
     Resumed(u32),
+    Provider(Step),
+}
+
+/// How far a batch came at its provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Step {
+    /// All of it is sent to this provider, under this name.
+    Begun { provider: String, name: String },
+    /// It is uploaded, as this.
+    Uploaded(String),
+    /// The batch is asked for: it may be there from now on.
+    Asked,
+    /// The provider refused it.
+    Refused,
+    /// The batch is there, as this.
+    Taken(String),
+    /// Its results are kept.
+    Over,
+}
+
+/// A provider's batch of which not all results are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) provider: String,
+    pub(super) name: String,
+    pub(super) upload: Option<String>,
+    pub(super) was_asked_for: bool,
+    pub(super) id: Option<String>,
 }
 
 /// An item's result, and what it comes to.
@@ -104,6 +134,9 @@ struct Book {
     end: u64,
     states: Vec<State>,
     tally: Tally,
+    standing: Option<Standing>,
+    /// How many batches were begun at providers.
+    rounds: u32,
 }
 
 impl Journal {
@@ -124,7 +157,8 @@ impl Journal {
             }
             Err(fs4::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let book = Book { file, end: 0, states: vec![State::default(); head.items], tally: Tally::default() };
+        let (states, tally) = (vec![State::default(); head.items], Tally::default());
+        let book = Book { file, end: 0, states, tally, standing: None, rounds: 0 };
         let mut journal = Self { path: path.to_owned(), head, book: Mutex::new(book) };
         journal.load()?;
         Ok(journal)
@@ -190,6 +224,31 @@ impl Journal {
     /// An attempt failed.
     pub(super) fn back(&self, item: usize) -> std::io::Result<()> {
         self.append(&Line::Back(item))
+    }
+
+    /// A batch came so far at its provider.
+    pub(super) fn step(&self, step: Step) -> std::io::Result<()> {
+        self.append(&Line::Provider(step))
+    }
+
+    /// The provider's batch that is not over.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        self.book().standing.clone()
+    }
+
+    /// A name for the next batch at a provider, which no other has.
+    pub(super) fn next_name(&self) -> String {
+        format!("sabir-{}-{}", self.head.run, self.book().rounds)
+    }
+
+    /// Whether an item has an answer, not only an error.
+    pub(super) fn is_answered(&self, item: usize) -> bool {
+        self.book().states.get(item).is_some_and(|state| state.done.is_some_and(|place| place.ok))
+    }
+
+    /// Whether an item has a result.
+    pub(super) fn has(&self, item: usize) -> bool {
+        self.book().states.get(item).is_some_and(|state| state.done.is_some())
     }
 
     /// An item has its result.
@@ -272,6 +331,7 @@ impl Book {
         let item = match line {
             Line::Sent(item) | Line::Back(item) => *item,
             Line::Done(done) => done.item,
+            Line::Provider(step) => return self.came(step),
             Line::Resumed(_) => return Ok(()),
         };
         if item >= self.states.len() {
@@ -297,7 +357,26 @@ impl Book {
                 tally.nano_usd = tally.nano_usd.saturating_add(done.nano_usd.unwrap_or(0));
                 tally.unpriced += u64::from(done.ok && done.nano_usd.is_none());
             }
-            Line::Resumed(_) => {}
+            Line::Resumed(_) | Line::Provider(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in how far a batch came at its provider.
+    fn came(&mut self, step: &Step) -> Result<(), String> {
+        if let Step::Begun { provider, name } = step {
+            let (provider, name) = (provider.clone(), name.clone());
+            self.standing = Some(Standing { provider, name, ..Standing::default() });
+            self.rounds += 1;
+            return Ok(());
+        }
+        let standing = self.standing.as_mut().ok_or("no batch was begun at a provider")?;
+        match step {
+            Step::Uploaded(id) => standing.upload = Some(id.clone()),
+            Step::Asked => standing.was_asked_for = true,
+            Step::Taken(id) => standing.id = Some(id.clone()),
+            Step::Refused | Step::Over => self.standing = None,
+            Step::Begun { .. } => {}
         }
         Ok(())
     }

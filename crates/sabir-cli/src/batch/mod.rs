@@ -5,6 +5,7 @@ mod input;
 mod item;
 mod journal;
 mod mark;
+mod provider;
 mod results;
 mod work;
 
@@ -31,7 +32,8 @@ const VERSION: u32 = 1;
 /// Ask all that a file asks; what was answered is never asked again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sabir batch questions.jsonl -o answers.jsonl -m openai/gpt-6-luna\n  \
-    sabir batch questions.jsonl -o answers.jsonl -m openai/gpt-6-luna --retry-failed\n\n\
+    sabir batch questions.jsonl -o answers.jsonl -m openai/gpt-6-luna --retry-failed\n  \
+    sabir batch questions.jsonl -o answers.jsonl -m openai/gpt-6-luna --provider-batch\n\n\
     Each line is one of: {\"id\":\"a\",\"prompt\":\"Why is the sea salt?\"}, also with model, system, max_tokens; OpenAI's \
     {\"custom_id\",\"method\",\"url\",\"body\"}; Anthropic's {\"custom_id\",\"params\"}; a request in Sabir's vocabulary.\n\n\
     RESULTS.jsonl.journal keeps what was sent and answered. Interrupted or killed, the same command goes on: what was \
@@ -53,6 +55,8 @@ pub(crate) struct Args {
     /// Ask again what failed before
     #[arg(long)]
     retry_failed: bool,
+    #[command(flatten)]
+    how: provider::How,
 }
 
 pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
@@ -60,14 +64,20 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let config = config::load_to_spend(config)?;
     let below = mark.clone();
     let (client, model) = local::client_over(&config, args.model.clone(), |builder| builder.layer(below)).await?;
+    let mut places = provider::Places::new();
     let input = Input::open(&args.file, |item| {
         let mut request = item.request.clone();
         if request.model.is_empty() {
             request.model.clone_from(&model);
         }
-        let settled = client.settle(&mut Call::default(), &mut Request::Chat(request));
-        settled.map_err(|error| error.message().to_owned())
+        let (mut call, mut request) = (Call::default(), Request::Chat(request));
+        client.settle(&mut call, &mut request).map_err(|error| error.message().to_owned())?;
+        if args.how.provider_batch {
+            places.insert((call.provider, request.model().to_owned()));
+        }
+        Ok(())
     })?;
+    let provider = if args.how.provider_batch { Some(provider::batches_of(&client, &places)?) } else { None };
     let path = beside(&args.output, ".journal");
     if !path.exists() && args.output.exists() {
         let message = format!("{} is there and is no result of this batch (it has no journal)", args.output.display());
@@ -78,27 +88,46 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let journal = Arc::new(Journal::open(&path, head)?);
     mark.begin(journal.clone());
 
-    let items = journal.to_ask(args.retry_failed);
-    let before = input.len() - items.len();
+    if let Some(standing) = journal.standing().filter(|_| provider.is_none()) {
+        let message = format!("{} works on this batch; go on with --provider-batch", standing.provider);
+        return Err(Failure::usage(message));
+    }
+    let work = Work { client, model, input: Arc::new(input), journal: journal.clone(), name: name(&args.file) };
+    let stop = match provider {
+        Some(provider) => provider::run(&work, &config, &args.how, provider, args.retry_failed).await?,
+        None => ask(&work, &args).await?,
+    };
+    told(&work, &args.output, stop)
+}
+
+/// Asks what has no result yet, line by line.
+async fn ask(work: &Work, args: &Args) -> Result<Option<Stop>, Failure> {
+    let items = work.journal.to_ask(args.retry_failed);
+    let before = work.input.len() - items.len();
     if before > 0 {
         let count = |n: usize| grouped(n as u64);
         notice(&format!(
             "{} of {} have results already; asking {}.",
             count(before),
-            count(input.len()),
+            count(work.input.len()),
             count(items.len())
         ));
     }
-    let work = Work { client, model, input: Arc::new(input), journal: journal.clone(), name: name(&args.file) };
-    let stop = work.run(items, args.concurrency).await?;
+    work.run(items, args.concurrency).await
+}
+
+/// Writes the results where all are there, and says how it went.
+fn told(work: &Work, output: &Path, stop: Option<Stop>) -> Outcome {
+    let journal = &work.journal;
     let tally = journal.tally();
     let left = work.input.len() as u64 - tally.done - tally.failed;
     if left == 0 {
-        results::write(&args.output, &journal, work.input.len())?;
+        results::write(output, journal, work.input.len())?;
     }
     notice(&summary(&tally, left));
     match stop {
         Some(Stop::Failed(error)) => notice(&format!("Stopped: {error}")),
+        Some(Stop::Said(words)) => notice(&words),
         Some(Stop::Interrupted) => notice("Stopped by Ctrl-C."),
         None => {}
     }

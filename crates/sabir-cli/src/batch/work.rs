@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sabir::{ChatResponse, Client, Error, ErrorKind, Request, Service as _};
+use sabir::{Call, ChatRequest, ChatResponse, Client, Error, ErrorKind, Request, Service as _};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::input::Input;
+use super::item::Item;
 use super::journal::Journal;
 use super::{mark, results};
 use crate::failure::Failure;
@@ -35,6 +36,8 @@ pub(super) enum Stop {
     Interrupted,
     /// What would meet every other item, too.
     Failed(Error),
+    /// In words.
+    Said(String),
 }
 
 /// An item that was asked.
@@ -97,23 +100,33 @@ impl Work {
         Ok(stop)
     }
 
-    fn ask(&self, index: usize, was_alone: bool, asked: &mut JoinSet<Asked>) -> Result<(), Failure> {
-        let mut item = self.input.item(index)?;
-        if item.request.model.is_empty() {
-            item.request.model.clone_from(&self.model);
+    /// The item in this place as it is asked: its id, its call and its request.
+    pub(super) fn request(&self, index: usize) -> Result<(String, Call, ChatRequest), Failure> {
+        let Item { id, mut request } = self.input.item(index)?;
+        if request.model.is_empty() {
+            request.model.clone_from(&self.model);
         }
         let mut call = self.client.begin();
-        call.idempotency_key = Some(self.journal.key(index));
         call.tags.push(("batch".to_owned(), self.name.clone()));
-        let mut request = Request::Chat(item.request);
+        let mut request = Request::Chat(request);
         self.client.settle(&mut call, &mut request)?;
+        match request {
+            Request::Chat(request) => Ok((id, call, request)),
+            _ => Err(Failure::nothing("a conversation became something else")),
+        }
+    }
+
+    fn ask(&self, index: usize, was_alone: bool, asked: &mut JoinSet<Asked>) -> Result<(), Failure> {
+        let (id, mut call, request) = self.request(index)?;
+        call.idempotency_key = Some(self.journal.key(index));
+        let request = Request::Chat(request);
         let client = self.client.clone();
         asked.spawn(async move {
             let answered = match client.service().call(&call, &request).await {
                 Ok(reply) => reply.whole(),
                 Err(error) => Err(error),
             };
-            Asked { index, id: item.id, was_alone, answered }
+            Asked { index, id, was_alone, answered }
         });
         Ok(())
     }

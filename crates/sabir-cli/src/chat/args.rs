@@ -11,8 +11,10 @@ use sabir::prices::Usd;
     after_help = "Examples:\n  sabir chat \"Why is the sea salt?\"\n  git diff | sabir chat -s \"Review this.\"\n  \
     sabir chat -m anthropic/claude-haiku-5-5 -a photo.png \"What is this?\"\n  \
     sabir chat -c \"And in German?\"\n  \
+    sabir chat\n  \
     sabir chat --schema \"name, age int, tags list of str\" < letter.txt\n  \
     sabir chat -m openai/gpt-6-luna -m gemini/gemini-3-flash --max-cost 0.05 -u \"Why?\"\n\n\
+    Without a prompt, on a terminal, questions are asked one after another; /help lists what else can be done there.\n\
     Reasoning and notices go to standard error. Without a key the built-in simulator answers, and says so. Questions and \
     answers are kept on this machine, see `sabir logs`; --no-log keeps nothing.\n\
     Exit status: 0 done, 1 a call failed, 2 wrong usage, 130 stopped by Ctrl-C."
@@ -20,6 +22,9 @@ use sabir::prices::Usd;
 pub(crate) struct Args {
     /// What to ask. Standard input, where it is a pipe, is added after it
     pub(super) prompt: Vec<String>,
+    /// Ask one question after another on the terminal, this one first; usual where there is nothing to ask
+    #[arg(short, long, conflicts_with_all = ["json", "schema", "schema_multi"])]
+    pub(super) interactive: bool,
     /// Who is asked: provider/model, a provider alone for its default model, or a name of the configuration's; given
     /// several times, all of them at once
     #[arg(short, long = "model", value_name = "PROVIDER/MODEL")]

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod interactive;
 mod receipt;
 mod request;
 mod schema;
@@ -34,12 +35,13 @@ use session::Session;
 
 pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
     let config = config::load_to_spend(file)?;
+    let is_interactive = interactive::is_wanted(&args)?;
     let past = past(&args, &config)?;
-    let question = request::question(&args, &config)?;
-    let message = question.message.clone();
+    let question = request::question(&args, &config, is_interactive)?;
     let kit = Kit::open(&config, &args.tools).await?.map(Arc::new);
-    let outcome = match sessions(&args, &config, question, past.as_ref(), kit.as_ref()).await {
-        Ok(sessions) => ask_all(sessions, message, &args).await,
+    let outcome = match sessions(&args, &config, &question, past.as_ref(), kit.as_ref(), is_interactive).await {
+        Ok(sessions) if is_interactive => interactive::run(sessions, question, &args, &config).await,
+        Ok(sessions) => ask_all(sessions, question.message, &args).await,
         Err(failure) => Err(failure),
     };
     if let Some(kit) = kit.and_then(Arc::into_inner) {
@@ -115,21 +117,24 @@ fn object(asked: &Asked, session: &Session) -> Value {
 async fn sessions(
     args: &Args,
     config: &Config,
-    question: Question,
+    question: &Question,
     past: Option<&Past>,
     kit: Option<&Arc<Kit>>,
+    is_interactive: bool,
 ) -> Result<Vec<Session>, Failure> {
     let Question { system, settings, options, model, schema, .. } = question;
-    let form = match schema {
+    let form = match schema.clone() {
         Some(schema) => Form::Value(schema),
         // Only a stream can be cut.
         None if (args.no_stream || args.json) && args.max_cost.is_none() => Form::Whole,
         None => Form::Stream,
     };
-    let usual = model.or_else(|| past.map(|past| past.model.clone()));
+    let usual = model.clone().or_else(|| past.map(|past| past.model.clone()));
     let names: Vec<Option<String>> =
         if args.models.is_empty() { vec![usual] } else { args.models.iter().cloned().map(Some).collect() };
-    let spend = args.max_cost.map(|most| at_most(most, config, &names));
+    // Who is asked may change there, and the budget holds for all of them.
+    let of = if is_interactive { &[None][..] } else { &names[..] };
+    let spend = args.max_cost.map(|most| at_most(most, config, of));
     let client = local::connect(config, |builder| spend.into_iter().fold(builder, ClientBuilder::layer))?;
     if let Form::Value(schema) = &form {
         // Before anything is sent: no schema at all is wrong usage.
@@ -140,7 +145,7 @@ async fn sessions(
     for name in names {
         let model = local::model(&client, config, name).await?;
         let mut settings = ChatRequest { model, ..settings.clone() };
-        request::set_options(&mut settings, &options, &client, config)?;
+        request::set_options(&mut settings, options, &client, config)?;
         let kept = (log.clone(), past.cloned());
         let form = (form.clone(), kit.cloned());
         sessions.push(Session::new(client.clone(), settings, form, system.clone(), kept));
@@ -176,9 +181,11 @@ fn log_path(args: &Args, config: &Config) -> Option<PathBuf> {
 
 /// The conversation that is gone on with.
 fn past(args: &Args, config: &Config) -> Result<Option<Past>, Failure> {
-    if !args.go_on && args.id.is_none() {
-        return Ok(None);
-    }
+    if args.go_on || args.id.is_some() { kept(config, args.id.as_deref()).map(Some) } else { Ok(None) }
+}
+
+/// The conversation of the log whose id begins so, or else the last one.
+fn kept(config: &Config, id: Option<&str>) -> Result<Past, Failure> {
     let none = |path: &Path| Failure::usage(format!("there is no conversation to go on with in {}", path.display()));
     let path = log::path(config).ok_or_else(|| {
         Failure::usage("there is no home folder to look for a log in; set `logs.path` in the configuration")
@@ -188,9 +195,9 @@ fn past(args: &Args, config: &Config) -> Result<Option<Past>, Failure> {
     }
     let cannot = |why: Trouble| Failure::nothing(why.of(&path));
     let store = Store::open_there(&path).map_err(cannot)?;
-    let id = match &args.id {
+    let id = match id {
         Some(prefix) => log::one(&store, &path, prefix)?,
         None => store.latest().map_err(cannot)?.ok_or_else(|| none(&path))?,
     };
-    store.past(&id).map(Some).map_err(cannot)
+    store.past(&id).map_err(cannot)
 }

@@ -25,7 +25,8 @@ pub(super) struct Question {
 }
 
 /// The question that the arguments make. What can be wrong with them is told before standard input is read.
-pub(super) fn question(args: &Args, config: &Config) -> Result<Question, Failure> {
+/// Where more is asked later, it `may_be_empty`.
+pub(super) fn question(args: &Args, config: &Config, may_be_empty: bool) -> Result<Question, Failure> {
     let template = args.template.as_deref().map(|name| Ok::<_, Failure>((name, template::find(config, name)?)));
     let template = template.transpose()?;
     let role = args.role.as_deref().map(|name| template::role(config, name)).transpose()?;
@@ -56,7 +57,7 @@ pub(super) fn question(args: &Args, config: &Config) -> Result<Question, Failure
     if !text.is_empty() {
         parts.push(Part::text(text));
     }
-    if parts.is_empty() {
+    if parts.is_empty() && !may_be_empty {
         return Err(Failure::usage("nothing to ask: give a prompt, a file with -a, or text on standard input"));
     }
     let model = own.and_then(|own| own.model.clone());

@@ -3,12 +3,20 @@
 use std::sync::Arc;
 
 use sabir::chat::{ChatRequest, Content, Message, Role};
+use sabir::config::Config;
 use sabir::{ChatResponse, Client, Conversation};
+use serde_json::Value;
 
 use super::ask::{Asked, End, Form, ask};
+use super::request;
+use crate::failure::Failure;
+use crate::local;
 use crate::log::{Exchange, Log, Outcome, Past, now};
 use crate::tools::Kit;
 use crate::writer::Writer;
+
+/// The number of no exchange in the log: the conversation has gone another way since, and is written as a new one.
+const APART: u32 = 0;
 
 /// A conversation that goes on, turn by turn.
 #[derive(Debug)]
@@ -36,20 +44,68 @@ impl Session {
         system: Option<String>,
         (log, past): (Log, Option<Past>),
     ) -> Self {
-        let mut conversation = Conversation::new();
-        for message in past.iter().flat_map(|past| &past.messages) {
-            match message.role {
-                Role::System => conversation.system = Some(message.text()),
-                _ => conversation.messages.push(message.clone()),
-            }
-        }
+        let mut conversation = conversation(past.as_ref());
         conversation.system = system.or(conversation.system);
         Self { client, model: settings.model.clone(), settings, form, kit, conversation, log, past }
     }
 
     /// The conversation's id in the log, once it is there.
     pub(super) fn id(&self) -> Option<&str> {
-        self.past.as_ref().map(|past| past.kept.conversation.as_str())
+        self.past.as_ref().filter(|past| past.kept.number != APART).map(|past| past.kept.conversation.as_str())
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    pub(super) fn kit(&self) -> Option<&Kit> {
+        self.kit.as_deref()
+    }
+
+    /// Asks another model from now on.
+    pub(super) async fn switch(
+        &mut self,
+        model: String,
+        options: &[(String, Value)],
+        config: &Config,
+    ) -> Result<(), Failure> {
+        let model = local::model(&self.client, config, Some(model)).await?;
+        let mut settings = ChatRequest { model: model.clone(), ..self.settings.clone() };
+        request::set_options(&mut settings, options, &self.client, config)?;
+        (self.model, self.settings) = (model, settings);
+        Ok(())
+    }
+
+    /// Gives instructions from now on, or none.
+    pub(super) fn instruct(&mut self, system: Option<String>) {
+        self.conversation.system = system;
+    }
+
+    /// Begins a new conversation, or goes on with one of the log; without instructions of its own, with those that hold.
+    pub(super) fn turn_to(&mut self, past: Option<Past>) {
+        let system = self.conversation.system.take();
+        self.conversation = conversation(past.as_ref());
+        self.conversation.system = self.conversation.system.take().or(system);
+        self.past = past;
+    }
+
+    /// Takes the last question back, and all that came of it. In the log both stay: what is said next is a conversation
+    /// of its own there, with what was said before.
+    pub(super) fn undo(&mut self) -> Option<Message> {
+        let asked = |messages: &[Message]| messages.iter().rposition(|message| message.role == Role::User);
+        let at = asked(&self.conversation.messages)?;
+        let mut taken = self.conversation.messages.split_off(at);
+        if let Some(past) = &mut self.past {
+            past.kept.number = APART;
+            if let Some(at) = asked(&past.messages) {
+                past.messages.truncate(at);
+            }
+        }
+        Some(taken.swap_remove(0))
     }
 
     /// Says something, writes the answer, and keeps both. What failed, the conversation goes on without.
@@ -114,6 +170,18 @@ impl Session {
         let new = system.filter(|system| kept.is_none_or(|kept| kept.text() != **system));
         new.map(Message::system).into_iter().collect()
     }
+}
+
+/// What was said in a conversation of the log.
+fn conversation(past: Option<&Past>) -> Conversation {
+    let mut conversation = Conversation::new();
+    for message in past.iter().flat_map(|past| &past.messages) {
+        match message.role {
+            Role::System => conversation.system = Some(message.text()),
+            _ => conversation.messages.push(message.clone()),
+        }
+    }
+    conversation
 }
 
 /// The words of an answer that broke off. A call that is not whole, and a thought without its signature, are not taken

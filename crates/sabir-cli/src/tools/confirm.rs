@@ -1,8 +1,10 @@
 //! Asking a person before a tool is called.
 
 use std::collections::HashSet;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 
+#[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, poll};
 use sabir::chat::ToolCall;
 use sabir::tools::Approval;
 use tokio::sync::Mutex;
@@ -22,7 +24,7 @@ pub(super) struct Confirmer {
 
 /// Whether there is somebody to ask.
 pub(super) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 impl Confirmer {
@@ -38,11 +40,7 @@ impl Confirmer {
         }
         loop {
             whisper(&format!("Call {}? [y]es, [n]o, [a]lways: ", safe(&call.name)));
-            let answer = tokio::task::spawn_blocking(|| {
-                let mut line = String::new();
-                std::io::stdin().read_line(&mut line).map(|read| (read, line))
-            });
-            let Ok(Ok((read, line))) = answer.await else { return Approval::Denied("nobody answered".to_owned()) };
+            let Ok((read, line)) = line().await else { return Approval::Denied("nobody answered".to_owned()) };
             match line.trim().to_lowercase().as_str() {
                 "y" | "yes" => return Approval::Granted,
                 "a" | "always" => {
@@ -58,6 +56,37 @@ impl Confirmer {
             }
         }
     }
+}
+
+/// The line that is typed next, and how many bytes it has. Dropped before, it leaves nobody behind who reads: what is
+/// typed then is meant for another.
+async fn line() -> io::Result<(usize, String)> {
+    // Its other end is closed when this is dropped.
+    let (closed, _open) = io::pipe()?;
+    tokio::task::spawn_blocking(move || if is_typed(&closed)? { read_line() } else { Ok((0, String::new())) })
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Waits until a line is typed, or the pipe is closed.
+#[cfg(unix)]
+fn is_typed(closed: &io::PipeReader) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut both = [PollFd::new(closed, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
+    // A signal wakes it: Ctrl-C is one.
+    rustix::io::retry_on_intr(|| poll(&mut both, None))?;
+    Ok(both[0].revents().is_empty())
+}
+
+/// There, whoever waits for a line waits until it comes.
+#[cfg(not(unix))]
+fn is_typed(_closed: &io::PipeReader) -> io::Result<bool> {
+    Ok(true)
+}
+
+fn read_line() -> io::Result<(usize, String)> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map(|read| (read, line))
 }
 
 /// A call as a person has to see it: what would move the cursor is shown by symbols, and what is not shown is counted.

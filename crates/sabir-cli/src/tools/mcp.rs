@@ -156,6 +156,9 @@ async fn start(
     for (variable, secret) in &settings.env {
         command.env(variable, secret.resolve()?.expose());
     }
+    // Ctrl-C at the terminal stops an answer, not the server: that one is told when all is over.
+    #[cfg(unix)]
+    command.process_group(0);
     let spawned = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn();
     let (process, stderr) =
         spawned.map_err(|error| Failure::io(&format!("cannot start the MCP server {name} ({program})"), &error))?;

@@ -142,6 +142,14 @@ impl Kit {
         client.run(request, &self.toolbox).max_turns(self.max_turns)
     }
 
+    /// The tools that the model may call, by name.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.toolbox.definitions().iter().filter_map(|tool| match tool {
+            Tool::Function(function) => Some(function.name.as_str()),
+            _ => None,
+        })
+    }
+
     /// What is told of something that happens, in a line; `None` of what the model says.
     pub(crate) fn in_words(&self, event: &RunEvent) -> Option<String> {
         match event {

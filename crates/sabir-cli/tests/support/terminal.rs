@@ -1,4 +1,5 @@
 //! The command on a terminal: keys go in, and what stands on the screen is read.
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
@@ -41,26 +42,33 @@ impl Terminal {
         let reader = Arc::clone(&pty);
         std::thread::spawn(move || {
             let mut piece = [0; 4096];
+            let mut answering =
+                vt100::Parser::new_with_callbacks(size(ROWS), size(COLUMNS), 0, Answering(Arc::clone(&reader)));
             // A terminal whose last program went gives an error (EIO).
             while let Ok(read @ 1..) = (&*reader).read(&mut piece) {
+                answering.process(&piece[..read]);
                 if tell.send(piece[..read].to_vec()).is_err() {
                     return;
                 }
             }
         });
-        let size = |size: u16| NonZeroU16::new(size).expect("not zero");
         Self { pty, child, written, screen: vt100::Parser::new(size(ROWS), size(COLUMNS), 0), raw: Vec::new() }
     }
 
     /// Waits until these words stand on the screen, and gives all that stands there.
     pub(crate) fn wait_for(&mut self, words: &str) -> String {
+        self.wait_until(&format!("{words:?}"), |contents| contents.contains(words))
+    }
+
+    /// Waits until the screen is so, and gives all that stands there.
+    pub(crate) fn wait_until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let contents = self.screen.screen().contents();
-            if contents.contains(words) {
+            if is_so(&contents) {
                 return contents;
             }
-            assert!(self.take(deadline), "{words:?} never came; there is:\n{contents}");
+            assert!(self.take(deadline), "{what} never came; there is:\n{contents}");
         }
     }
 
@@ -90,6 +98,31 @@ impl Terminal {
                 let _ = self.child.kill();
                 panic!("nothing came for {PATIENCE:?}; there is:\n{}", self.screen.screen().contents());
             }
+        }
+    }
+}
+
+fn size(size: u16) -> NonZeroU16 {
+    NonZeroU16::new(size).expect("not zero")
+}
+
+/// Answers at once where a program asks where the cursor is (DSR 6, ECMA-48 8.3.35), as terminals do.
+struct Answering(Arc<Pty>);
+
+impl vt100::Callbacks for Answering {
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        _: Option<u8>,
+        _: Option<u8>,
+        parameters: &[&[u16]],
+        byte: char,
+    ) {
+        if byte == 'n' && parameters == [[6]] {
+            let (row, column) = screen.cursor_position();
+            let position = format!("\x1b[{};{}R", row + 1, column + 1);
+            // Whoever asked may be gone.
+            let _ = (&*self.0).write_all(position.as_bytes());
         }
     }
 }

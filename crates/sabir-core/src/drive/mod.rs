@@ -2,12 +2,14 @@
 //! [`exchange`] does both for what is one question and one answer;
 //! [`Host`] is who answers the clients of a server, in whichever [`Format`] they ask.
 
+pub mod batches;
 pub mod client;
 mod common;
 pub mod exchange;
 mod host;
 pub mod server;
 
+pub use batches::Batches;
 pub use client::{Limits, Origin, decode_whole, encode};
 pub use exchange::{ask, serve_exchange};
 pub use host::{Answered, Format, Host};

@@ -43,10 +43,7 @@ pub(super) fn read_block(json: &RawValue, strict: bool, outer: bool) -> Result<(
     let content = match &*kind {
         "text" => {
             let text = fields.need("text")?.into_owned();
-            fields.each("citations", |citation| {
-                citations.push(read_citation(value_of(citation)?));
-                Ok(())
-            })?;
+            fields.each("citations", |json| value_of(json).map(|json| citations.push(read_citation(json))))?;
             Content::Text { text }
         }
         "thinking" => {
@@ -200,18 +197,16 @@ impl Writer {
             Some(_) => return own,
             None => "only this dialect's own citations can be sent",
         };
-        self.outcome.losses.lose(Feature::Citations, place, note);
+        self.outcome.lose(Feature::Citations, place, note);
         None
     }
 
     /// Writes any part but text and the results of tools.
     pub(super) fn part(&mut self, part: &Part, speaker: Speaker, place: Place, to: &mut List) {
         match &part.content {
-            _ if speaker == Speaker::System => {
-                self.outcome.losses.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
-            }
+            _ if speaker == Speaker::System => self.outcome.no_prompt(place),
             Content::Document(_) if self.modern && speaker == Speaker::Assistant => {
-                self.outcome.losses.lose(Feature::Documents, place, "not taken from the assistant since 2026-10-21");
+                self.outcome.lose(Feature::Documents, place, "not taken from the assistant since 2026-10-21");
             }
             Content::Image(media) if self.outcome.asks => self.media("image", part, media, None, place, to),
             Content::Document(document) if self.outcome.asks => {
@@ -227,7 +222,7 @@ impl Writer {
             }
             Content::Reasoning(thought) => self.reasoning(part, thought, place, to),
             Content::Refusal { text } => {
-                self.outcome.losses.lose(Feature::Refusals, place, "sent as text");
+                self.outcome.lose(Feature::Refusals, place, "sent as text");
                 write_block(to, "text", part, |to| to.field("text", text));
             }
             Content::ServerToolUse(used) if used.kind.ends_with("_tool_use") => {
@@ -276,11 +271,10 @@ impl Writer {
             (Source::Bytes(bytes), _) if kind == "document" && is_pdf(bytes) => here("application/pdf", bytes),
             (Source::Bytes(bytes), _) if kind == "document" => {
                 let Ok(text) = std::str::from_utf8(bytes) else {
-                    let note = "only PDF and plain text are taken; left out";
-                    return self.outcome.losses.lose(Feature::Documents, place, note);
+                    return self.outcome.lose(Feature::Documents, place, "only PDF and plain text are taken; left out");
                 };
                 if mime.is_some_and(|mime| mime != "text/plain") {
-                    self.outcome.losses.lose(Feature::Documents, place, "sent as plain text");
+                    self.outcome.lose(Feature::Documents, place, "sent as plain text");
                 }
                 json!({ "type": "text", "media_type": "text/plain", "data": text })
             }

@@ -25,77 +25,37 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
-use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Quirks};
-use sabir_core::{Dialect, Endpoint, Error, Result};
+use sabir_core::dialect::sse_unless_whole;
+use sabir_core::{Abilities, Feature, Features};
 
 use crate::blocks;
+use crate::room::room;
 
 /// The name of the dialect, and of its options and metadata.
 const NAME: &str = "anthropic-messages";
 
-/// Anthropic Messages.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AnthropicMessages;
-
 /// What a request cannot carry here, besides what no dialect of blocks can.
 const LOST: &[Feature] = &[Feature::Audio, Feature::Video, Feature::Reasoning, Feature::Metadata];
 
-impl Dialect for AnthropicMessages {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities {
+room! {
+    /// Anthropic Messages.
+    AnthropicMessages {
+        name: NAME,
+        paths: ["/v1/messages", "/messages"],
+        quirks: ["default_max_tokens", "mid_system", "unsigned_thinking"],
+        abilities: Abilities {
             features: Features::OF_REQUESTS.without(blocks::LOST).without(LOST),
             free_arguments: false,
             schema: blocks::STRICT,
             ..crate::bounds::anthropic()
-        }
-    }
-
-    fn paths(&self) -> &'static [&'static str] {
-        &["/v1/messages", "/messages"]
-    }
-
-    fn quirks(&self) -> &'static [&'static str] {
-        &["default_max_tokens", "mid_system", "unsigned_thinking"]
-    }
-
-    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        request::encode(request, endpoint)
-    }
-
-    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
-        response::decode(answer)
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream::MessagesDecoder::default())
-    }
-
-    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
-        sse_unless_whole(headers)
-    }
-
-    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        request::accept(asked)
-    }
-
-    fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
-        response::respond(response)
-    }
-
-    fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(stream::MessagesEncoder::default())
-    }
-
-    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        response::refuse(error)
+        },
+        encode: request::encode,
+        accept: request::accept,
+        decode: response::decode,
+        respond: response::respond,
+        framing: sse_unless_whole,
+        decoder: stream::MessagesDecoder::default,
+        encoder: stream::MessagesEncoder::new,
+        refuse: response::refuse,
     }
 }

@@ -13,9 +13,9 @@ use super::NAME;
 use super::block::{Writer, cache_control, plain_text, take_cache, take_content, write_rest};
 use crate::blocks::{
     Outcome, Place, Speaker, Turn, allowed, claude_choice, lose_settings, read_conversation, read_function, thinking,
-    turns,
+    turns, write_turns,
 };
-use crate::json::{Fields, List, Object, Wrong, known, title_of, value_of, write_json};
+use crate::json::{Fields, List, Object, Wrong, json_of, known, title_of, value_of, write_json};
 use crate::shared::{Losses, need_messages, no_arguments, schema_format};
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
@@ -71,12 +71,7 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
     let modern = writer.modern;
     let losses = &mut writer.outcome.losses;
     let tools = tools(request, losses);
-    let sampling = [
-        (request.temperature.is_some(), Feature::Temperature, "temperature"),
-        (request.top_p.is_some(), Feature::TopP, "top_p"),
-        (request.top_k.is_some(), Feature::TopK, "top_k"),
-    ];
-    for (_, feature, path) in sampling.into_iter().filter(|(is_set, ..)| modern && *is_set) {
+    for (feature, path) in sampling(request).filter(|_| modern) {
         losses.lose(feature, path, "not in the API version 2026-10-21");
     }
     // Without tools there is nothing to be parallel.
@@ -86,7 +81,7 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
     let mut top = known([
         ("model", Some(request.model.as_str().into())),
         ("max_tokens", Some(max_tokens(request, endpoint).into())),
-        ("system", (!system.is_empty()).then_some(Value::Null)),
+        ("system", system.is_some().then_some(Value::Null)),
         ("messages", Some(Value::Null)),
         ("tools", (!tools.is_empty()).then_some(Value::Null)),
         ("tool_choice", claude_choice(request.tool_choice.as_ref(), parallel)?),
@@ -106,7 +101,7 @@ fn write_body(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer, o
             value => drop(top.insert(key.clone(), value)),
         }
     }
-    let large = [("system", system), ("messages", messages.json()), ("tools", tools.json())];
+    let large = [("system", system.unwrap_or_default()), ("messages", messages.json()), ("tools", tools.json())];
     let mut body = Object::new(out);
     for (key, value) in &top {
         match large.iter().find(|(name, _)| name == key && value.is_null()) {
@@ -175,9 +170,9 @@ fn output_config(request: &ChatRequest, losses: &mut Losses) -> Option<Value> {
     Some(known([("effort", effort), ("format", format)])).filter(|config| !config.is_empty()).map(Value::Object)
 }
 
-/// `system`, empty where there is none, and `messages`. All results of a turn's calls must stand first in the one user
+/// `system`, where there is one, and `messages`. All results of a turn's calls must stand first in the one user
 /// turn that follows, so tools' and user's messages are joined there.
-fn conversation(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer) -> Result<(Vec<u8>, List)> {
+fn conversation(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer) -> Result<(Option<Vec<u8>>, List)> {
     let is_result = |part: &Part| matches!(part.content, Content::ToolResult(_));
     let has_results = |message: &Message| message.role == Role::Tool || message.parts.iter().any(is_result);
     // What was joined once has results.
@@ -187,31 +182,21 @@ fn conversation(request: &ChatRequest, endpoint: &Endpoint, writer: &mut Writer)
     };
     let mid_system = endpoint.quirks.get("mid_system") == Some("true");
     let (system, turns) = turns(request, mid_system, &mut writer.outcome.losses, joins)?;
-    let (system, mut messages) = (content(&system, writer), List::default());
-    for turn in &turns {
-        let said = content(turn, writer);
-        // Empty content is refused, wherever it stands.
-        if !said.is_empty() {
-            messages.object(|to| {
-                to.field("role", turn.speaker.word()).raw("content", said);
-                to.meta(turn.messages.iter().find_map(|(_, m)| m.meta.of(NAME)), &["role", "content"]);
-            });
-        }
-    }
-    Ok((system, messages))
+    let system = content(&system, writer);
+    Ok((system, write_turns(&turns, NAME, |turn| content(turn, writer))))
 }
 
 /// The content of a turn: a string where it is one plain text, else a list of blocks; nothing where that is empty.
-fn content(turn: &Turn<'_>, writer: &mut Writer) -> Vec<u8> {
+fn content(turn: &Turn<'_>, writer: &mut Writer) -> Option<Vec<u8>> {
     if let [(_, message)] = &*turn.messages
         && let Some(text) = plain_text(&message.parts)
     {
-        return if text.is_empty() { Vec::new() } else { json!(text).to_string().into() };
+        return (!text.is_empty()).then(|| json_of(text));
     }
     let place = |i: usize| Place { message: Some(i), ..Place::default() };
     let messages: Vec<_> = turn.messages.iter().map(|(i, message)| (place(*i), &*message.parts)).collect();
     let blocks = writer.blocks(turn.speaker, &messages);
-    if blocks.is_empty() { Vec::new() } else { blocks.json() }
+    (!blocks.is_empty()).then(|| blocks.json())
 }
 
 fn tools(request: &ChatRequest, losses: &mut Losses) -> List {
@@ -275,10 +260,7 @@ fn read_request(fields: &mut Fields<'_>, asked: &Asked<'_>) -> Result<ChatReques
         let is_empty = speaker == Speaker::System && plain_text(&parts) == Some("");
         Ok(if is_empty { Vec::new() } else { parts })
     })?;
-    fields.each("tools", |json| {
-        request.tools.push(read_tool(json)?);
-        Ok(())
-    })?;
+    fields.each("tools", |json| read_tool(json).map(|tool| request.tools.push(tool)))?;
     request.max_tokens = fields.get("max_tokens")?;
     request.temperature = fields.get("temperature")?;
     request.top_p = fields.get("top_p")?;
@@ -390,6 +372,16 @@ fn read_schema(json: &RawValue) -> Option<ResponseFormat> {
     (is_schema && fields.is_empty()).then(|| schema_format(schema))
 }
 
+/// The settings that are there and that the version 2026-10-21 does not have.
+fn sampling(request: &ChatRequest) -> impl Iterator<Item = (Feature, &'static str)> {
+    let settings = [
+        (request.temperature.is_some(), Feature::Temperature, "temperature"),
+        (request.top_p.is_some(), Feature::TopP, "top_p"),
+        (request.top_k.is_some(), Feature::TopK, "top_k"),
+    ];
+    settings.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, feature, path)| (feature, path))
+}
+
 /// What the version 2026-10-21 answers 400 to.
 fn refuse_what_is_gone(request: &ChatRequest) -> Result<(), Wrong> {
     let cites = |block: &Value| block["citations"].as_array().is_some_and(|list| !list.is_empty());
@@ -402,14 +394,9 @@ fn refuse_what_is_gone(request: &ChatRequest) -> Result<(), Wrong> {
         _ => false,
     };
     let is_said = request.messages.iter().any(|message| message.parts.iter().any(|part| is_gone(&message.role, part)));
-    let gone = [
-        (request.temperature.is_some(), "temperature"),
-        (request.top_p.is_some(), "top_p"),
-        (request.top_k.is_some(), "top_k"),
-        (is_said, "messages: a document of the assistant's or a citation of the user's"),
-    ];
-    match gone.into_iter().find(|(is_there, _)| *is_there) {
-        Some((_, what)) => Err(Wrong::new(format!("{what}: is not taken since the version {MODERN_VERSION}"))),
+    let said = is_said.then_some("messages: a document of the assistant's or a citation of the user's");
+    match sampling(request).map(|(_, path)| path).chain(said).next() {
+        Some(what) => Err(Wrong::new(format!("{what}: is not taken since the version {MODERN_VERSION}"))),
         None => Ok(()),
     }
 }

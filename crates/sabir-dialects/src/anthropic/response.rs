@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{ChatResponse, Finish};
+use sabir_core::chat::{ChatRequest, ChatResponse, Finish};
 use sabir_core::dialect::{Answer, Responded};
 use sabir_core::{Error, ErrorKind, Result, Sink};
 
@@ -34,7 +34,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
 }
 
 /// What we answer.
-pub(super) fn respond(response: &ChatResponse) -> Responded {
+pub(super) fn respond(response: &ChatResponse, _: &ChatRequest) -> Responded {
     let mut writer = Writer { answer_id: response.id.clone(), ..Writer::default() };
     let blocks = writer.blocks(Speaker::Assistant, &[(Place::default(), &response.parts)]);
     let mut losses = writer.outcome.losses;

@@ -13,12 +13,11 @@ use super::NAME;
 use super::block::{Writer, read_block, take_content};
 use super::response::{WRITTEN, write_error, write_finish, write_head};
 use super::wire::{Delta, StreamEvent, tell_usage, write_usage};
-use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, start_call, tell};
+use crate::blocks::{
+    Around, BlockEncoder, BlockEvents, Grown, MAX_OPEN, Names, Pieces, Place, Speaker, join, start_call, tell,
+};
 use crate::json::{Fields, List, Object, Wrong, plain_words, value_of};
 use crate::shared::{Complaint, Losses, write_event};
-
-/// The most blocks that may be open at once. The protocol has one.
-const MAX_OPEN: usize = 1024;
 
 /// Reads one streamed answer.
 #[derive(Debug, Default)]
@@ -94,7 +93,7 @@ impl MessagesDecoder {
         fields.take("type");
         fields.take("role");
         sink.identify(fields.text("id")?.as_deref(), fields.text("model")?.as_deref());
-        tell(take_content(&mut fields, "content", true)?, NAME, sink).map_err(|e| Wrong::new(e.message()))?;
+        tell(take_content(&mut fields, "content", true)?, sink).map_err(|e| Wrong::new(e.message()))?;
         let usage: Map<_, _> = fields.get("usage")?.unwrap_or_default();
         self.usage.extend(usage.into_iter().filter(|(_, value)| !value.is_null()));
         let stop_sequence = fields.string("stop_sequence")?;
@@ -193,7 +192,7 @@ impl MessagesDecoder {
             Content::Text { text } => sink.text(text),
             Content::Reasoning(thought) => sink.reasoning(&thought.text),
             Content::ToolCall(made) => {
-                call = Some(start_call(made, &part.meta, NAME, sink).map_err(|e| Wrong::new(e.message()))?);
+                call = Some(start_call(made, part.meta.clone(), sink).map_err(|e| Wrong::new(e.message()))?);
                 // An empty input only holds the place of what deltas bring.
                 if made.arguments.strip_prefix('{').is_none_or(|rest| rest.trim_start() == "}") {
                     made.arguments.clear();
@@ -245,8 +244,7 @@ impl Open {
             Content::ServerToolUse(used) if !self.input.is_empty() => used.input = self.input,
             _ => {}
         }
-        let parts = std::iter::once(self.part).chain(self.citations).collect();
-        tell(parts, NAME, sink).map_err(|e| Wrong::new(e.message()))
+        tell(std::iter::once(self.part).chain(self.citations), sink).map_err(|e| Wrong::new(e.message()))
     }
 }
 

@@ -4,37 +4,31 @@ use std::borrow::Cow;
 
 use sabir_core::Sink;
 use sabir_core::chat::{Meta, Usage};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::NAME;
 use crate::blocks::Counters;
 use crate::json::Object;
-use crate::lenient::{Count, Text, leniently};
+use crate::lenient::{Count, Text, lenient_objects, leniently};
 use crate::shared::Losses;
 
-/// What the frequent events of a stream have in common. Everything else is read field by field.
-#[derive(Debug, Deserialize)]
-pub(super) struct StreamEvent<'a> {
-    #[serde(rename = "type", borrow, default)]
-    pub(super) kind: Cow<'a, str>,
-    #[serde(default)]
-    pub(super) index: Count,
-    #[serde(borrow, default, deserialize_with = "leniently")]
-    pub(super) delta: Option<Delta<'a>>,
-}
-
-/// The frequent deltas.
-#[derive(Debug, Deserialize)]
-pub(super) struct Delta<'a> {
-    #[serde(rename = "type", borrow, default)]
-    pub(super) kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub(super) text: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) thinking: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) partial_json: Text<'a>,
+lenient_objects! {
+    /// What the frequent events of a stream have in common. Everything else is read field by field.
+    StreamEvent {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+        index: Count,
+        #[serde(borrow, deserialize_with = "leniently")]
+        delta: Option<Delta<'a>>,
+    }
+    /// The frequent deltas.
+    Delta {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+        text: Text<'a>,
+        thinking: Text<'a>,
+        partial_json: Text<'a>,
+    }
 }
 
 /// Tells what a whole answer or the reports of a stream so far said under `usage`, in buckets that do not overlap: its

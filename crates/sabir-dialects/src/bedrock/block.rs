@@ -241,11 +241,7 @@ impl Writer {
     /// Writes a cache mark after the part that bears it; `before` is how long the list was before that.
     fn mark(&mut self, mark: &CacheMark, before: usize, place: Place, to: &mut List) {
         if to.items().len() == before {
-            self.outcome.losses.lose(
-                Feature::CacheMarks,
-                place,
-                "what bears the mark is left out, and the mark with it",
-            );
+            self.outcome.lose(Feature::CacheMarks, place, "what bears the mark is left out, and the mark with it");
         } else {
             write_json(to.item(), &cache_point(mark));
         }
@@ -263,11 +259,11 @@ impl Writer {
             ("location", url.as_ref().map(|url| json!({ "web": { "url": url } }))),
         ]);
         if self.outcome.asks || made.is_empty() {
-            self.outcome.losses.lose(Feature::Citations, place, "only this dialect's own citations can be sent");
+            self.outcome.lose(Feature::Citations, place, "only this dialect's own citations can be sent");
             return None;
         }
         if span.is_some() {
-            self.outcome.losses.lose(Feature::Citations, place, "the place in the text is not in this dialect");
+            self.outcome.lose(Feature::Citations, place, "the place in the text is not in this dialect");
         }
         Some(made.into())
     }
@@ -277,9 +273,7 @@ impl Writer {
         match &part.content {
             Content::Text { text } => self.cited((Some(text), Vec::new()), to),
             Content::Opaque { dialect, json } if dialect == NAME => write_json(to.item(), json),
-            _ if speaker == Speaker::System => {
-                self.outcome.losses.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
-            }
+            _ if speaker == Speaker::System => self.outcome.no_prompt(place),
             Content::Image(_) | Content::Audio(_) | Content::Video(_) => {
                 media::write(part, None, place, &mut self.outcome.losses, to);
             }
@@ -308,7 +302,7 @@ impl Writer {
             }
             Content::Reasoning(thought) => self.reasoning(&part.meta, thought, place, to),
             Content::Refusal { text } => {
-                self.outcome.losses.lose(Feature::Refusals, place, "told as text");
+                self.outcome.lose(Feature::Refusals, place, "told as text");
                 self.cited((Some(text), Vec::new()), to);
             }
             Content::ServerToolUse(used) if part.meta.of(NAME).is_some() => member(to, "toolUse", |block| {
@@ -343,7 +337,7 @@ impl Writer {
         }
         if wanted.is_some_and(|wanted| wanted != name) {
             let note = "its title has characters that are not taken, or is another's; changed";
-            self.outcome.losses.lose(Feature::Documents, place, note);
+            self.outcome.lose(Feature::Documents, place, note);
         }
         self.names.insert(name.clone());
         name
@@ -364,8 +358,7 @@ impl Writer {
                     });
                 }
                 Content::Citation(_) | Content::Audio(_) | Content::Reasoning(_) | Content::ToolCall(_) => {
-                    let feature = feature_of(&part.content);
-                    self.outcome.losses.lose(feature, place, "not in a tool's result; left out");
+                    self.outcome.lose(feature_of(&part.content), place, "not in a tool's result; left out");
                 }
                 _ => self.part(part, Speaker::User, place, &mut inner),
             }
@@ -389,7 +382,7 @@ impl Writer {
         }
         if encrypted.as_ref().is_some_and(|sealed| from_base64(sealed).is_err()) {
             let note = "a sealed thought must be base64 in this dialect; left out";
-            return self.outcome.losses.lose(Feature::Signatures, place, note);
+            return self.outcome.lose(Feature::Signatures, place, note);
         }
         member(to, "reasoningContent", |block| {
             match encrypted {

@@ -32,77 +32,43 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
+use http::HeaderMap;
+use sabir_core::dialect::sse_unless_whole;
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Quirks};
-use sabir_core::{Dialect, Endpoint, Error, Result};
+use sabir_core::{Abilities, Feature, Features};
 
 use crate::blocks;
+use crate::room::room;
 
 /// The name of the dialect, and of its options and metadata.
 const NAME: &str = "bedrock-converse";
 
-/// Amazon Bedrock's `Converse` and `ConverseStream`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Bedrock;
-
 /// What a request cannot carry here, besides what no dialect of blocks can.
 const LOST: &[Feature] = &[Feature::ParallelTools, Feature::MediaUrls, Feature::ReasoningBudget, Feature::TopK];
 
-impl Dialect for Bedrock {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities {
+room! {
+    /// Amazon Bedrock's `Converse` and `ConverseStream`.
+    Bedrock {
+        name: NAME,
+        paths: ["/converse", "/converse-stream"],
+        quirks: ["model_family", "mid_system"],
+        abilities: Abilities {
             features: Features::OF_REQUESTS.without(blocks::LOST).without(LOST),
             free_arguments: false,
             schema: blocks::STRICT,
             ..crate::bounds::bedrock()
-        }
+        },
+        encode: request::encode,
+        accept: request::accept,
+        decode: response::decode,
+        respond: response::respond,
+        framing: framing,
+        decoder: stream::ConverseDecoder::default,
+        encoder: stream::ConverseEncoder::new,
+        refuse: error::refuse,
     }
+}
 
-    fn paths(&self) -> &'static [&'static str] {
-        &["/converse", "/converse-stream"]
-    }
-
-    fn quirks(&self) -> &'static [&'static str] {
-        &["model_family", "mid_system"]
-    }
-
-    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        request::encode(request, endpoint)
-    }
-
-    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
-        response::decode(answer)
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream::ConverseDecoder::default())
-    }
-
-    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
-        sse_unless_whole(headers).map(|_| Framing::EventStream)
-    }
-
-    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        request::accept(asked)
-    }
-
-    fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
-        response::respond(response)
-    }
-
-    fn encoder(&self, _: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(stream::ConverseEncoder::default())
-    }
-
-    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
-    }
+fn framing(headers: &HeaderMap) -> Option<Framing> {
+    sse_unless_whole(headers).map(|_| Framing::EventStream)
 }

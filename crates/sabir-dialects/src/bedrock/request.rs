@@ -1,8 +1,6 @@
 //! Requests: written to the provider, read from a client.
 
-use sabir_core::chat::{
-    ChatRequest, Content, Effort, FunctionTool, ReasoningRequest, ResponseFormat, Role, Tool, ToolChoice,
-};
+use sabir_core::chat::{ChatRequest, Content, Effort, FunctionTool, ResponseFormat, Role, Tool, ToolChoice};
 use sabir_core::dialect::{Asked, Encoded};
 use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::value::RawValue;
@@ -12,7 +10,7 @@ use super::NAME;
 use super::block::{Writer, cache_point, read_blocks, read_cache_point};
 use super::family::{self, Family};
 use crate::blocks::{
-    Outcome, Place, Turn, allowed, choice_word, lose_settings, read_conversation, read_function, turns,
+    Outcome, Place, Turn, allowed, choice_word, lose_settings, read_conversation, read_function, turns, write_turns,
 };
 use crate::json::{Fields, List, Object, Wrong, known, merged, value_of, wrapped};
 use crate::percent::{percent, unescaped};
@@ -166,18 +164,9 @@ fn conversation(request: &ChatRequest, mid_system: bool, writer: &mut Writer) ->
         }
         blocks
     };
-    let (system, mut messages) = (blocks(&system), List::default());
-    for turn in turns {
-        let blocks = blocks(&turn);
-        // Empty content is refused, wherever it stands.
-        if !blocks.is_empty() {
-            messages.object(|to| {
-                to.field("role", turn.speaker.word()).raw("content", blocks.json());
-                to.meta(turn.messages.first().and_then(|(_, message)| message.meta.of(NAME)), &["role", "content"]);
-            });
-        }
-    }
-    Ok((messages, system))
+    let system = blocks(&system);
+    let content = |turn: &Turn<'_>| Some(blocks(turn)).filter(|said| !said.is_empty()).map(|said| said.json());
+    Ok((write_turns(&turns, NAME, content), system))
 }
 
 /// What a client asks of us.
@@ -215,8 +204,9 @@ fn read_body(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), W
         config.keep("toolConfig", NAME, &mut request.options)
     })?;
     fields.inside("outputConfig", |config| {
-        let effort = config.text("effort")?.map(|word| Effort::from(&*word));
-        request.reasoning = effort.map(|word| ReasoningRequest { effort: Some(word), ..ReasoningRequest::default() });
+        if let Some(effort) = config.text("effort")? {
+            request.reasoning.get_or_insert_default().effort = Some(Effort::from(&*effort));
+        }
         request.response_format = config.take_if("textFormat", read_format);
         config.keep("outputConfig", NAME, &mut request.options)
     })?;

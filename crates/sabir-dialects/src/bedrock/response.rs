@@ -1,7 +1,7 @@
 //! Whole answers: read from the provider, written to a client; and what whole and streamed answers share.
 
 use http::HeaderMap;
-use sabir_core::chat::{ChatResponse, Finish, Latency, Meta, Usage};
+use sabir_core::chat::{ChatRequest, ChatResponse, Finish, Latency, Meta, Usage};
 use sabir_core::dialect::{Answer, Responded};
 use sabir_core::{Result, Sink};
 use serde_json::{Map, Value, json};
@@ -34,7 +34,7 @@ pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
         return Err(if says_error { from_answer(status, headers, body) } else { nothing() });
     }
     let mut sink = Sink::whole();
-    tell(parts.unwrap_or_default(), NAME, &mut sink)?;
+    tell(parts.unwrap_or_default(), &mut sink)?;
     take_in(fields, &mut sink).map_err(|e| e.unreadable())?;
     Ok(sink.into_response())
 }
@@ -85,7 +85,7 @@ fn read_usage(mut counters: Fields<'_>, meta: &mut Meta) -> Result<Usage, Wrong>
 }
 
 /// What we answer.
-pub(super) fn respond(response: &ChatResponse) -> Responded {
+pub(super) fn respond(response: &ChatResponse, _: &ChatRequest) -> Responded {
     let (mut writer, mut blocks, mut body) = (Writer::default(), List::default(), Vec::new());
     writer.parts(&response.parts, Speaker::Assistant, Place::default(), &mut blocks);
     let mut losses = writer.outcome.losses;

@@ -14,12 +14,9 @@ use super::block::{Writer, is_servers, made_id, read_block, read_citations};
 use super::error::{from_exception, words_for};
 use super::response::{metadata, stop, take_in};
 use super::wire::{Delta, DeltaEvent};
-use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, Names, Pieces, Place, Speaker, join, tell};
+use crate::blocks::{Around, BlockEncoder, BlockEvents, Grown, MAX_OPEN, Names, Pieces, Place, Speaker, join, tell};
 use crate::json::{Fields, List, Object, One, json_of};
 use crate::shared::Losses;
-
-/// The most blocks that may be open at once. The service has few.
-const MAX_OPEN: usize = 1024;
 
 /// Reads one streamed answer.
 #[derive(Debug, Default)]
@@ -102,29 +99,24 @@ impl ConverseDecoder {
         let block = self.open.entry(index).or_default();
         match &delta {
             Delta { text: Some(text), .. } => {
-                block.speaks |= !text.0.is_empty();
-                sink.text(&text.0);
+                block.speaks |= !text.is_empty();
+                sink.text(text);
             }
-            Delta { tool_use: Some(more), .. } => {
-                let more = more.input.as_ref().map_or("", |input| &input.0);
-                if block.whole.is_null() {
-                    let number = match block.call {
-                        Some(number) => number,
-                        // Input of a call that was never announced: it is kept, without a name.
-                        None => sink.tool_start(&made_id(usize::try_from(index).unwrap_or(usize::MAX)), "")?,
-                    };
-                    block.call = Some(number);
-                    sink.tool_arguments(number, more);
-                } else {
-                    join(&mut block.whole, json!({ "toolUse": { "input": more } }));
-                }
+            Delta { tool_use: Some(more), .. } if block.whole.is_null() => {
+                let number = match block.call {
+                    Some(number) => number,
+                    // Input of a call that was never announced: it is kept, without a name.
+                    None => sink.tool_start(&made_id(usize::try_from(index).unwrap_or(usize::MAX)), "")?,
+                };
+                block.call = Some(number);
+                sink.tool_arguments(number, more.input.as_deref().unwrap_or_default());
             }
             Delta { reasoning_content: Some(more), .. } => {
-                block.signature.push_str(more.signature.as_ref().map_or("", |signature| &signature.0));
-                block.sealed.extend(more.redacted_content.as_ref().map(|piece| piece.0.clone().into_owned()));
-                sink.reasoning(more.text.as_ref().map_or("", |text| &text.0));
+                block.signature.push_str(more.signature.as_deref().unwrap_or_default());
+                block.sealed.extend(more.redacted_content.as_deref().map(str::to_owned));
+                sink.reasoning(more.text.as_deref().unwrap_or_default());
             }
-            // Citations, results of the service's tools, images, and deltas that we do not know.
+            // Citations, what the service's own tools are asked and give, images, and deltas that we do not know.
             _ => {
                 let mut event: Map<String, Value> = serde_json::from_slice(data).map_err(broken)?;
                 match event.get_mut("delta").map(Value::take) {
@@ -165,7 +157,7 @@ impl Block {
             let whole = to_raw_value(&self.whole).map_err(|e| not_json("a block", &e))?;
             let mut parts = Vec::new();
             read_block(&whole, None, &mut parts).map_err(|e| e.unreadable())?;
-            tell(parts, NAME, sink)?;
+            tell(parts, sink)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use sabir_core::chat::{ChatResponse, Content, Event, Meta, Part, Reasoning, ToolCall};
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, Event, Meta, Part, Reasoning, ToolCall};
 use sabir_core::dialect::Encoder;
 use sabir_core::{Error, Loss};
 use serde::Serialize;
@@ -180,6 +180,10 @@ fn is_of_open_text<D: BlockEvents>(part: &Part) -> bool {
 }
 
 impl<D: BlockEvents> BlockEncoder<D> {
+    pub(crate) fn new(_: &ChatRequest) -> Self {
+        Self::default()
+    }
+
     /// Begins a block, after everything that is known to be complete has ended. Returns its number.
     fn begin(&mut self, start: Option<&[u8]>, out: &mut Vec<u8>) -> usize {
         self.close(out);

@@ -26,6 +26,16 @@ impl Outcome {
         Self { asks: true, ..Self::default() }
     }
 
+    /// Notes what is lost where.
+    pub(crate) fn lose(&mut self, feature: Feature, place: Place, note: &str) {
+        self.losses.lose(feature, place, note);
+    }
+
+    /// Notes a part of a system prompt that is no text.
+    pub(crate) fn no_prompt(&mut self, place: Place) {
+        self.lose(Feature::SystemPrompt, place, "only text can be in a system prompt");
+    }
+
     /// The arguments of a call, which must be an object. An answer goes on without them, with this note; a request is
     /// refused.
     pub(crate) fn arguments<'c>(&mut self, call: &'c ToolCall, place: Place, note: &str) -> Option<&'c str> {

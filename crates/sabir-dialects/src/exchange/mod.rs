@@ -1,6 +1,6 @@
 //! What the formats of one question and one answer share: bodies read and written, options, addresses, errors.
 #![cfg_attr(
-    not(all(feature = "count", feature = "embeddings", feature = "models", feature = "rerank")),
+    not(all(feature = "batches", feature = "count", feature = "embeddings", feature = "models", feature = "rerank")),
     allow(dead_code, unused_imports, reason = "each kind of format needs a part of it")
 )]
 
@@ -26,6 +26,11 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(answer: &Answer<'a>) -> Result<T> {
     }
     serde_json::from_slice(answer.body)
         .map_err(|error| said::instead(answer.body).unwrap_or_else(|| unreadable("the answer", &error)))
+}
+
+/// The error that an answer without success is.
+pub(crate) fn refused(answer: &Answer<'_>) -> Error {
+    said::decode(answer.status, answer.headers, answer.body)
 }
 
 /// The error of an answer that is JSON and lacks what it is for.

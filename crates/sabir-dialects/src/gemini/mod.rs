@@ -37,13 +37,12 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Quirks, Result};
+use sabir_core::{Abilities, Feature, Features};
+
+use crate::room::room;
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "gemini-generate";
@@ -64,10 +63,6 @@ const ANSWER_FIELDS: &str = "response";
 /// Among an answer's metadata: the fields of its usage.
 const USAGE_FIELDS: &str = "usageMetadata";
 
-/// Google's Gemini, as client and as server.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Gemini;
-
 /// What a request cannot carry here.
 const LOST: &[Feature] = &[
     Feature::ParallelTools,
@@ -82,58 +77,34 @@ const LOST: &[Feature] = &[
     Feature::User,
 ];
 
-impl Dialect for Gemini {
-    fn name(&self) -> &'static str {
-        NAME
+room! {
+    /// Google's Gemini, as client and as server.
+    Gemini {
+        name: NAME,
+        paths: [":generateContent", ":streamGenerateContent"],
+        quirks: ["path_prefix"],
+        abilities: Abilities {
+            features: Features::OF_REQUESTS.without(LOST),
+            free_arguments: false,
+            ..crate::bounds::gemini()
+        },
+        encode: request::encode,
+        accept: accept::accept,
+        decode: response::decode,
+        respond: response::respond,
+        framing: framing,
+        decoder: stream::ChunkDecoder::default,
+        encoder: stream::ChunkEncoder::new,
+        refuse: crate::google_error::refuse,
     }
+}
 
-    fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities { features: Features::OF_REQUESTS.without(LOST), free_arguments: false, ..crate::bounds::gemini() }
-    }
-
-    fn paths(&self) -> &'static [&'static str] {
-        &[":generateContent", ":streamGenerateContent"]
-    }
-
-    fn quirks(&self) -> &'static [&'static str] {
-        &["path_prefix"]
-    }
-
-    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        request::encode(request, endpoint)
-    }
-
-    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
-        response::decode(answer)
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream::ChunkDecoder::default())
-    }
-
-    /// JSON is a list in pieces, or one object that stands for it; anything that is no page is events.
-    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
-        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        match kind.split(';').next().unwrap_or_default().trim() {
-            "application/json" => Some(Framing::JsonArray),
-            "text/html" => None,
-            _ => Some(Framing::Sse),
-        }
-    }
-
-    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        accept::accept(asked)
-    }
-
-    fn respond(&self, response: &ChatResponse, _: &ChatRequest) -> Responded {
-        response::respond(response)
-    }
-
-    fn encoder(&self, request: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(stream::ChunkEncoder::new(request))
-    }
-
-    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        crate::google_error::refuse(error)
+/// JSON is a list in pieces, or one object that stands for it; anything that is no page is events.
+fn framing(headers: &HeaderMap) -> Option<Framing> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    match kind.split(';').next().unwrap_or_default().trim() {
+        "application/json" => Some(Framing::JsonArray),
+        "text/html" => None,
+        _ => Some(Framing::Sse),
     }
 }

@@ -1,9 +1,8 @@
 //! Whole answers: read as a client, written as a server.
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use sabir_core::chat::{ChatResponse, Content, Finish, FinishReason, Part};
+use http::HeaderMap;
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, Finish, FinishReason, Part};
 use sabir_core::dialect::{Answer, Responded, unreadable};
-use sabir_core::drive::client::decode_whole;
 use sabir_core::{Error, ErrorKind, Feature, Result, Sink};
 
 use super::tell::Teller;
@@ -11,30 +10,11 @@ use super::wire::Chunk;
 use super::write::Parts;
 use super::{ANSWER_FIELDS, Gemini, NAME, USAGE_FIELDS, usage};
 use crate::json::{List, Object};
-use crate::shared::Losses;
+use crate::shared::{self, Losses};
 use crate::{google_error as error, grounding};
 
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
-    let Answer { status, headers, body } = answer;
-    if !status.is_success() {
-        return Err(error::decode(status, headers, body));
-    }
-    let body = body.trim_ascii_start();
-    // A stream is read as one, whatever it is called.
-    let streamed = match body.first() {
-        Some(b'[') => Some("application/json"),
-        Some(b'd' | b'e' | b':') => Some("text/event-stream"),
-        _ => None,
-    };
-    if let Some(kind) = streamed {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
-        return decode_whole(&Gemini, status, &headers, body, true);
-    }
-    let mut sink = Sink::whole();
-    match decode_object(body, &mut sink) {
-        Ok(()) => Ok(sink.into_response()),
-        Err(error) => Err(error.with_partial(sink.into_response())),
-    }
+    shared::decode(&Gemini, answer, error::decode, decode_object)
 }
 
 fn decode_object(body: &[u8], sink: &mut Sink) -> Result<()> {
@@ -64,7 +44,7 @@ pub(super) fn chunk<'a>(json: &'a [u8], what: &str) -> Result<Chunk<'a>> {
     parsed.map_err(|e| unreadable(what, &e))
 }
 
-pub(super) fn respond(response: &ChatResponse) -> Responded {
+pub(super) fn respond(response: &ChatResponse, _: &ChatRequest) -> Responded {
     let mut out = Parts { answers: true, ..Parts::default() };
     let mut parts = List::default();
     for (at, part) in response.parts.iter().enumerate().filter(|(_, part)| !is_citation(part)) {

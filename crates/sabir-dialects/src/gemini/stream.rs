@@ -13,7 +13,7 @@ use super::tell::Teller;
 use super::write::Parts;
 use super::{ALT, NAME, SIGNATURE};
 use crate::google_error as error;
-use crate::json::{List, Object};
+use crate::json::List;
 use crate::places::Places;
 
 /// Reads chunks. There is no end marker, and a reason to finish may be followed by more: the answer is whole where
@@ -60,12 +60,9 @@ pub(super) struct ChunkEncoder {
     written: usize,
 }
 
-/// Writes a part with a text, and what `more` writes beside it.
-fn write_text(list: &mut List, is_thought: bool, text: &str, more: impl FnOnce(&mut Object<'_>)) {
-    list.object(|to| {
-        to.field("text", text).some("thought", is_thought.then_some(true));
-        more(to);
-    });
+/// Writes a part with a text.
+fn write_text(list: &mut List, is_thought: bool, text: &str) {
+    list.object(|to| _ = to.field("text", text).some("thought", is_thought.then_some(true)));
 }
 
 impl ChunkEncoder {
@@ -110,9 +107,9 @@ impl ChunkEncoder {
         let mut parts = List::default();
         if self.open.replace((is_thought, false)) == Some((is_thought, true)) {
             // Two texts in one chunk are two texts; the first of them, which is empty, ends the one before.
-            write_text(&mut parts, is_thought, "", |_| {});
+            write_text(&mut parts, is_thought, "");
         }
-        write_text(&mut parts, is_thought, text, |_| {});
+        write_text(&mut parts, is_thought, text);
         self.content(&parts, out);
     }
 
@@ -126,8 +123,9 @@ impl ChunkEncoder {
             return;
         }
         let mut parts = List::default();
-        write_text(&mut parts, is_thought, "", |to| {
-            to.some(SIGNATURE, signature).meta(meta.of(NAME), &[SIGNATURE]);
+        parts.object(|to| {
+            to.field("text", "").some("thought", is_thought.then_some(true)).some(SIGNATURE, signature);
+            to.meta(meta.of(NAME), &[SIGNATURE]);
         });
         self.content(&parts, out);
     }
@@ -176,7 +174,7 @@ impl Encoder for ChunkEncoder {
             Event::Done(response) => {
                 let mut parts = List::default();
                 if self.has_begun {
-                    write_text(&mut parts, false, "", |_| {});
+                    write_text(&mut parts, false, "");
                 }
                 let json = last_chunk(response, &parts, &mut self.parts.losses);
                 self.end(json, out);

@@ -171,9 +171,7 @@ impl Teller {
             if !call.rest.is_empty() {
                 meta.set(NAME, "functionCall", map_of(&call.rest).into());
             }
-            for (name, field) in meta.of(NAME).into_iter().flatten() {
-                sink.tool_meta(number, NAME, name, field.clone());
-            }
+            sink.tool_part_meta(number, meta);
             if is_whole {
                 let args = call.args.map_or("", RawValue::get);
                 // A client's own arguments stay as they are.

@@ -1,6 +1,7 @@
 //! Requests as a server reads them.
 
-use sabir_core::chat::{CacheMark, ChatRequest, Content, Message, Meta, Part, ReasoningRequest, Role, ToolResult};
+use sabir_core::chat::{CacheMark, ChatRequest, Content, Message, Meta, Part, Role, ToolResult};
+use sabir_core::dialect::Asked;
 use sabir_core::{Result, Sink};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -15,8 +16,8 @@ use crate::openai_content::content_of;
 use crate::openai_tools::{read_choice, read_flat};
 use crate::shared::opaque;
 
-pub(super) fn accept(body: &[u8]) -> Result<ChatRequest> {
-    Fields::of_request(body).and_then(|fields| read_request(fields).map_err(|e| e.invalid()))
+pub(super) fn accept(asked: Asked<'_>) -> Result<ChatRequest> {
+    Fields::of_request(asked.body).and_then(|fields| read_request(fields).map_err(|e| e.invalid()))
 }
 
 fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
@@ -50,16 +51,16 @@ fn read_request(mut fields: Fields<'_>) -> Result<ChatRequest, Wrong> {
     }
     request.metadata = fields.typed("metadata").unwrap_or_default();
     request.stream = fields.get("stream")?.unwrap_or_default();
-    if let Some(mut reasoning) = fields.object("reasoning")? {
-        let effort = reasoning.get("effort").map_err(|e| e.within("reasoning"))?;
-        request.reasoning =
-            effort.map(|effort| ReasoningRequest { effort: Some(effort), ..ReasoningRequest::default() });
-        reasoning.keep("reasoning", NAME, &mut request.options)?;
-    }
-    if let Some(mut text) = fields.object("text")? {
+    fields.inside("reasoning", |reasoning| {
+        if let Some(effort) = reasoning.get("effort")? {
+            request.reasoning.get_or_insert_default().effort = Some(effort);
+        }
+        reasoning.keep("reasoning", NAME, &mut request.options)
+    })?;
+    fields.inside("text", |text| {
         request.response_format = text.understood("format", read_format);
-        text.keep("text", NAME, &mut request.options)?;
-    }
+        text.keep("text", NAME, &mut request.options)
+    })?;
     request.options.merge(fields.meta(NAME)?);
     if !goes_on(&request) && (!has_input || request.messages.is_empty() && system.is_none()) {
         return Err(Wrong::new("input: is missing or empty; it must be a string or a list of items"));

@@ -142,9 +142,9 @@ impl EventEncoder {
     }
 
     /// An item begins that streams, and has no id yet.
-    fn begin(&mut self, kind: &str, mut json: Value, out: &mut Vec<u8>) -> Item {
+    fn begin(&mut self, mut json: Value, out: &mut Vec<u8>) -> Item {
         self.end_item(out);
-        let id = minted(kind, self.items.first);
+        let id = minted(json["type"].as_str().unwrap_or_default(), self.items.first);
         json["id"] = id.as_str().into();
         Item { index: self.added(&json, out), id }
     }
@@ -155,13 +155,12 @@ impl EventEncoder {
 
     /// A message or reasoning item begins.
     fn begin_item(&mut self, is_message: bool, out: &mut Vec<u8>) -> Item {
-        let item = if is_message {
-            let json =
-                json!({"type": "message", "id": "", "status": "in_progress", "role": "assistant", "content": []});
-            self.begin("message", json, out)
+        let json = if is_message {
+            json!({"type": "message", "id": "", "status": "in_progress", "role": "assistant", "content": []})
         } else {
-            self.begin("reasoning", json!({"type": "reasoning", "id": "", "summary": []}), out)
+            json!({"type": "reasoning", "id": "", "summary": []})
         };
+        let item = self.begin(json, out);
         self.item = Some(item.clone());
         item
     }
@@ -245,7 +244,7 @@ impl EventEncoder {
             json["status"] = "in_progress".into();
         }
         let words = if is_custom { CUSTOM_CALL } else { CALL };
-        let item = self.begin(kind, json, out);
+        let item = self.begin(json, out);
         self.calls.push((number, Piece::new(item, words, 0)));
     }
 

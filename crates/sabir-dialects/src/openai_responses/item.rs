@@ -23,7 +23,7 @@ pub(super) struct Items {
     group: Option<Group>,
     /// The names of custom tools, whose calls are other items, and the ids of those calls, whose results are too.
     custom_tools: Vec<String>,
-    custom_calls: Vec<String>,
+    pub(super) custom_calls: Vec<String>,
 }
 
 /// A message or reasoning item that is being put together.
@@ -218,11 +218,6 @@ impl Items {
     /// Whether a tool of this name is a custom one.
     pub(super) fn offers_custom(&self, name: &str) -> bool {
         self.custom_tools.iter().any(|custom| custom == name)
-    }
-
-    /// Whether the call of this id was one of a custom tool.
-    pub(super) fn called_custom(&self, id: &str) -> bool {
-        self.custom_calls.iter().any(|custom| custom == id)
     }
 }
 

@@ -30,27 +30,18 @@ mod request;
 mod response;
 mod stream;
 mod tell;
-mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
-use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Quirks};
-use sabir_core::{Endpoint, Error, Result};
+use sabir_core::dialect::sse_unless_whole;
+use sabir_core::{Abilities, Feature, Features};
 
 use crate::openai_error as error;
+use crate::room::room;
 
 /// The dialect's name, and the namespace of its options and metadata.
 pub const NAME: &str = "openai-responses";
-
-/// OpenAI Responses, as client and as server.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct OpenAiResponses;
 
 /// What a request cannot carry here.
 const LOST: &[Feature] = &[
@@ -68,56 +59,24 @@ const LOST: &[Feature] = &[
     Feature::FrequencyPenalty,
 ];
 
-impl Dialect for OpenAiResponses {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn abilities(&self, _: &Quirks) -> Abilities {
-        Abilities {
+room! {
+    /// OpenAI Responses, as client and as server.
+    OpenAiResponses {
+        name: NAME,
+        paths: ["/v1/responses", "/responses"],
+        quirks: ["user_field"],
+        abilities: Abilities {
             features: Features::OF_REQUESTS.without(LOST),
             schema: crate::openai::STRICT,
             ..crate::bounds::openai_responses()
-        }
-    }
-
-    fn paths(&self) -> &'static [&'static str] {
-        &["/v1/responses", "/responses"]
-    }
-
-    fn quirks(&self) -> &'static [&'static str] {
-        &["user_field"]
-    }
-
-    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        request::encode(request, endpoint)
-    }
-
-    fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
-        response::decode(answer)
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(stream::EventDecoder::default())
-    }
-
-    fn framing(&self, headers: &HeaderMap) -> Option<Framing> {
-        sse_unless_whole(headers)
-    }
-
-    fn accept(&self, asked: Asked<'_>) -> Result<ChatRequest> {
-        accept::accept(asked.body)
-    }
-
-    fn respond(&self, response: &ChatResponse, request: &ChatRequest) -> Responded {
-        response::respond(response, request)
-    }
-
-    fn encoder(&self, request: &ChatRequest) -> Box<dyn Encoder> {
-        Box::new(encoder::EventEncoder::new(request))
-    }
-
-    fn refuse(&self, error: &Error) -> (StatusCode, Bytes) {
-        error::refuse(error)
+        },
+        encode: request::encode,
+        accept: accept::accept,
+        decode: response::decode,
+        respond: response::respond,
+        framing: sse_unless_whole,
+        decoder: stream::EventDecoder::default,
+        encoder: encoder::EventEncoder::new,
+        refuse: error::refuse,
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::item::{Items, extend, item_of, kept};
-use crate::json::Object;
+use crate::json::{Object, merged};
 use crate::openai::{put, write_format};
 use crate::openai_content::{plain, write_flat};
 use crate::openai_reasoning::effort_json;
@@ -28,9 +28,8 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut settings = settings(request, &mut losses);
     let mut given = request.options.of(NAME).cloned().unwrap_or_default();
     for name in ["reasoning", "text"] {
-        if let (Some(Value::Object(ours)), Some(Value::Object(more))) = (settings.get_mut(name), given.get_mut(name)) {
-            let theirs = std::mem::replace(more, std::mem::take(ours));
-            more.extend(theirs);
+        if let Some(theirs) = given.get_mut(name) {
+            *theirs = merged(settings.shift_remove(name).unwrap_or_default(), theirs.take());
         }
     }
     let mut out = Vec::with_capacity(1024);
@@ -140,7 +139,7 @@ fn write_result(part: &Part, result: &ToolResult, path: &str, items: &mut Items)
     if part.cache.is_some() {
         items.losses.lose(Feature::CacheMarks, path, "marks stand on what is in a result here");
     }
-    let is_custom = part.meta.get(NAME, "type").is_some() || items.called_custom(&result.call_id);
+    let is_custom = part.meta.get(NAME, "type").is_some() || items.custom_calls.contains(&result.call_id);
     let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
     let mut item = json!({"type": kind, "call_id": result.call_id, "output": plain(content, "input_text")});
     if let Some(name) = &result.name {

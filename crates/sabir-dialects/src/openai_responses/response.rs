@@ -11,9 +11,9 @@ use super::request::{instructions, settings};
 use super::tell::Teller;
 use super::{NAME, OpenAiResponses, error};
 use crate::json::{Fields, value_of};
-use crate::openai::{count, decode_body, read_usage, write_usage};
+use crate::openai::{count, read_usage, write_usage};
 use crate::openai_tools::write_flat;
-use crate::shared::Losses;
+use crate::shared::{self, Losses};
 
 /// Fields of an answer that repeat the request, or have a place of their own.
 const NOT_KEPT: &str = "id object model status output usage error output_text instructions metadata tools tool_choice \
@@ -32,10 +32,7 @@ const DETAILS: &[&str] = &["cached_tokens", "cache_write_tokens", "reasoning_tok
 const TOOL_USES: &str = "num_server_side_tools_used";
 
 pub(super) fn decode(answer: Answer<'_>) -> Result<ChatResponse> {
-    if !answer.status.is_success() {
-        return Err(error::decode(answer.status, answer.headers, answer.body));
-    }
-    decode_body(&OpenAiResponses, answer.body, |body, sink| {
+    shared::decode(&OpenAiResponses, answer, error::decode, |body, sink| {
         let fields = Fields::of_answer(body)?;
         if fields.peek("output").is_none() && fields.peek("status").is_none() {
             let nothing = || Error::new(ErrorKind::Decode, "the answer has neither an output nor an error");

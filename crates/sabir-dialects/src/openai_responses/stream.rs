@@ -4,12 +4,30 @@ use sabir_core::dialect::{Decoder, truncated, unreadable};
 use sabir_core::frame::Frame;
 use sabir_core::{Error, ErrorKind, Result, Sink};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::error;
 use super::response::{conclude, identify, silent};
 use super::tell::{Kind, Teller};
-use super::wire::Event;
 use crate::json::{Fields, parsed};
+use crate::lenient::{Count, Text, lenient_objects};
+
+lenient_objects! {
+    /// One event, of any kind.
+    Event {
+        #[serde(rename = "type")]
+        kind: Text<'a>,
+        delta: Text<'a>,
+        output_index: Count,
+        content_index: Count,
+        summary_index: Count,
+        item: Option<&'a RawValue>,
+        part: Option<&'a RawValue>,
+        annotation: Option<&'a RawValue>,
+        response: Option<&'a RawValue>,
+        error: Option<&'a RawValue>,
+    }
+}
 
 /// Reads events. Their names are in the data; `event:` lines say the same, where there are any.
 #[derive(Debug, Default)]
@@ -47,7 +65,8 @@ impl Decoder for EventDecoder {
                 self.teller.annotations(at).extend(event.annotation.and_then(parsed));
             }
             "response.content_part.done" => {
-                if let Some(Value::Array(all)) = event.part.and_then(parsed).map(|mut part| part["annotations"].take())
+                let annotations = |mut part: Value| part.get_mut("annotations").map(Value::take);
+                if let Some(Value::Array(all)) = event.part.and_then(parsed).and_then(annotations)
                     && !all.is_empty()
                 {
                     *self.teller.annotations(at) = all;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::accept::read_piece;
-use super::wire::text_in;
+use super::item::call_words;
 use crate::openai::read_citation;
 use crate::shared::opaque;
 
@@ -55,9 +55,8 @@ impl Teller {
 
     /// An item begins: a call can be told at once.
     pub(super) fn added(&mut self, at: u64, json: &Value, sink: &mut Sink) -> Result<()> {
-        let said = |field| text_in(json, field).filter(|text| !text.is_empty());
-        if let (Some("function_call" | "custom_tool_call"), Some(id), Some(name)) =
-            (said("type"), said("call_id"), said("name"))
+        if let [Some("function_call" | "custom_tool_call"), Some(id), Some(name)] =
+            ["type", "call_id", "name"].map(|field| text_of(&json[field]))
         {
             self.leave(None, sink);
             let call = sink.tool_start(id, name)?;
@@ -153,14 +152,11 @@ impl Teller {
     fn reasoning(&mut self, at: u64, fields: Map<String, Value>, told: [usize; 3], sink: &mut Sink) {
         let mut parts: Vec<(Kind, Part)> = Vec::new();
         for (field, kind) in [("summary", Kind::Summary), ("content", Kind::Thought)] {
-            let list = fields.get(field).and_then(Value::as_array).into_iter().flatten();
-            let texts = list.filter_map(|piece| text_in(piece, "text")).filter(|text| !text.is_empty());
-            parts.extend(texts.map(|text| (kind, Part::reasoning(text))));
+            let pieces = fields.get(field).and_then(Value::as_array).into_iter().flatten();
+            parts.extend(pieces.filter_map(|piece| Some((kind, Part::reasoning(text_of(&piece["text"])?)))));
         }
-        let [encrypted, signature] = ["encrypted_content", "signature"].map(|field| {
-            let text = fields.get(field)?.as_str().filter(|text| !text.is_empty());
-            text.map(str::to_owned)
-        });
+        let [encrypted, signature] =
+            ["encrypted_content", "signature"].map(|field| fields.get(field).and_then(text_of).map(str::to_owned));
         match (&encrypted, &signature, parts.last_mut()) {
             (None, None, None) if told == [0; 3] => return sink.part(opaque(NAME, fields)),
             (None, None, None) => {}
@@ -222,32 +218,38 @@ impl Teller {
 
     fn call(&mut self, mut fields: Map<String, Value>, open: &Open, sink: &mut Sink) -> Result<()> {
         let is_custom = fields.get("type").is_some_and(|kind| kind == "custom_tool_call");
-        let mut take = |name: &str| match fields.shift_remove(name).unwrap_or_default() {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            json => json.to_string(),
-        };
-        let (mut id, name) = (take("call_id"), take("name"));
-        let arguments = take(if is_custom { "input" } else { "arguments" });
+        let (_, input) = call_words(is_custom);
+        let [mut id, name, arguments] = ["call_id", "name", input].map(|field| take_text(&mut fields, field));
         if id.is_empty() {
-            let own = fields.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-            id = own.map_or_else(|| format!("call_{}", self.calls), str::to_owned);
+            id = fields.get("id").and_then(text_of).map_or_else(|| format!("call_{}", self.calls), str::to_owned);
         }
         self.calls += 1;
         let call = open.call.map_or_else(|| sink.tool_start(&id, &name), Ok)?;
         if !open.has_arguments {
             sink.tool_arguments(call, &arguments);
         }
+        let mut meta = Meta::default();
         if is_custom {
-            sink.tool_meta(call, NAME, "type", "custom".into());
+            meta.set(NAME, "type", "custom".into());
         }
-        let mut kept = Meta::default();
-        keep(&mut kept, rest_of(fields, &["type"]));
-        for (field, value) in kept.of(NAME).into_iter().flatten() {
-            sink.tool_meta(call, NAME, field, value.clone());
-        }
+        keep(&mut meta, rest_of(fields, &["type"]));
+        sink.tool_part_meta(call, meta);
         sink.tool_end(call);
         Ok(())
+    }
+}
+
+/// A text that says something.
+fn text_of(json: &Value) -> Option<&str> {
+    json.as_str().filter(|text| !text.is_empty())
+}
+
+/// Takes a text; what is none is its JSON.
+fn take_text(fields: &mut Map<String, Value>, name: &str) -> String {
+    match fields.shift_remove(name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text,
+        Some(json) => json.to_string(),
     }
 }
 
@@ -300,7 +302,7 @@ pub(super) fn keep(meta: &mut Meta, item: Map<String, Value>) {
 
 /// A generated image; one that is not there yet, or is no base64, stays the item it is.
 fn image(mut fields: Map<String, Value>) -> Part {
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |name: &str| fields.get(name).and_then(text_of);
     let mime = format!("image/{}", text("output_format").unwrap_or("png"));
     let Some(Ok(media)) = text("result").map(|data| Media::base64(data, Some(&mime))) else {
         return opaque(NAME, fields);
@@ -312,10 +314,7 @@ fn image(mut fields: Map<String, Value>) -> Part {
 }
 
 fn server_tool(mut fields: Map<String, Value>, sink: &mut Sink) {
-    let [id, kind] = ["id", "type"].map(|field| match fields.shift_remove(field) {
-        Some(Value::String(text)) => text,
-        _ => String::new(),
-    });
+    let [id, kind] = ["id", "type"].map(|field| take_text(&mut fields, field));
     let name = fields.get("name").and_then(Value::as_str).unwrap_or(kind.trim_end_matches("_call")).to_owned();
     let (results, mut fields): (Map<_, _>, Map<_, _>) =
         fields.into_iter().partition(|(name, value)| RESULTS.contains(&name.as_str()) && says(value));

@@ -290,6 +290,11 @@ fn what_no_server_should_send() {
     let whole =
         streamed(&format!(": hello\r\n\r\ndata: {text}\r\n\r\nevent: x\r\ndata: {done}\r\n\r\ndata: [DONE]\r\n\r\n"));
     assert_eq!(whole.expect("whole").text(), "x");
+    for part in ["[]", "7", "\"x\"", "null"] {
+        let odd = format!(r#"{{"type":"response.content_part.done","output_index":4000000000,"part":{part}}}"#);
+        let whole = streamed(&format!("data: {text}\n\ndata: {odd}\n\ndata: {done}\n\n"));
+        assert_eq!(whole.expect("whole").text(), "x", "a part that is {part}");
+    }
 
     for body in ["", "null", "[]", "42", "{\"id\":", "<html>502</html>"] {
         let answer = Answer { status: StatusCode::OK, headers: &HeaderMap::new(), body: body.as_bytes() };

@@ -10,6 +10,7 @@
 //! # Ok::<(), sabir::Error>(())
 //! ```
 
+mod books;
 mod by_provider;
 #[cfg(feature = "reload")]
 mod live;
@@ -21,6 +22,7 @@ mod stack;
 #[doc(inline)]
 pub use sabir_config::*;
 
+pub use books::Books;
 #[cfg(feature = "reload")]
 pub use live::{Live, Watch};
 use stack::Kept;
