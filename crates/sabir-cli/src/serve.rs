@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sabir::config::Live;
-use sabir::{Client, Registry};
+use sabir::{Client, ClientBuilder, Registry};
 use sabir_gateway::{Gateway, Server, Tls};
 
 use crate::config;
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         let registry = Registry::new();
         registry.register_service(SIMULATOR, simulator.clone());
         let client = Client::builder().registry(registry).env(local::env());
-        model.iter().fold(client, |client, model| client.model(model))
+        model.iter().fold(client, ClientBuilder::model)
     })?;
     let config = live.config();
     config.doubts().iter().for_each(|doubt| notice(&format!("note: {doubt}")));

@@ -82,13 +82,15 @@ fn what_is_no_key_and_what_others_can_read_is_refused() {
     }
 }
 
+/// Arguments, variables, and what is found.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn a_doctor_finds_what_is_wrong_and_says_what_to_do() {
     let folder = Folder::new("doctor");
     let (status, found, _) = with(&folder, &["doctor", "--offline"], "", &[]);
     assert!(status == 0 && found.contains("no file") && found.contains("key  "), "{found}");
     let wrong = folder.file("wrong.toml", b"retyr = 5\n");
-    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
     let cases: &[Case<'_>] = &[
         (&["--config", &wrong], &[], "did you mean `retry`"),
         (&[], &[("HTTPS_PROXY", "ftp://me:secret@nowhere")], "proxy"),

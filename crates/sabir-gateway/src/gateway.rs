@@ -155,6 +155,7 @@ impl Gateway {
     }
 
     /// Who asks by this request.
+    #[cfg(feature = "config")]
     pub(crate) fn guest(&self, head: &Parts) -> Result<Guest> {
         door::let_in(self.now().keys.as_ref(), &head.headers, &head.uri)
     }

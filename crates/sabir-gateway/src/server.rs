@@ -178,7 +178,7 @@ async fn answer(socket: TcpStream, gateway: Gateway, shell: Shell, watcher: Watc
     http.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(longest_head);
     let socket = Connection::new(socket, HEAD, UNREAD);
     #[cfg(not(feature = "tls"))]
-    drop(shell);
+    let Shell {} = shell;
     #[cfg(feature = "tls")]
     if let Some(tls) = &shell.tls {
         // Who is slow at shaking hands has its place taken away; so has who does not speak TLS.

@@ -43,8 +43,8 @@ async fn answer(client: Client, asked: Result<Asked>) -> Response<Body> {
     };
     // It may read from a disk.
     let read = tokio::task::spawn_blocking(move || {
-        let groups = client.spending(&asked.of, &asked.by)?;
-        let total = client.spending(&asked.of, &[])?.into_iter().next().unwrap_or_default();
+        let groups = client.usage(&asked.of, &asked.by)?;
+        let total = client.usage(&asked.of, &[])?.into_iter().next().unwrap_or_default();
         Ok::<_, Error>((asked.names, groups, total))
     });
     match read.await {
