@@ -40,8 +40,7 @@ pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
     let question = request::question(&args, &config, is_interactive)?;
     let kit = Kit::open(&config, &args.tools).await?.map(Arc::new);
     let outcome = match sessions(&args, &config, &question, past.as_ref(), kit.as_ref(), is_interactive).await {
-        // Boxed: what it holds would else be held by every question.
-        Ok(sessions) if is_interactive => Box::pin(interactive::run(sessions, question, &args, &config)).await,
+        Ok(sessions) if is_interactive => interactive::run(sessions, question, &args, &config).await,
         Ok(sessions) => ask_all(sessions, question.message, &args).await,
         Err(failure) => Err(failure),
     };
