@@ -124,7 +124,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Chat(args) => chat::run(*args, cli.config).await,
+            Command::Chat(args) => Box::pin(chat::run(*args, cli.config)).await,
             Command::Logs(args) => logs::run(args, cli.config),
             Command::Explain(args) => explain::run(args, cli.config).await,
             Command::Complete(args) => complete::run(args, cli.config).await,

@@ -225,7 +225,7 @@ fn what_a_call_may_cost_is_a_bound() {
     let (status, said) = home.refuses(&dear, "");
     let says =
         "error: budget_exceeded: this call may cost $0.021205016, more than all of the budget of --max-cost $0.01";
-    assert_eq!((status, said.as_str()), (Some(1), says));
+    assert_eq!((status, said.lines().next()), (Some(1), Some(says)));
     // Of the simulator's model it is not known how much it writes: it is cut where the money ends.
     let cut = home.sabir(&with(&["--max-cost", "0.60", "Count to 1000, please, one after another"]), "");
     assert_eq!(cut.status.code(), Some(1));

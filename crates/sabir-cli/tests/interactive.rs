@@ -168,9 +168,9 @@ fn a_question_may_have_many_lines() {
 fn ctrl_c_stops_an_answer_and_clears_a_line() {
     let folder = Folder::new("interactive-stop");
     // Minutes long.
-    let long = format!("Slowly {}", "on and ".repeat(300));
+    let words = format!("Slowly {}", "on and ".repeat(300));
     let script =
-        format!(r#"{{"turns":[{{"answer":{{"text":"{long}"}},"delay_between_ms":500,"chunking":{{"chars":5}}}}]}}"#);
+        format!(r#"{{"turns":[{{"answer":{{"text":"{words}"}},"delay_between_ms":500,"chunking":{{"chars":5}}}}]}}"#);
     let sim = Sim::start(&folder.file("script.json", script.as_bytes()));
     let home = folder.path().to_str().expect("text");
     let url = format!("{}/v1", sim.url);
