@@ -2,10 +2,10 @@
 //! and a line for each answer. A process may be killed at any moment; who comes next reads what it left.
 //!
 //! The first line says of which batch it is. Then `sent` (an attempt begins), `back` (it failed, and may be made again),
-//! `done` (the item's result, for good), `resumed` (another process went on: what was on its way is lost) and
-//! `provider` (how far a batch came at its provider). Each line
-//! is one write; only the last can be torn, and is taken off. The file is synced every second by who runs the batch, so
-//! that what a crash of the machine can lose is a second's answers, and what a crash of the process can lose is nothing.
+//! `done` (the item's result, for good), `resumed` (another process went on: what was on its way is lost) and `provider`
+//! (how far a batch came at its provider). Each line is one write; only the last can be torn, and is taken off. The file
+//! is synced every second by who runs the batch, so that what a crash of the machine can lose is a second's answers, and
+//! what a crash of the process can lose is nothing; a provider's batch syncs each of its steps.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};

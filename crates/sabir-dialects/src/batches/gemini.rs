@@ -143,8 +143,8 @@ fn batch(value: &Value) -> Batch {
     };
     batch.why = text(error, "message");
     // 64-bit numbers are texts in Google's JSON.
-    let stats = &metadata["batchStats"];
-    let count = |name: &str| match &stats[name] {
+    let figures = &metadata["batchStats"];
+    let count = |name: &str| match &figures[name] {
         Value::String(text) => text.parse().unwrap_or(0),
         other => other.as_u64().unwrap_or(0),
     };
@@ -206,11 +206,11 @@ fn written(batch: &Batch, results: Option<&[Answered]>) -> Value {
         State::Cancelled => "CANCELLED",
         _ => "PENDING",
     };
-    let stats = json!({
+    let figures = json!({
         "requestCount": batch.counts.total.to_string(), "successfulRequestCount": batch.counts.done.to_string(),
         "failedRequestCount": batch.counts.failed.to_string(),
     });
-    let metadata = json!({"displayName": batch.name, "state": format!("BATCH_STATE_{state}"), "batchStats": stats});
+    let metadata = json!({"displayName": batch.name, "state": format!("BATCH_STATE_{state}"), "batchStats": figures});
     let mut operation = json!({"name": batch.id, "metadata": metadata});
     if batch.state.is_over() {
         operation["done"] = true.into();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sabir::config::{Books, Config};
 use sabir::layers::Stack;
 use sabir::{Call, ChatRequest, ChatResponse, Client, Error, ErrorKind, Layer, Reply, Request, Service, Shared, Stage};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
 
 use super::super::work::Work;
@@ -35,7 +35,7 @@ impl Money {
     /// Looks whether all items fit into the budgets at once.
     pub(super) async fn reserve(&self, work: &Work, items: &[usize]) -> Result<(), Failure> {
         let Some(spend) = self.books.reserving() else { return Ok(()) };
-        let (arrived, mut arrivals) = unbounded_channel();
+        let (arrived, mut arrivals) = channel(1);
         let client = beside(work).layer(Waits(arrived)).stack(Stack::new().spend(spend)).build()?;
         // Those that wait hold what they reserved until all are let go.
         let mut waiting = JoinSet::new();
@@ -105,7 +105,7 @@ impl Service for Told {
 
 /// Says that a call came, and keeps it waiting for ever.
 #[derive(Clone, Debug)]
-struct Waits(UnboundedSender<()>);
+struct Waits(Sender<()>);
 
 impl Layer for Waits {
     fn apply(&self, _: Shared) -> Shared {
@@ -116,7 +116,7 @@ impl Layer for Waits {
 impl Service for Waits {
     async fn call<'a>(&'a self, _: &'a Call, _: &'a Request) -> sabir::Result<Reply> {
         // Who is gone waits for nobody.
-        let _ = self.0.send(());
+        let _ = self.0.send(()).await;
         std::future::pending().await
     }
 }
