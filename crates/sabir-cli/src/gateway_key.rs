@@ -11,6 +11,7 @@ use crate::output::{notice, print, print_json};
 
 /// Make keys for the gateway's clients.
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  sabir gateway-key new ada")]
 pub(crate) enum Command {
     /// Make a key, and show it this once, with the lines for the configuration.
     New(NewArgs),

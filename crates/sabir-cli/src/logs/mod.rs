@@ -31,14 +31,19 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List questions, newest first; what is done without a word, too
+    #[command(after_help = "Example:\n  sabir logs list -n 50 --since 7d")]
     List(ListArgs),
     /// Show a conversation, or the last one
+    #[command(after_help = "Example:\n  sabir logs show 3fa2")]
     Show(ShowArgs),
     /// Find messages by their words, newest first
+    #[command(after_help = "Example:\n  sabir logs search \"sea salt\" harbour")]
     Search(SearchArgs),
     /// Delete a conversation, or old ones
+    #[command(after_help = "Example:\n  sabir logs delete --before 2026-01-01")]
     Delete(DeleteArgs),
     /// Say where the log is
+    #[command(after_help = "Example:\n  sabir logs path")]
     Path,
 }
 
