@@ -18,6 +18,7 @@ mod keys;
 mod known;
 mod local;
 mod log;
+mod logging;
 mod logs;
 mod markdown;
 mod models;

@@ -9,10 +9,10 @@ use sabir::config::Live;
 use sabir::{Client, ClientBuilder, Registry};
 use sabir_gateway::{Gateway, Server, Tls};
 
-use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::local::{self, SIMULATOR};
 use crate::output::{notice, print};
+use crate::{config, logging};
 
 /// The variable with the key that clients must show.
 const KEY: &str = "SABIR_SERVE_KEY";
@@ -56,6 +56,7 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         model.iter().fold(client, ClientBuilder::model)
     })?;
     let config = live.config();
+    logging::start(&config);
     config.doubts().iter().for_each(|doubt| notice(&format!("note: {doubt}")));
     let gateway = Gateway::live(&live)?;
     let listen = config.gateway.listen;

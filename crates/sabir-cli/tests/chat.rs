@@ -342,3 +342,25 @@ fn ctrl_c_stops_the_answer_and_what_came_is_kept() {
     let shown: Value = serde_json::from_str(&home.says(&["logs", "show", "--json"], "")).expect("JSON");
     assert_eq!(shown["exchanges"].as_array().map(Vec::len), Some(2));
 }
+
+#[test]
+fn what_layers_tell_of_is_in_the_log() {
+    let folder = Folder::new("logging");
+    let file = |name: &str, logging: &str| {
+        folder.file(name, format!("[trace]\ncontent = \"nothing\"\n[logging]\n{logging}\n").as_bytes())
+    };
+    let logged = |config: &str, env: &[(&str, &str)]| {
+        let mut command = command(&["--config", config, "chat", "--no-log", "-m", "sim/m", "harbour"], env);
+        let output = support::run(command.env("HOME", folder.path()), "");
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stderr)
+    };
+    let plain = logged(&file("text.toml", "level = \"info\""), &[]);
+    assert!(plain.contains("INFO") && plain.contains("gen_ai.request.model"), "{plain}");
+    assert!(!plain.contains("harbour") && !plain.contains('\u{1b}'), "{plain}");
+    let json = logged(&file("json.toml", "format = \"json\""), &[]);
+    let line = json.lines().find(|line| line.starts_with('{')).expect("a line of JSON");
+    assert_eq!(serde_json::from_str::<Value>(line).expect("JSON")["level"], "INFO");
+    let quiet = logged(&file("quiet.toml", ""), &[("LLM_LOG_LEVEL", "warn")]);
+    assert!(!quiet.contains("INFO"), "{quiet}");
+}

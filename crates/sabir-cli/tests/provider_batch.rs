@@ -298,7 +298,8 @@ fn batches_that_fail_or_expire_say_so_and_keep_what_was_done() {
 fn a_batch_has_to_fit_into_the_budgets_as_a_whole() {
     let folder = Folder::new("provider-batch-budget");
     let sim = Sim::start(&folder, r#"{"turns":[]}"#);
-    let input: String = (0..50).map(|item| format!("{{\"prompt\":\"Number {item}\",\"max_tokens\":50}}\n")).collect();
+    let lines = (0..50).map(|item| format!("{{\"prompt\":\"Number {item}\",\"max_tokens\":50}}\n"));
+    let input = lines.collect::<Vec<_>>().concat();
     let mut batch = Batch::new(&folder, &sim, "openai/gpt-6-luna", &input);
     batch.env.push(("LLM_BUDGET_PERIOD", "day".to_owned()));
     batch.env.push(("LLM_MAX_BUDGET", "0.0005".to_owned()));
