@@ -147,7 +147,13 @@ LITES = {
 def lite(place, content, key=KEY, **more):
     messages = content if isinstance(content, list) else user(content)
     more = {"num_retries": 0, "max_retries": 0, **more}
-    return litellm.completion(model=MODEL, messages=messages, api_key=key, **place, **more)
+    return litellm.completion(model=lite_name(MODEL, place), messages=messages, api_key=key, **place, **more)
+
+
+def lite_name(model, place):
+    """It takes its own provider's name off the front of a model's, and here that may be the gateway's word."""
+    own = place["custom_llm_provider"] + "/"
+    return own + model if model.startswith(own) else model
 
 
 def lite_talks(place):
@@ -206,7 +212,7 @@ def lite_retries(place):
 
 
 def lite_embeds(place):
-    vectors = litellm.embedding(model=EMBEDDER, input=["a ship", "a sea"], api_key=KEY, **place).data
+    vectors = litellm.embedding(model=lite_name(EMBEDDER, place), input=["a ship", "a sea"], api_key=KEY, **place).data
     same((len(vectors), len(vectors[0]["embedding"]) > 0), (2, True))
 
 

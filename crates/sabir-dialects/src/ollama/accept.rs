@@ -2,14 +2,14 @@
 
 use sabir_core::Result;
 use sabir_core::chat::{
-    ChatRequest, Content, Effort, Media, Message, Part, ReasoningRequest, ResponseFormat, Role, ToolResult,
+    ChatRequest, Content, Effort, Media, Message, Part, ReasoningRequest, ResponseFormat, Role, ToolCall, ToolResult,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Api;
 use crate::json::{Fields, Wrong, count_of, object_text, string_of, value_of};
-use crate::shared::{Calls, image_mime, read_tool, schema_format};
+use crate::shared::{Calls, image_mime, made_id, read_tool, schema_format};
 
 /// What a client asks of us.
 pub(super) fn accept(api: Api, body: &[u8]) -> Result<ChatRequest> {
@@ -164,17 +164,24 @@ fn read_call(api: Api, mut call: Fields<'_>, calls: &mut Calls) -> Result<Part, 
     Ok(calls.call(own, name, arguments, call.meta(api.name())?, api.name()))
 }
 
-/// A result, with the id of its call: by id, by name, by order.
+/// A result, with the id of its call: by id, by name, by order. Some clients give results the ids that they had made for
+/// themselves, and send the calls without any: such an id names no call, and says nothing.
 fn result(id: Option<String>, name: Option<String>, parts: Vec<Part>, calls: &mut Calls) -> ToolResult {
-    let found = calls.answer(|call| match (&id, &name) {
-        (Some(id), _) => call.id == *id,
-        (None, Some(name)) => call.name == *name,
-        (None, None) => true,
-    });
-    let call_id = id.or(found).unwrap_or_default();
+    let is_named = |call: &ToolCall| name.as_ref().is_none_or(|name| call.name == *name);
+    let call_id = match id {
+        Some(id) if calls.name_of(&id).is_some() => calls.answer(|call| call.id == id).unwrap_or(id),
+        Some(id) => calls.answer(|call| has_made_id(call) && is_named(call)).unwrap_or(id),
+        None => calls.answer(is_named).unwrap_or_default(),
+    };
     // The name is that of the call, unless it says something else.
     let is_known = calls.name_of(&call_id) == name.as_deref();
     ToolResult { name: name.filter(|_| !is_known), call_id, parts, is_error: false }
+}
+
+/// Whether a call came without an id; see [`Calls::call`].
+fn has_made_id(call: &ToolCall) -> bool {
+    let number = || call.id.strip_prefix("call_")?.strip_suffix(&call.name)?.strip_suffix('_')?.parse().ok();
+    number().is_some_and(|number| call.id == made_id(number, &call.name))
 }
 
 fn read_images(fields: &mut Fields<'_>) -> Result<Vec<Part>, Wrong> {

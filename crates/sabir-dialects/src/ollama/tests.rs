@@ -80,6 +80,15 @@ fn what_nobody_should_send() {
     assert_eq!(read.usage.output, Some(2));
 }
 
+fn result_ids(request: &ChatRequest) -> Vec<&str> {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let ids = parts.filter_map(|part| match &part.content {
+        Content::ToolResult(result) => Some(result.call_id.as_str()),
+        _ => None,
+    });
+    ids.collect()
+}
+
 #[test]
 fn a_request_goes_as_it_came() {
     let body = concat!(
@@ -92,11 +101,14 @@ fn a_request_goes_as_it_came() {
     );
     assert_eq!(again(&OllamaChat, body), body);
     let request = accept(&OllamaChat, "/api/chat", body).expect("it is accepted");
-    let ids = request.messages.iter().flat_map(|message| &message.parts).filter_map(|part| match &part.content {
-        Content::ToolResult(result) => Some(result.call_id.as_str()),
-        _ => None,
-    });
-    assert_eq!(ids.collect::<Vec<_>>(), ["call_a", "call_1_now"]);
+    assert_eq!(result_ids(&request), ["call_a", "call_1_now"]);
+    // LiteLLM leaves the ids of calls out, and puts ids of its own into the results.
+    let own_ids = body.replace(r#""id":"call_a","#, "").replace(
+        r#"{"role":"tool","content":"noon","tool_name":"now"}"#,
+        r#"{"role":"tool","content":"noon","tool_call_id":"call_dcaa"}"#,
+    );
+    let request = accept(&OllamaChat, "/api/chat", &own_ids).expect("it is accepted");
+    assert_eq!(result_ids(&request), ["call_0_add", "call_1_now"]);
     assert!(
         accept(&OllamaChat, "/", r#"{"model":"m","messages":[]}"#).expect("to load it").stream,
         "unless it says no"
