@@ -193,7 +193,9 @@ def lite_image(place):
 def lite_errors(place):
     # See DEVIATIONS.txt.
     unknown = litellm.BadRequestError if place is LITES["openai"] else litellm.AuthenticationError
-    kinds = [litellm.BadRequestError, unknown, litellm.NotFoundError, litellm.RateLimitError, litellm.InternalServerError]
+    is_bent = place is LITES["openai"] and not MODEL.startswith(("m", "openai", "ollama"))
+    nowhere = litellm.BadRequestError if is_bent else litellm.NotFoundError
+    kinds = [litellm.BadRequestError, unknown, nowhere, litellm.RateLimitError, litellm.InternalServerError]
     for said, kind in zip(STATUSES, kinds):
         raises(kind, lambda: lite(place, said))  # noqa: B023
     if KEY != "any":
