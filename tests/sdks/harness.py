@@ -1,5 +1,8 @@
 """What the checks of all SDKs have in common. usage: checks.py BASE_URL [MODEL [KEY]]"""
 import base64
+import faulthandler
+import os
+import signal
 import sys
 import time
 import traceback
@@ -24,6 +27,8 @@ FUNCTIONS = [
     {"type": "function", "function": {"name": "time", "description": "The time", "parameters": NONE}},
 ]
 CHECKS = []
+# The longest that a check may take, in seconds: most take less than one.
+LONGEST = 90
 
 
 def check(f):
@@ -58,16 +63,39 @@ def saw_pixel(text):
     assert "image/png" in text, text
 
 
+class Overdue(BaseException):
+    """No error that a client would catch and ask again for."""
+
+
+def overdue(*_):
+    faulthandler.dump_traceback(all_threads=True)
+    raise Overdue(f"nothing came of it in {LONGEST} s")
+
+
+def attempt(run):
+    """Runs a check in its time. Some clients would wait forever, and some threads of theirs cannot be interrupted."""
+    faulthandler.dump_traceback_later(2 * LONGEST, exit=True)
+    signal.alarm(LONGEST)
+    try:
+        run()
+    finally:
+        signal.alarm(0)
+        faulthandler.cancel_dump_traceback_later()
+
+
 def conclude():
     failed = 0
+    signal.signal(signal.SIGALRM, overdue)
     for run in CHECKS:
         begun = time.monotonic()
         try:
-            run()
-            print(f"ok      {run.__name__}  {time.monotonic() - begun:.2f} s")
-        except Exception:  # noqa: BLE001
+            attempt(run)
+            print(f"ok      {run.__name__}  {time.monotonic() - begun:.2f} s", flush=True)
+        except (Exception, Overdue):  # noqa: BLE001
             failed += 1
-            print(f"FAILED  {run.__name__}")
+            print(f"FAILED  {run.__name__}", flush=True)
             traceback.print_exc(limit=-3)
-    print(f"{len(CHECKS) - failed} of {len(CHECKS)} checks hold")
-    sys.exit(failed > 0)
+    print(f"{len(CHECKS) - failed} of {len(CHECKS)} checks hold", flush=True)
+    sys.stderr.flush()
+    # What threads of the clients may still be at is not waited for.
+    os._exit(failed > 0)
