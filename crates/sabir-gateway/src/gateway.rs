@@ -1,13 +1,15 @@
 //! From an HTTP request to its answer, without a socket.
 
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::request::Parts;
-use http::{Request as HttpRequest, Response, StatusCode};
+use http::{Request as HttpRequest, Response, StatusCode, Version};
 use sabir::drive::{Format, Host};
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
@@ -167,25 +169,53 @@ impl Gateway {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
+        let mut body = pin!(body);
         let (id, now) = (headers::request_id(), self.now());
         let line = now.log.as_ref().map(|log| log.begin(&id, &head));
+        let left = Left::of(&head);
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
-            Some(format) => {
-                let asked = now.asked(format, head, body, &id, line.as_ref());
-                asked.await.unwrap_or_else(|error| refuse(format, &error))
-            }
+            Some(format) => match now.asked(format, head, body.as_mut(), &id, line.as_ref()).await {
+                Ok(response) => response,
+                Err(error) => left.forget(body, refuse(format, &error)).await,
+            },
             #[cfg(feature = "config")]
             None if crate::admin::is_meant(&head) => {
                 let body = incoming::read(body, &head.headers, now.longest_body.min(LONGEST_CHANGE), now.patience);
                 crate::admin::answer(self, &head, body.await).await
             }
-            None => own::answer(self, &head).await,
+            None => left.forget(body, own::answer(self, &head).await).await,
         };
         headers::tell(&mut response, &id);
         match line {
             Some(line) => line.end_with(response),
             None => response,
         }
+    }
+}
+
+/// What becomes of the rest of a request that is answered before its end.
+#[derive(Clone, Copy)]
+struct Left {
+    version: Version,
+    /// The client sends no body before it is told to (RFC 9110 §10.1.1).
+    waits: bool,
+}
+
+impl Left {
+    fn of(head: &Parts) -> Self {
+        Self { version: head.version, waits: head.headers.contains_key(EXPECT) }
+    }
+
+    /// The answer, when the rest has come, or saying that the connection ends with it.
+    async fn forget<B>(self, body: Pin<&mut B>, mut response: Response<Body>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        let hopeless = self.waits || response.status() == StatusCode::REQUEST_TIMEOUT;
+        if !body.is_end_stream() && (hopeless || !incoming::forget(body).await) && self.version <= Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 }
 
@@ -208,7 +238,7 @@ impl Inner {
         &self,
         format: Format,
         head: Parts,
-        body: B,
+        body: Pin<&mut B>,
         id: &str,
         line: Option<&Line>,
     ) -> Result<Response<Body>>

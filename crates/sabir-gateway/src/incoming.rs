@@ -1,5 +1,6 @@
 //! The body of a request on its way in.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,12 +12,21 @@ use sabir::{Error, ErrorKind, Result, Stage};
 /// How many bytes of a body must come in a second, when `patience` has passed twice.
 const SLOWEST: u64 = 8 << 10;
 
+/// How much of what nobody wants is read, in bytes, and how long at most.
+const FORGOTTEN: usize = 256 << 10;
+const FORGETTING: Duration = Duration::from_secs(2);
+
 /// Reads a body to its end.
 ///
 /// # Errors
 /// `InvalidRequest` where it is longer than `longest`, is compressed, or breaks off; `Timeout` where nothing comes for as
 /// long as `patience`, or so little that it would never end.
-pub(crate) async fn read<B>(body: B, headers: &HeaderMap, longest: usize, patience: Duration) -> Result<Bytes>
+pub(crate) async fn read<B>(
+    mut body: Pin<&mut B>,
+    headers: &HeaderMap,
+    longest: usize,
+    patience: Duration,
+) -> Result<Bytes>
 where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -29,7 +39,6 @@ where
     if announced.is_some_and(|length| length > longest as u64) {
         return Err(too_long(longest));
     }
-    let mut body = std::pin::pin!(body);
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     let begun = tokio::time::Instant::now();
     loop {
@@ -64,6 +73,27 @@ where
         }
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Reads what is left of a request that was refused before its end, so that its connection can be used again: one that
+/// is closed on unread bytes may take the answer with it, and the next request, which is on its way already
+/// (RFC 9112 §9.6). Whether all of it came; much of it is not waited for.
+pub(crate) async fn forget<B>(mut body: Pin<&mut B>) -> bool
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    let all = async {
+        let mut come = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            come += frame.data_ref().map_or(0, Bytes::len);
+            if come > FORGOTTEN {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(FORGETTING, all).await.unwrap_or(false)
 }
 
 fn too_long(longest: usize) -> Error {

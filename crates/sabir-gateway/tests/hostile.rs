@@ -190,3 +190,59 @@ async fn what_could_be_smuggled_past_somebody_is_refused() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{headers:?}: {answer}");
     }
 }
+
+/// Reads one answer that says its length, and gives its head.
+async fn one_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    loop {
+        if let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&answer[..head]).to_lowercase();
+            let said = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length: usize = said.and_then(|length| length.parse().ok()).expect("a length");
+            if answer.len() >= head.len() + 4 + length {
+                return head;
+            }
+        }
+        assert!(stream.read_buf(&mut answer).await.expect("an answer") > 0, "closed: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lives_on_after_a_refusal_whose_body_came_late() {
+    let keys = Keys::new();
+    keys.issue(VirtualKey::new("somebody")).expect("a key");
+    let server = start(gateway(&Simulator::new(), Stack::new()).keys(keys)).await;
+    let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
+    for _ in 0..3 {
+        let head = "POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: sk-other\r\ncontent-length: 4\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("it is written");
+        // As SDKs do, which write the body by itself; what refuses does not need it.
+        let early = tokio::time::timeout(Duration::from_millis(20), stream.readable()).await;
+        assert!(early.is_err(), "it is answered when all of it has come");
+        stream.write_all(b"abcd").await.expect("it is written");
+        let head = one_answer(&mut stream).await;
+        assert!(head.starts_with("http/1.1 401") && !head.contains("connection: close"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_body_that_does_not_end_costs_its_connection() {
+    let keys = Keys::new();
+    keys.issue(VirtualKey::new("somebody")).expect("a key");
+    let server = start(gateway(&Simulator::new(), Stack::new()).keys(keys)).await;
+    let asked = [
+        ("content-length: 4", ""),
+        ("content-length: 4\r\nexpect: 100-continue", ""),
+        ("content-length: 99000000", "abcd"),
+    ];
+    for (more, body) in asked {
+        let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
+        let request = format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: sk-other\r\n{more}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.expect("it is written");
+        tokio::time::pause();
+        let answer = rest(&mut stream).await;
+        tokio::time::resume();
+        let head = answer.to_lowercase();
+        assert!(head.starts_with("http/1.1 401") && head.contains("connection: close"), "{more}: {answer}");
+    }
+}
