@@ -1,5 +1,5 @@
 //! A server that answers at once with bytes made before: what is measured is the client. Keep-alive, one write a
-//! unary answer, a burst of 1,000 events a streamed one.
+//! unary answer, a burst of 1,000 events a streamed one; of a stream from the model `hold` only the beginning.
 #![expect(clippy::print_stdout, reason = "the caller reads the port")]
 
 use std::fmt::Write as _;
@@ -9,16 +9,21 @@ use std::net::{TcpListener, TcpStream};
 fn main() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     println!("{}", listener.local_addr().expect("bound").port());
+    let answers: &Answers = Box::leak(Box::new(Answers { unary: unary(), burst: burst() }));
     for stream in listener.incoming().flatten() {
-        std::thread::spawn(move || serve(stream));
+        std::thread::spawn(move || serve(stream, answers));
     }
 }
 
-fn serve(mut stream: TcpStream) {
-    let (unary, burst) = (unary(), burst());
+struct Answers {
+    unary: Vec<u8>,
+    burst: Vec<u8>,
+}
+
+fn serve(mut stream: TcpStream, answers: &Answers) {
     stream.set_nodelay(true).expect("a socket");
     let mut request = Vec::new();
-    let mut buffer = vec![0; 65536];
+    let mut buffer = vec![0; 16384];
     loop {
         let Ok(read @ 1..) = stream.read(&mut buffer) else { return };
         request.extend_from_slice(&buffer[..read]);
@@ -30,7 +35,11 @@ fn serve(mut stream: TcpStream) {
             continue;
         }
         let body = String::from_utf8_lossy(&request[head + 4..]);
-        let answer = if body.contains("\"stream\":true") { &burst } else { &unary };
+        let answer = match (body.contains("\"stream\":true"), body.contains("\"model\":\"hold\"")) {
+            (false, _) => &answers.unary[..],
+            (true, false) => &answers.burst,
+            (true, true) => &answers.burst[..1000],
+        };
         if stream.write_all(answer).is_err() {
             return;
         }
