@@ -46,6 +46,8 @@ pub(crate) struct Row {
     models: String,
     #[serde(default)]
     count: String,
+    #[serde(default)]
+    batches: String,
     base_url: String,
     #[serde(default)]
     base_path: String,
@@ -133,6 +135,7 @@ fn row_literal(row: &Row) -> Result<String, String> {
         rerank,
         models,
         count,
+        batches,
         base_url,
         base_path,
         moved,
@@ -148,7 +151,7 @@ fn row_literal(row: &Row) -> Result<String, String> {
     let header_env = header_env.concat();
     Ok(format!(
         "ProviderRow {{ id: {id:?}, aliases: &{aliases:?}, name: {name:?}, dialect: {dialect:?}, also: {}, \
-         embed: {embed:?}, rerank: {rerank:?}, models: {models:?}, count: {count:?}, base_url: {base_url:?}, base_path: {base_path:?}, \
+         embed: {embed:?}, rerank: {rerank:?}, models: {models:?}, count: {count:?}, batches: {batches:?}, base_url: {base_url:?}, base_path: {base_path:?}, \
          moved: {moved:?}, base_url_env: &{base_url_env:?}, key_env: &{key_env:?}, token_env: &{token_env:?}, \
          header_env: &[{header_env}], model_env: &{model_env:?}, auth: {auth}, key_required: {}, model: {model:?}, cheap_model: {cheap_model:?}, \
          headers: {}, quirks: {}, retired: {retired} }},",

@@ -23,6 +23,7 @@ mod logs;
 mod markdown;
 mod models;
 mod output;
+mod private;
 mod probe;
 mod progress;
 mod record;

@@ -3,48 +3,20 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use support::{Folder, command, run, sabir, text};
+use support::{Folder, Sim, command, run, sabir, text};
 
 /// Asked at once.
 const AT_ONCE: u64 = 16;
 
-/// `sabir sim` in a process of its own, with its books.
-struct Sim {
-    child: Child,
-    url: String,
-    log: String,
-}
-
-impl Sim {
-    fn start(folder: &Folder, script: &str) -> Self {
-        let (script, log) = (folder.file("script.json", script.as_bytes()), folder.file("sim.log", b""));
-        let arguments = ["sim", "--port", "0", "--script", &script, "--log", &log];
-        let mut child = command(&arguments, &[]).stdout(Stdio::piped()).spawn().expect("the simulator runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says where it is");
-        let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
-        Self { child, url, log }
-    }
-
-    /// What it was asked: text, key, and whether it came again.
-    fn books(&self) -> Vec<(String, String, bool)> {
-        let log = std::fs::read_to_string(&self.log).expect("the log");
-        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let word = |value: &Value| value.as_str().expect("a text").to_owned();
-        lines.map(|line| (word(&line["text"]), word(&line["idempotency_key"]), line["repeated"] == true)).collect()
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// What a simulator was asked: text, key, and whether it came again.
+fn asked(sim: &Sim) -> Vec<(String, String, bool)> {
+    let word = |value: &Value| value.as_str().expect("a text").to_owned();
+    let lines = sim.books("text").into_iter();
+    lines.map(|line| (word(&line["text"]), word(&line["idempotency_key"]), line["repeated"] == true)).collect()
 }
 
 /// A batch's folder, its files and its environment.
@@ -121,7 +93,7 @@ fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
     // A few milliseconds an answer, so that some are on their way at any moment.
     let sim = Sim::start(&folder, r#"{"turns":[{"repeat":"forever","delay_before_ms":20}]}"#);
     let input = lines(ITEMS, |item| format!("{{\"id\":\"q{item}\",\"prompt\":\"Question number {item}.\"}}\n"));
-    let batch = Batch::new(&folder, &sim.url, &input);
+    let batch = Batch::new(&folder, &sim.served.url, &input);
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos();
     println!("seed {seed}");
     let mut random = u64::from(seed) | 1;
@@ -170,7 +142,7 @@ fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
     // The provider's own books: who came more than once was on its way at a kill, and came with the same key, so that a
     // provider that knows such keys does the work once.
     let mut times: BTreeMap<String, Vec<(String, bool)>> = BTreeMap::new();
-    for (text, key, repeated) in sim.books() {
+    for (text, key, repeated) in asked(&sim) {
         times.entry(text).or_default().push((key, repeated));
     }
     assert_eq!(times.len() as u64, ITEMS);
@@ -186,10 +158,10 @@ fn killed_at_any_moment_it_asks_nothing_again_whose_answer_was_kept() {
     assert!(told.contains(&format!("2,000 done, 0 failed, {expected_twice} sent twice; ")), "{told}");
 
     // Done is done.
-    let before = sim.books().len();
+    let before = sim.books("text").len();
     let output = run(&mut batch.command(&[]), "");
     assert!(output.status.success());
-    assert_eq!(sim.books().len(), before, "nothing is asked again");
+    assert_eq!(sim.books("text").len(), before, "nothing is asked again");
 
     // The ledger has an attempt for each.
     let env: Vec<(&str, &str)> = batch.env.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -203,14 +175,14 @@ fn broken_lines_are_told_before_anything_is_sent() {
     let folder = Folder::new("batch-broken");
     let sim = Sim::start(&folder, r#"{"turns":[]}"#);
     let input = "{\"id\":\"a\",\"prompt\":\"Hi\"}\n\n{\"id\":\"a\",\"prompt\":\"secret words\"}\n{oh\n{\"id\":\"b\",\"prompt\":\"Hi\",\"model\":\"nowhere/x\"}\n";
-    let batch = Batch::new(&folder, &sim.url, input);
+    let batch = Batch::new(&folder, &sim.served.url, input);
     let output = run(&mut batch.command(&[]), "");
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{told}");
     for part in ["line 3: its id is another", "line 4: no JSON", "line 5: unknown provider \"nowhere\""] {
         assert!(told.contains(part), "{told}");
     }
-    assert!(!told.contains("secret") && sim.books().is_empty());
+    assert!(!told.contains("secret") && sim.books("text").is_empty());
     assert!(batch.journal().is_empty(), "nothing is begun");
 }
 
@@ -222,7 +194,7 @@ fn what_fails_is_in_the_results_and_can_be_asked_again() {
         {"when":{"user_contains":"third"},"error":{"status":503,"message":"overloaded","retry_after":0.01}}]}"#;
     let sim = Sim::start(&folder, script);
     let input = "{\"prompt\":\"first\"}\n{\"prompt\":\"second\"}\n{\"prompt\":\"third\"}\n";
-    let batch = Batch::new(&folder, &sim.url, input);
+    let batch = Batch::new(&folder, &sim.served.url, input);
     let output = run(&mut batch.command(&[]), "");
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -232,14 +204,14 @@ fn what_fails_is_in_the_results_and_can_be_asked_again() {
     assert_eq!(results[1]["response"], Value::Null);
     assert_eq!([0, 2].map(|item| results[item]["id"].clone()), ["1", "3"]);
     // What passes was tried again by the stack: with the first one, four requests.
-    assert_eq!(sim.books().len(), 4);
+    assert_eq!(sim.books("text").len(), 4);
 
     let output = run(&mut batch.command(&[]), "");
-    assert_eq!((output.status.code(), sim.books().len()), (Some(1), 4), "a failure is a result");
+    assert_eq!((output.status.code(), sim.books("text").len()), (Some(1), 4), "a failure is a result");
     let output = run(&mut batch.command(&["--retry-failed"]), "");
     let told = text(&output.stderr);
     assert!(output.status.success() && told.contains("3 done, 0 failed, 0 sent twice; "), "{told}");
-    let books = sim.books();
+    let books = asked(&sim);
     let keys: BTreeSet<&String> = books.iter().filter(|(text, ..)| text == "second").map(|(_, key, _)| key).collect();
     assert_eq!((books.len(), keys.len()), (5, 2), "another try is another request");
     assert_eq!(batch.results()[1]["error"], Value::Null);
@@ -251,7 +223,7 @@ fn a_wrong_key_stops_it_and_costs_nothing() {
     let script = r#"{"turns":[{"error":{"status":401,"message":"wrong key"},"repeat":"forever"}]}"#;
     let sim = Sim::start(&folder, script);
     let input = lines(500, |item| format!("{{\"prompt\":\"{item}\"}}\n"));
-    let batch = Batch::new(&folder, &sim.url, &input);
+    let batch = Batch::new(&folder, &sim.served.url, &input);
     let output = run(&mut batch.command(&[]), "");
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -259,7 +231,7 @@ fn a_wrong_key_stops_it_and_costs_nothing() {
         told.contains("0 done, 0 failed, 500 left") && told.contains("Stopped: ") && told.contains("goes on"),
         "{told}"
     );
-    assert!(sim.books().len() as u64 <= AT_ONCE, "{}", sim.books().len());
+    assert!(sim.books("text").len() as u64 <= AT_ONCE, "{}", sim.books("text").len());
     assert!(!std::path::Path::new(&batch.results).exists());
 }
 
@@ -267,23 +239,23 @@ fn a_wrong_key_stops_it_and_costs_nothing() {
 fn a_journal_is_of_one_batch_and_results_are_not_written_over() {
     let folder = Folder::new("batch-other");
     let sim = Sim::start(&folder, r#"{"turns":[]}"#);
-    let batch = Batch::new(&folder, &sim.url, "{\"prompt\":\"one\"}\n");
+    let batch = Batch::new(&folder, &sim.served.url, "{\"prompt\":\"one\"}\n");
     assert!(run(&mut batch.command(&[]), "").status.success());
     // The input is another now.
-    let other = Batch::new(&folder, &sim.url, "{\"prompt\":\"two\"}\n");
+    let other = Batch::new(&folder, &sim.served.url, "{\"prompt\":\"two\"}\n");
     let output = run(&mut other.command(&[]), "");
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("another input"));
     std::fs::remove_file(&batch.journal).expect("ours");
     let output = run(&mut other.command(&[]), "");
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("no result of this batch"));
-    assert_eq!(sim.books().len(), 1);
+    assert_eq!(sim.books("text").len(), 1);
 }
 
 #[test]
 fn a_journal_that_was_torn_anywhere_is_gone_on_with() {
     let folder = Folder::new("batch-torn");
     let sim = Sim::start(&folder, r#"{"turns":[]}"#);
-    let batch = Batch::new(&folder, &sim.url, "{\"prompt\":\"one\"}\n{\"prompt\":\"two\"}\n");
+    let batch = Batch::new(&folder, &sim.served.url, "{\"prompt\":\"one\"}\n{\"prompt\":\"two\"}\n");
     assert!(run(&mut batch.command(&[]), "").status.success());
     let whole = std::fs::read(&batch.journal).expect("a journal");
     // Every 97th byte, and those around the lines' ends.
@@ -303,7 +275,7 @@ fn ctrl_c_waits_for_what_is_paid_and_says_how_to_go_on() {
     let folder = Folder::new("batch-interrupt");
     let sim = Sim::start(&folder, r#"{"turns":[{"repeat":"forever","delay_before_ms":30}]}"#);
     let input = lines(300, |item| format!("{{\"prompt\":\"{item}\"}}\n"));
-    let batch = Batch::new(&folder, &sim.url, &input);
+    let batch = Batch::new(&folder, &sim.served.url, &input);
     let child = batch.command(&[]).stderr(Stdio::piped()).spawn().expect("it runs");
     let begun = Instant::now();
     while answered(&batch) < 20 {
@@ -320,10 +292,10 @@ fn ctrl_c_waits_for_what_is_paid_and_says_how_to_go_on() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("Stopped by Ctrl-C.") && told.contains("the same command goes on"), "{told}");
     // All that was sent was waited for.
-    assert_eq!(sim.books().len(), answered(&batch));
+    assert_eq!(sim.books("text").len(), answered(&batch));
     let output = run(&mut batch.command(&[]), "");
     assert!(output.status.success() && text(&output.stderr).contains("300 done, 0 failed, 0 sent twice; "));
-    assert_eq!((sim.books().len(), batch.results().len()), (300, 300));
+    assert_eq!((sim.books("text").len(), batch.results().len()), (300, 300));
 }
 
 #[test]
@@ -331,7 +303,7 @@ fn a_budget_that_is_used_up_leaves_the_rest() {
     let folder = Folder::new("batch-budget");
     let sim = Sim::start(&folder, r#"{"turns":[]}"#);
     let input = lines(200, |item| format!("{{\"prompt\":\"Number {item}\",\"max_tokens\":50}}\n"));
-    let mut batch = Batch::new(&folder, &sim.url, &input);
+    let mut batch = Batch::new(&folder, &sim.served.url, &input);
     batch.env.push(("LLM_MAX_BUDGET", "0.001".to_owned()));
     batch.env.push(("LLM_BUDGET_PERIOD", "day".to_owned()));
     let output = run(&mut batch.command(&[]), "");
@@ -342,11 +314,11 @@ fn a_budget_that_is_used_up_leaves_the_rest() {
     println!("{some} of 200 for a tenth of a cent");
     assert!((1..200).contains(&some), "{told}");
     // What was asked was answered, and what was not sent cost nothing.
-    assert_eq!(sim.books().len(), some);
+    assert_eq!(sim.books("text").len(), some);
     let more = ("LLM_MAX_BUDGET", "5".to_owned());
     batch.env.retain(|(name, _)| *name != "LLM_MAX_BUDGET");
     batch.env.push(more);
     let output = run(&mut batch.command(&[]), "");
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!((sim.books().len(), batch.results().len()), (200, 200));
+    assert_eq!((sim.books("text").len(), batch.results().len()), (200, 200));
 }

@@ -2,11 +2,8 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
-
 use serde_json::Value;
-use support::{Folder, command, sabir, text};
+use support::{Folder, Sim, sabir, text};
 
 fn figures(arguments: &[&str], home: &Folder) -> (Value, Option<i32>) {
     let output = sabir(arguments, "", &[("HOME", home.path().to_str().expect("text"))]);
@@ -38,12 +35,8 @@ fn a_rate_is_kept_and_errors_are_told_by_kind() {
     let folder = Folder::new("bench-rate");
     let script = r#"{"turns":[{"error":{"status":429,"message":"slow down"},"repeat":5},
         {"error":{"status":500,"message":"no"},"repeat":3}]}"#;
-    let script = folder.file("script.json", script.as_bytes());
-    let mut sim =
-        command(&["sim", "--port", "0", "--script", &script], &[]).stdout(Stdio::piped()).spawn().expect("it runs");
-    let mut line = String::new();
-    BufReader::new(sim.stdout.take().expect("piped")).read_line(&mut line).expect("it says where it is");
-    let url = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let sim = Sim::start(&folder, script);
+    let url = sim.served.v1();
     let arguments = ["bench", &url, "--requests", "40", "--rate", "100", "--json", "--input-tokens", "200"];
     let (said, status) = figures(&arguments, &folder);
     assert_eq!((status, &said["answered"]), (Some(1), &Value::from(32)), "{said}");
@@ -51,6 +44,4 @@ fn a_rate_is_kept_and_errors_are_told_by_kind() {
     // The last is due after 0.39 s; nothing is sent before it is due.
     assert!(said["seconds"].as_f64() >= Some(0.39), "{said}");
     assert!(said["input_tokens"].as_u64() > Some(32 * 150), "{said}");
-    sim.kill().expect("ours");
-    sim.wait().expect("ours");
 }

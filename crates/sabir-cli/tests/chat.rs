@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Read as _;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use support::{Folder, command, text};
+use support::{Folder, Sim, command, text};
 
 /// A home of its own, for a log and a configuration.
 struct Home(Folder);
@@ -24,6 +24,17 @@ impl Home {
 
     fn sabir(&self, arguments: &[&str], input: &str) -> Output {
         support::run(&mut self.command(arguments), input)
+    }
+
+    /// A command that finds a simulator in place of OpenAI.
+    fn command_to(&self, sim: &Sim, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("OPENAI_BASE_URL", sim.served.v1()).env("OPENAI_API_KEY", "k");
+        command
+    }
+
+    fn sabir_to(&self, sim: &Sim, arguments: &[&str]) -> Output {
+        support::run(&mut self.command_to(sim, arguments), "")
     }
 
     /// What it answers, where all goes well and nothing else is said.
@@ -119,16 +130,16 @@ fn an_answer_that_does_not_hold_is_asked_for_again_and_then_an_error() {
     let home = Home::new("schema-wrong");
     let turns =
         [r#"{"age": "old"}"#, r#"{"age": 36}"#, "no", "never"].map(|said| json!({ "answer": { "text": said } }));
-    let sim = Sim::start(&home, &json!({ "turns": turns }));
+    let sim = Sim::start(&home.0, &json!({ "turns": turns }).to_string());
     let ask = ["chat", "-m", "openai/m", "--schema", "age int", "Ada"];
-    let output = sim.run(&home, &ask);
+    let output = home.sabir_to(&sim, &ask);
     assert_eq!(
         (output.status.code(), text(&output.stdout).as_str()),
         (Some(0), "{\"age\":36}\n"),
         "{}",
         text(&output.stderr)
     );
-    let output = sim.run(&home, &ask);
+    let output = home.sabir_to(&sim, &ask);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
     let says = "error: decode: the answer is not the value that was asked for: there is no JSON object in it";
     assert!(text(&output.stderr).starts_with(says), "{}", text(&output.stderr));
@@ -259,51 +270,12 @@ fn options_of_sampling_and_of_the_dialect_are_sent() {
         home.refuses(&with(&["-o", "a=1", "hi"]), ""),
         wrong("sim has no dialect, and so no options of one (-o)")
     );
-    let sim = Sim::start(&home, &json!({ "turns": [] }));
-    let output = sim.run(&home, &["chat", "-m", "openai/m", "-o", "service_tier=flex", "-o", "n=1", "hi"]);
+    let sim = Sim::start(&home.0, &json!({ "turns": [] }).to_string());
+    let output = home.sabir_to(&sim, &["chat", "-m", "openai/m", "-o", "service_tier=flex", "-o", "n=1", "hi"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let shown: Value = serde_json::from_str(&home.says(&["logs", "show", "--json"], "")).expect("JSON");
     let options = &shown["exchanges"][0]["request"]["options"];
     assert_eq!(options, &json!({ "openai-chat": { "service_tier": "flex", "n": 1 } }));
-}
-
-/// A simulator behind a port, as another process.
-struct Sim {
-    child: Child,
-    url: String,
-}
-
-impl Sim {
-    fn start(home: &Home, script: &Value) -> Self {
-        let script = home.0.file("script.json", script.to_string().as_bytes());
-        let mut child = home
-            .command(&["sim", "--port", "0", "--script", &script])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
-        let url = line.trim_end().rsplit(' ').next().expect("a word").to_owned();
-        Self { child, url }
-    }
-
-    /// A command that finds it in place of OpenAI.
-    fn command(&self, home: &Home, arguments: &[&str]) -> Command {
-        let mut command = home.command(arguments);
-        command.env("OPENAI_BASE_URL", format!("{}/v1", self.url)).env("OPENAI_API_KEY", "k");
-        command
-    }
-
-    fn run(&self, home: &Home, arguments: &[&str]) -> Output {
-        support::run(&mut self.command(home, arguments), "")
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[cfg(unix)]
@@ -312,9 +284,9 @@ fn ctrl_c_stops_the_answer_and_what_came_is_kept() {
     let home = Home::new("ctrl-c");
     // Some words come, and then nothing.
     let slow = json!({ "answer": { "text": "word ".repeat(500) }, "faults": [{ "kind": "stall", "bytes": 4_000 }] });
-    let sim = Sim::start(&home, &json!({ "turns": [slow] }));
-    let mut child = sim
-        .command(&home, &["chat", "-m", "openai/m", "Count."])
+    let sim = Sim::start(&home.0, &json!({ "turns": [slow] }).to_string());
+    let mut child = home
+        .command_to(&sim, &["chat", "-m", "openai/m", "Count."])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -337,7 +309,7 @@ fn ctrl_c_stops_the_answer_and_what_came_is_kept() {
     let exchange = &shown["exchanges"][0];
     let kept = &exchange["messages"][1]["parts"][0]["text"];
     assert_eq!((&exchange["outcome"], kept), (&json!("partial"), &json!(printed.trim_end_matches('\n'))));
-    let output = sim.run(&home, &["chat", "-c", "Go on."]);
+    let output = home.sabir_to(&sim, &["chat", "-c", "Go on."]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let shown: Value = serde_json::from_str(&home.says(&["logs", "show", "--json"], "")).expect("JSON");
     assert_eq!(shown["exchanges"].as_array().map(Vec::len), Some(2));

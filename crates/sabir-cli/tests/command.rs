@@ -5,7 +5,7 @@ mod support;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use support::{command, sabir, text};
+use support::{Served, command, sabir, text};
 
 fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout)
@@ -265,26 +265,11 @@ fn a_local_ollama_is_found_by_its_list() {
     assert!(text(&output.stderr).contains("local Ollama (sea-1)"), "{}", text(&output.stderr));
 }
 
-/// A server that the command runs, killed when the test is over.
-struct Served(std::process::Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn serve_answers_an_sdk_and_stops_when_told() {
     let mut command = command(&["serve", "--port", "0"], &[("SABIR_SERVE_KEY", "sk-of-the-house")]);
-    let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
-    let mut said = std::io::BufReader::new(served.0.stdout.take().expect("piped"));
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut said, &mut line).expect("its address");
-    let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
-
-    let base = format!("{url}/v1");
+    let mut served = Served::start(command.stderr(Stdio::piped()));
+    let base = served.v1();
     let ask = |key: &str| {
         sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &[("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", key)])
     };
@@ -295,7 +280,7 @@ fn serve_answers_an_sdk_and_stops_when_told() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("not known here"), "{}", text(&refused.stderr));
 
-    let told = Command::new("kill").arg(served.0.id().to_string()).status().expect("told to stop");
+    let told = Command::new("kill").arg(served.child.id().to_string()).status().expect("told to stop");
     assert!(told.success());
-    assert_eq!(served.0.wait().expect("it ends").code(), Some(0));
+    assert_eq!(served.child.wait().expect("it ends").code(), Some(0));
 }

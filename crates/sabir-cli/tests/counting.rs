@@ -3,18 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Folder, sabir, text};
-
-/// What was written, where all went well.
-fn said(arguments: &[&str], input: &str) -> String {
-    let output = sabir(arguments, input, &[]);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-fn lines(arguments: &[&str], input: &str) -> Vec<Value> {
-    said(arguments, input).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
+use support::{Folder, lines, sabir, said, text};
 
 /// The header of a PNG of 640 × 480; no more of it is read.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\x80\0\0\x01\xe0";

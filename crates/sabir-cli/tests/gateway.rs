@@ -4,20 +4,10 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Folder, command, sabir, text};
-
-/// A server that the command runs, killed when the test is over.
-struct Served(Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::{Folder, Served, command, sabir, text};
 
 fn new_key(name: &str) -> (String, String) {
     let made = sabir(&["gateway-key", "new", name, "--json"], "", &[]);
@@ -48,17 +38,15 @@ fn serve_goes_by_its_configuration_and_follows_it() {
 
     let home = folder.path().to_str().expect("text");
     let mut command = command(&["--config", &file, "serve"], &[("XDG_DATA_HOME", home)]);
-    let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
-    let mut line = String::new();
-    BufReader::new(served.0.stdout.take().expect("piped")).read_line(&mut line).expect("its address");
-    let base = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let mut served = Served::start(command.stderr(Stdio::piped()));
+    let base = served.v1();
     let ask = |key: &str| {
         let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", key)];
         sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &env).status.code()
     };
     assert_eq!((ask(&ada), ask(&eve)), (Some(0), Some(1)));
 
-    let mut told = BufReader::new(served.0.stderr.take().expect("piped")).lines();
+    let mut told = BufReader::new(served.child.stderr.take().expect("piped")).lines();
     let mut next = || told.next().expect("a line").expect("text");
     folder.file("sabir.toml", format!("{first}[gateway.keys.eve]\nhash = \"{later}\"\n").as_bytes());
     let read = next();
@@ -69,6 +57,6 @@ fn serve_goes_by_its_configuration_and_follows_it() {
     let refused = next();
     assert!(refused.contains("stays") && refused.contains("gateway.listen"), "{refused}");
     assert_eq!(ask(&eve), Some(0), "what was there stays");
-    let hung_up = Command::new("kill").args(["-HUP", &served.0.id().to_string()]).status().expect("told");
+    let hung_up = Command::new("kill").args(["-HUP", &served.child.id().to_string()]).status().expect("told");
     assert!(hung_up.success() && next().contains("stays"));
 }

@@ -5,11 +5,9 @@ mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
 
-use support::{Folder, command, sabir, text};
+use support::{Folder, Sim, sabir, text};
 use terminal::Terminal;
 
 /// What a terminal sends for Alt-Enter, Ctrl-C and Ctrl-D.
@@ -53,32 +51,6 @@ fn logs(folder: &Folder, arguments: &[&str]) -> String {
 
 fn history(folder: &Folder) -> std::path::PathBuf {
     folder.path().join(".local/share/sabir/history")
-}
-
-/// `sabir sim` in a process of its own.
-struct Sim {
-    child: Child,
-    url: String,
-}
-
-impl Sim {
-    fn start(script: &str) -> Self {
-        let mut child = command(&["sim", "--port", "0", "--script", script], &[])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the simulator runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-        let url = line.trim().rsplit(' ').next().expect("an address").to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]
@@ -171,9 +143,9 @@ fn ctrl_c_stops_an_answer_and_clears_a_line() {
     let words = format!("Slowly {}", "on and ".repeat(300));
     let script =
         format!(r#"{{"turns":[{{"answer":{{"text":"{words}"}},"delay_between_ms":500,"chunking":{{"chars":5}}}}]}}"#);
-    let sim = Sim::start(&folder.file("script.json", script.as_bytes()));
+    let sim = Sim::start(&folder, &script);
     let home = folder.path().to_str().expect("text");
-    let url = format!("{}/v1", sim.url);
+    let url = sim.served.v1();
     let env = [("HOME", home), ("OPENAI_API_KEY", "sk-any"), ("OPENAI_BASE_URL", url.as_str())];
     let mut terminal = Terminal::start(&["chat", "-m", "openai/m"], &env, folder.path());
     at_prompt(&mut terminal);

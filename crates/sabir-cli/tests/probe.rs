@@ -2,30 +2,11 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
-
 use serde_json::Value;
-use support::{Folder, command, run, sabir, text};
+use support::{Folder, Served, command, run, sabir, text};
 
-struct Sim(Child, String);
-
-impl Sim {
-    fn start(more: &[&str]) -> Self {
-        let arguments = [&["sim", "--port", "0"], more].concat();
-        let mut child = command(&arguments, &[]).stdout(Stdio::piped()).spawn().expect("it runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says where it is");
-        let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
-        Self(child, format!("{url}/v1"))
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn sim(more: &[&str]) -> Served {
+    Served::start(&mut command(&[&["sim", "--port", "0"], more].concat(), &[]))
 }
 
 /// The verdicts by what they are of, the quirks, and the exit status.
@@ -40,8 +21,8 @@ fn probe(url: &str, more: &[&str]) -> (Value, Value, Option<i32>) {
 
 #[test]
 fn a_server_that_keeps_to_its_dialect_has_no_quirks() {
-    let sim = Sim::start(&[]);
-    let (verdicts, quirks, status) = probe(&sim.1, &[]);
+    let sim = sim(&[]);
+    let (verdicts, quirks, status) = probe(&sim.v1(), &[]);
     assert_eq!((status, &quirks), (Some(0), &serde_json::json!({ "system_role": "developer" })));
     let names = [
         "list of models", "answers", "usage", "max_tokens", "system role", "text as a list of parts", "stream",
@@ -68,9 +49,9 @@ fn what_is_refused_is_asked_in_other_ways_and_the_row_that_is_written_works() {
         "stop",
     ];
     let refuse: Vec<&str> = refused.iter().flat_map(|field| ["--refuse", field]).collect();
-    let sim = Sim::start(&refuse);
+    let sim = sim(&refuse);
     let row = folder.path().join("row.toml").to_str().expect("text").to_owned();
-    let (verdicts, quirks, status) = probe(&sim.1, &["--write", &row, "--name", "mine", "--model", "m"]);
+    let (verdicts, quirks, status) = probe(&sim.v1(), &["--write", &row, "--name", "mine", "--model", "m"]);
     assert_eq!(status, Some(0), "{verdicts}");
     let expected = serde_json::json!({ "forced_tool": "any", "json_schema": "false", "max_tokens_field": "max_completion_tokens",
         "seed_field": "random_seed", "stream_options": "false", "strict_tools": "false", "user_field": "safety_identifier" });
@@ -101,8 +82,8 @@ fn a_stream_without_its_end_is_told() {
     let fault = format!(r#"{{"kind":"status","status":200,"content_type":"text/event-stream","body":"{chunk}"}}"#);
     let script =
         format!(r#"{{"turns":[{{"when":{{"user_contains":"pepper"}},"repeat":"forever","faults":[{fault}]}}]}}"#);
-    let sim = Sim::start(&["--script", &folder.file("script.json", script.as_bytes())]);
-    let (verdicts, ..) = probe(&sim.1, &[]);
+    let sim = sim(&["--script", &folder.file("script.json", script.as_bytes())]);
+    let (verdicts, ..) = probe(&sim.v1(), &[]);
     // Everything was told and the end's own mark was not: some servers are so.
     assert_eq!((&verdicts["stream"], &verdicts["[DONE] at the end"]), (&Value::from("yes"), &Value::from("no")));
     assert_eq!(verdicts["usage in a stream"], "no");
@@ -110,10 +91,10 @@ fn a_stream_without_its_end_is_told() {
 
 #[test]
 fn other_dialects_are_looked_at_too_and_nobody_there_is_said() {
-    let sim = Sim::start(&[]);
+    let sim = sim(&[]);
     for dialect in ["anthropic-messages", "openai-responses"] {
-        let url = if dialect == "anthropic-messages" { sim.1.trim_end_matches("/v1") } else { &sim.1 };
-        let (verdicts, _, status) = probe(url, &["--dialect", dialect, "--model", "m"]);
+        let url = if dialect == "anthropic-messages" { sim.url.clone() } else { sim.v1() };
+        let (verdicts, _, status) = probe(&url, &["--dialect", dialect, "--model", "m"]);
         assert_eq!(status, Some(0), "{dialect}: {verdicts}");
         for name in ["answers", "stream", "tools", "forced tool", "JSON schema", "max_tokens"] {
             assert_eq!(verdicts[name], "yes", "{dialect} {name}: {verdicts}");

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Folder, command, run, sabir, text};
+use support::{Folder, Sim, command, run, sabir, text};
 
 /// Each provider with batches, and a model of it.
 const PROVIDERS: [(&str, &str); 3] = [
@@ -18,42 +18,9 @@ const PROVIDERS: [(&str, &str); 3] = [
 const THREE: &str =
     "{\"id\":\"a\",\"prompt\":\"first\"}\n{\"id\":\"b\",\"prompt\":\"second\"}\n{\"prompt\":\"third\"}\n";
 
-/// `sabir sim` in a process of its own, with its books.
-struct Sim {
-    child: Child,
-    url: String,
-    log: String,
-}
-
-impl Sim {
-    fn start(folder: &Folder, script: &str) -> Self {
-        let (script, log) = (folder.file("script.json", script.as_bytes()), folder.file("sim.log", b""));
-        let arguments = ["sim", "--port", "0", "--script", &script, "--log", &log];
-        let mut child = command(&arguments, &[]).stdout(Stdio::piped()).spawn().expect("the simulator runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says where it is");
-        let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
-        Self { child, url, log }
-    }
-
-    /// The lines of its books that have this field.
-    fn books(&self, field: &str) -> Vec<Value> {
-        let log = std::fs::read_to_string(&self.log).expect("the log");
-        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        lines.filter(|line| line.get(field).is_some()).collect()
-    }
-
-    /// How many batches it took, and how many lines it worked off.
-    fn taken(&self) -> (usize, usize) {
-        (self.books("batch").len(), self.books("text").len())
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// How many batches a simulator took, and how many lines it worked off.
+fn taken(sim: &Sim) -> (usize, usize) {
+    (sim.books("batch").len(), sim.books("text").len())
 }
 
 struct Batch {
@@ -71,9 +38,9 @@ impl Batch {
         for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"] {
             env.push((name, "any-key".to_owned()));
         }
-        env.push(("OPENAI_BASE_URL", format!("{}/v1", sim.url)));
-        env.push(("ANTHROPIC_BASE_URL", sim.url.clone()));
-        env.push(("GEMINI_BASE_URL", format!("{}/v1beta", sim.url)));
+        env.push(("OPENAI_BASE_URL", sim.served.v1()));
+        env.push(("ANTHROPIC_BASE_URL", sim.served.url.clone()));
+        env.push(("GEMINI_BASE_URL", format!("{}/v1beta", sim.served.url)));
         Self { input: folder.file("in.jsonl", input.as_bytes()), results, model: model.to_owned(), env }
     }
 
@@ -128,7 +95,7 @@ fn each_provider_works_a_batch_off_for_less() {
         let (status, told) = batch.run(&[]);
         assert_eq!(status, Some(1), "{provider}: {told}");
         assert!(told.contains("2 done, 1 failed, 0 sent twice; ") && told.contains("--retry-failed"), "{told}");
-        assert_eq!(sim.taken(), (1, 3), "{provider}");
+        assert_eq!(taken(&sim), (1, 3), "{provider}");
         let results = batch.results();
         assert_eq!([0, 1, 2].map(|at| results[at]["id"].clone()), ["a", "b", "3"]);
         assert_eq!(results[1]["error"]["kind"], "invalid_request", "{provider}: {}", results[1]);
@@ -136,11 +103,11 @@ fn each_provider_works_a_batch_off_for_less() {
 
         // Another batch, of what failed alone.
         let (status, told) = batch.run(&["--retry-failed"]);
-        assert_eq!((status, sim.taken()), (Some(0), (2, 4)), "{provider}: {told}");
+        assert_eq!((status, taken(&sim)), (Some(0), (2, 4)), "{provider}: {told}");
         let results = batch.results();
         assert!(results.iter().all(|result| result["error"].is_null()), "{provider}");
         let (status, told) = batch.run(&[]);
-        assert_eq!((status, sim.taken()), (Some(0), (2, 4)), "done is done: {told}");
+        assert_eq!((status, taken(&sim)), (Some(0), (2, 4)), "done is done: {told}");
 
         // The same, line by line, costs twice as much.
         let cost = |results: &[Value]| -> u64 {
@@ -176,7 +143,7 @@ fn a_killed_process_goes_on_with_the_batch_that_is_there() {
         assert_eq!(plain.status.code(), Some(2));
         assert!(text(&plain.stderr).contains("go on with --provider-batch"), "{}", text(&plain.stderr));
         let (status, told) = batch.run(&[]);
-        assert_eq!((status, sim.taken()), (Some(0), (1, 3)), "{provider}: {told}");
+        assert_eq!((status, taken(&sim)), (Some(0), (1, 3)), "{provider}: {told}");
         assert!(told.contains("was submitted before") && told.contains("3 done, 0 failed"), "{told}");
     }
 }
@@ -203,7 +170,7 @@ fn a_batch_that_was_taken_and_not_written_down_is_found() {
         } else {
             assert!(status == Some(0) && told.contains("was taken before"), "{provider}: {told}");
         }
-        assert_eq!(sim.taken(), (1, 3), "{provider}: nothing is submitted twice");
+        assert_eq!(taken(&sim), (1, 3), "{provider}: nothing is submitted twice");
         assert_eq!(batch.results().len(), 3);
     }
 }
@@ -244,7 +211,7 @@ fn ctrl_c_leaves_the_batch_and_says_how_to_go_on_or_to_cancel() {
     assert!(!std::path::Path::new(&batch.results).exists());
     // What is left is another batch.
     let (status, told) = batch.run(&[]);
-    assert_eq!((status, sim.taken()), (Some(0), (2, 3)), "{told}");
+    assert_eq!((status, taken(&sim)), (Some(0), (2, 3)), "{told}");
 }
 
 #[test]
@@ -265,7 +232,7 @@ fn what_cannot_be_one_batch_is_told_before_anything_is_sent() {
         assert!(status.is_some_and(|status| status != 0) && told.contains(part), "{part}: {told}");
         assert!(!told.contains("secret") && !std::path::Path::new(&batch.journal()).exists(), "{told}");
     }
-    assert_eq!(sim.taken(), (0, 0));
+    assert_eq!(taken(&sim), (0, 0));
     let output = sabir(&["batch", "x", "-o", "y", "--poll", "1"], "", &[]);
     assert_eq!(output.status.code(), Some(2), "a word of these alone means nothing");
 }
@@ -305,8 +272,8 @@ fn a_batch_has_to_fit_into_the_budgets_as_a_whole() {
     batch.env.push(("LLM_MAX_BUDGET", "0.0005".to_owned()));
     let (status, told) = batch.run(&[]);
     assert!(status == Some(1) && told.contains("nothing was sent") && told.contains("budget"), "{status:?} {told}");
-    assert_eq!(sim.taken(), (0, 0));
+    assert_eq!(taken(&sim), (0, 0));
     batch.env.last_mut().expect("it has some").1 = "5".to_owned();
     let (status, told) = batch.run(&[]);
-    assert_eq!((status, sim.taken()), (Some(0), (1, 50)), "{told}");
+    assert_eq!((status, taken(&sim)), (Some(0), (1, 50)), "{told}");
 }

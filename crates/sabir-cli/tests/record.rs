@@ -2,29 +2,12 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
-use support::{Folder, command, run, sabir, text};
+use support::{Folder, Served, command, run, sabir, text};
 
-/// A command that serves until it is dropped, and its URL.
-struct Serving(Child, String);
-
-impl Serving {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments, &[]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says where it is");
-        let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
-        Self(child, url)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn serve(arguments: &[&str]) -> Served {
+    Served::start(command(arguments, &[]).stderr(Stdio::null()))
 }
 
 const KEY: &str = "plainlookingkey0123456789";
@@ -43,13 +26,13 @@ fn what_was_recorded_is_played_back_without_the_provider_and_without_keys() {
     let to = folder.path().join("session").to_str().expect("text").to_owned();
     // Some time between two events, so that they come one by one.
     let script = folder.file("script.json", br#"{"turns":[{"repeat":"forever","delay_between_ms":3}]}"#);
-    let sim = Serving::start(&["sim", "--port", "0", "--script", &script]);
-    let upstream = format!("{}/v1", sim.1);
-    let record = Serving::start(&["record", "--to", &to, &upstream, "--port", "0"]);
-    let streamed = ask(&record.1, &["count to 5"]);
+    let sim = serve(&["sim", "--port", "0", "--script", &script]);
+    let upstream = sim.v1();
+    let record = serve(&["record", "--to", &to, &upstream, "--port", "0"]);
+    let streamed = ask(&record.url, &["count to 5"]);
     assert!(streamed.0 && streamed.1.contains("1, 2, 3, 4, 5"), "{streamed:?}");
     // The upstream's path may be in the client's base URL, too.
-    let whole = ask(&format!("{}/v1", record.1), &["--no-stream", &format!("Say {KEY}")]);
+    let whole = ask(&record.v1(), &["--no-stream", &format!("Say {KEY}")]);
     assert!(whole.0 && whole.1.contains(KEY), "{whole:?}");
     drop(record);
     drop(sim);
@@ -60,18 +43,18 @@ fn what_was_recorded_is_played_back_without_the_provider_and_without_keys() {
     let stream: serde_json::Value = serde_json::from_str(kept.lines().next().expect("one")).expect("JSON");
     assert!(stream["response"]["chunks"].as_array().expect("pieces").len() > 1, "as it came: {stream}");
 
-    let replay = Serving::start(&["replay", &to, "--port", "0"]);
-    assert_eq!(ask(&replay.1, &["count to 5"]).1, streamed.1);
-    assert!(ask(&replay.1, &["--no-stream", &format!("Say {KEY}")]).1.contains("[scrubbed]"));
+    let replay = serve(&["replay", &to, "--port", "0"]);
+    assert_eq!(ask(&replay.url, &["count to 5"]).1, streamed.1);
+    assert!(ask(&replay.url, &["--no-stream", &format!("Say {KEY}")]).1.contains("[scrubbed]"));
     // Each once, and nothing else.
-    let (ok, _, why) = ask(&replay.1, &["count to 5"]);
+    let (ok, _, why) = ask(&replay.url, &["count to 5"]);
     assert!(!ok && why.contains("asked for once more"), "{why}");
-    let (ok, _, why) = ask(&replay.1, &["count to 6"]);
+    let (ok, _, why) = ask(&replay.url, &["count to 6"]);
     assert!(!ok && why.contains("the nearest differs in messages[0].content"), "{why}");
     assert!(!why.contains("count to"), "{why}");
-    let repeating = Serving::start(&["replay", &to, "--port", "0", "--repeat"]);
+    let repeating = serve(&["replay", &to, "--port", "0", "--repeat"]);
     for _ in 0..3 {
-        assert_eq!(ask(&repeating.1, &["count to 5"]).1, streamed.1);
+        assert_eq!(ask(&repeating.url, &["count to 5"]).1, streamed.1);
     }
 
     let list = text(&sabir(&["replay", &to, "--list"], "", &[]).stdout);

@@ -1,21 +1,22 @@
 //! `sabir usage`, as a person runs it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod support;
+
+use std::path::PathBuf;
+use std::process::Output;
 use std::time::{Duration, SystemTime};
 
 use sabir::chat::{Cost, CostBasis};
 use sabir::ledger::{Ended, Ledger as _, Opened, Outcome, Sqlite};
+use support::{Folder, text};
 
-/// A folder that goes when the test is over.
-struct Place(PathBuf);
+struct Place(Folder);
 
 impl Place {
     /// With a ledger of three days of November 2026 in its data folder.
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sabir-usage-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(path.join("sabir")).expect("a folder");
-        let place = Self(path);
+        let place = Self(Folder::new(&format!("usage-{name}")));
+        std::fs::create_dir_all(place.0.path().join("sabir")).expect("a folder");
         let ledger = Sqlite::open(place.ledger()).expect("made");
         // The 20th, an hour before midnight.
         let evening = 1_795_215_600;
@@ -40,27 +41,13 @@ impl Place {
     }
 
     fn ledger(&self) -> PathBuf {
-        self.0.join("sabir/spend.db")
+        self.0.path().join("sabir/spend.db")
     }
 
     fn usage(&self, arguments: &[&str]) -> Output {
-        usage(&self.0, arguments)
+        let data = self.0.path().to_str().expect("text");
+        support::sabir(&[&["usage"], arguments].concat(), "", &[("XDG_DATA_HOME", data)])
     }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn usage(data: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
-    command.arg("usage").args(arguments).env_clear().env("XDG_DATA_HOME", data).output().expect("the command runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 #[test]
@@ -138,12 +125,11 @@ fn filters_by_time_and_name() {
 #[test]
 fn mistakes_get_one_clear_line() {
     let place = Place::new("mistakes");
-    let notes = place.0.join("notes.txt");
-    std::fs::write(&notes, "no database, whatever its name may be and however long it is".repeat(20)).expect("written");
-    let notes = notes.to_str().expect("text");
+    let notes = "no database, whatever its name may be and however long it is".repeat(20);
+    let notes = place.0.file("notes.txt", notes.as_bytes());
     for (arguments, says) in [
         (vec!["--ledger", "/no/such/file.db"], "there is no ledger /no/such/file.db yet"),
-        (vec!["--ledger", notes], "name another file"),
+        (vec!["--ledger", &notes], "name another file"),
         (vec!["--by", "week"], "day, month, provider"),
         (vec!["--since", "yesterday"], "a day like 2026-11-21"),
         (vec!["--since", "2026-11-31"], "there is no day"),
@@ -156,19 +142,16 @@ fn mistakes_get_one_clear_line() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(said.contains(says), "{arguments:?}: {said}");
     }
-    let nowhere = Command::new(env!("CARGO_BIN_EXE_sabir")).arg("usage").env_clear().output().expect("it runs");
+    let nowhere = support::sabir(&["usage"], "", &[]);
     assert!(text(&nowhere.stderr).contains("--ledger FILE"), "{}", text(&nowhere.stderr));
 }
 
 #[test]
 fn what_chat_spends_is_there() {
     let place = Place::new("chat");
-    let data = place.0.join("data");
-    let sabir = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sabir"));
-        command.args(arguments).env_clear().env("XDG_DATA_HOME", &data);
-        command.output().expect("it runs")
-    };
+    let data = place.0.path().join("data");
+    let env = [("XDG_DATA_HOME", data.to_str().expect("text"))];
+    let sabir = |arguments: &[&str]| support::sabir(arguments, "", &env);
     for question in ["Why is the sea salt?", "And deep?"] {
         let answered = sabir(&["chat", "-m", "sim/simulated", question]);
         assert_eq!(answered.status.code(), Some(0), "{}", String::from_utf8_lossy(&answered.stderr));

@@ -2,20 +2,8 @@
 
 mod support;
 
-use std::process::Stdio;
-
 use serde_json::Value;
-use support::{Folder, command, sabir, text};
-
-fn said(arguments: &[&str], input: &str) -> String {
-    let output = sabir(arguments, input, &[]);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-fn lines(arguments: &[&str], input: &str) -> Vec<Value> {
-    said(arguments, input).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
+use support::{Folder, Served, command, lines, sabir, said, text};
 
 #[test]
 fn texts_become_json_lines() {
@@ -96,25 +84,10 @@ fn documents_are_put_in_order() {
     assert_eq!(sabir(&["rerank", "-m", "sim/rank", "sea"], "", &[]).status.code(), Some(2));
 }
 
-/// A process that ends with the test.
-struct Served(std::process::Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn texts_go_on_in_the_dialect_for_that_or_in_a_conversation() {
-    let mut sim = command(&["sim", "--port", "0"], &[]);
-    let mut served = Served(sim.stdout(Stdio::piped()).spawn().expect("it runs"));
-    let mut line = String::new();
-    let mut said = std::io::BufReader::new(served.0.stdout.take().expect("piped"));
-    std::io::BufRead::read_line(&mut said, &mut line).expect("its address");
-    let base = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let sim = Served::start(&mut command(&["sim", "--port", "0"], &[]));
+    let base = sim.v1();
     let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "sk-0123456789abcdef")];
     let mut asked = Vec::new();
     for model in ["openai/any", "openai:chat/any"] {
@@ -130,10 +103,6 @@ fn texts_go_on_in_the_dialect_for_that_or_in_a_conversation() {
     // A conversation has to be told what to do; a completion is the text and nothing else.
     assert!(asked[0] < asked[1], "{asked:?}");
     // One that is built in holds conversations alone.
-    assert!(!said_by_sim("The sea is").is_empty());
+    assert!(!said(&["complete", "-m", "sim/any"], "The sea is").is_empty());
     assert_eq!(sabir(&["complete", "-m", "sim/any"], "", &[]).status.code(), Some(2));
-}
-
-fn said_by_sim(input: &str) -> String {
-    said(&["complete", "-m", "sim/any"], input)
 }

@@ -97,9 +97,6 @@ pub trait Batching: std::fmt::Debug + Send + Sync + 'static {
     /// The dialects whose conversations it carries.
     fn dialects(&self) -> &'static [&'static str];
 
-    /// The built-in providers that are known to speak it.
-    fn providers(&self) -> &'static [&'static str];
-
     /// Whether all conversations of a batch must be of one model.
     fn wants_one_model(&self) -> bool;
 

@@ -4,11 +4,8 @@ use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
-use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -19,9 +16,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sabir_core::Result;
 use sabir_core::transport::{BoxFuture, whole};
-use sabir_http::listen::{self, Outgoing};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use sabir_http::listen::{self, Accepting, Outgoing};
+use tokio::net::TcpStream;
 
 use crate::exchange::exchange;
 use crate::simulator::Simulator;
@@ -30,15 +26,13 @@ use crate::simulator::Simulator;
 const LONGEST: usize = 64 << 20;
 /// The most connections at once; more wait in the listener's queue.
 const CONNECTIONS: usize = 1_024;
-/// How long nothing is accepted after accepting failed: most likely files have run out, and some will be closed.
-const RESPITE: Duration = Duration::from_millis(50);
 
 /// A simulator that listens on a socket. Dropping it closes the listener and every connection.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     simulator: Simulator,
-    accepting: JoinHandle<()>,
+    accepting: Accepting,
 }
 
 impl Server {
@@ -50,7 +44,8 @@ impl Server {
     pub async fn start(simulator: Simulator, address: impl Display) -> Result<Self> {
         let wanted = address.to_string();
         let (listener, address) = listen::listen(&wanted).await?;
-        let accepting = tokio::spawn(accept(listener, simulator.clone()));
+        let answering = simulator.clone();
+        let accepting = Accepting::start(listener, CONNECTIONS, move |stream| connection(stream, answering.clone()));
         Ok(Self { address, simulator, accepting })
     }
 
@@ -70,48 +65,13 @@ impl Server {
     }
 
     /// Answers until a future is ready (Ctrl-C, for instance), then closes everything.
-    pub async fn run_until<T>(mut self, stop: impl Future<Output = T>) -> T {
-        let mut stop = pin!(stop);
-        poll_fn(|cx| {
-            // Accepting never ends by itself; polled so that its panic would not go unseen.
-            if let Poll::Ready(Err(error)) = Pin::new(&mut self.accepting).poll(cx)
-                && let Ok(panic) = error.try_into_panic()
-            {
-                std::panic::resume_unwind(panic);
-            }
-            stop.as_mut().poll(cx)
-        })
-        .await
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-/// Accepts until it is aborted, and the connections with it.
-async fn accept(listener: TcpListener, simulator: Simulator) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, simulator.clone()));
-            }
-            Err(_) => tokio::time::sleep(RESPITE).await,
-        }
+    pub async fn run_until<T>(self, stop: impl Future<Output = T>) -> T {
+        self.accepting.run_until(stop).await
     }
 }
 
 /// Answers all requests of one connection.
 async fn connection(stream: TcpStream, simulator: Simulator) {
-    // Without it, small pieces of a stream wait for one another. A socket that refuses is about to fail anyway.
-    let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request| -> BoxFuture<'_, io::Result<Response<Outgoing>>> {
         Box::pin(answer(&simulator, reset.clone(), request))

@@ -72,7 +72,7 @@ impl Provider {
             reranking: stated(row.rerank, reranking)?,
             listing: stated(row.models, listing)?,
             counting: stated(row.count, counting)?,
-            batching: sabir_dialects::batches::of_provider(row.id),
+            batching: stated(row.batches, batching)?,
             aws: (row.auth == AuthRow::Aws).then(|| Identity(Arc::new(|aws| aws))),
             row: Some(row),
             base_url: None,
@@ -222,9 +222,7 @@ impl Provider {
     /// # Errors
     /// `Configuration` for a format that is not known.
     pub fn batching(mut self, format: &str) -> Result<Self> {
-        let all = sabir_dialects::batches::all().iter().map(|known| known.name());
-        let found = sabir_dialects::batches::of(format);
-        self.batching = Some(found.ok_or_else(|| not_known("format for batches", format, all))?);
+        self.batching = Some(batching(format)?);
         Ok(self)
     }
 
@@ -439,6 +437,11 @@ fn listing(name: &str) -> Result<&'static Listing> {
 
 fn counting(name: &str) -> Result<&'static Counting> {
     exchange("format for counts of tokens", name, sabir_dialects::countings())
+}
+
+fn batching(name: &str) -> Result<&'static dyn Batching> {
+    let all = sabir_dialects::batches::all().iter().map(|known| known.name());
+    sabir_dialects::batches::of(name).ok_or_else(|| not_known("format for batches", name, all))
 }
 
 /// One format of a kind by its name.

@@ -122,16 +122,8 @@ async fn stream(client: &Client, request: ChatRequest, writer: &mut Writer) -> A
     match unless_stopped(listen).await {
         Some(Ok(None)) => Asked::done(fold.into_response(), None),
         Some(Ok(Some(failure))) => Asked::stopped(Some(fold.into_response())).unless_unread(Some(failure)),
-        Some(Err(error)) => {
-            // Where standard output is closed, too, the first thing that went wrong is told.
-            let _ = writer.end();
-            Asked::failed(error)
-        }
-        None => {
-            let _ = writer.end();
-            let arrived = fold.into_response();
-            Asked::stopped(Some(arrived).filter(|arrived| !arrived.parts.is_empty()))
-        }
+        Some(Err(error)) => broken_off(Some(error), fold, writer),
+        None => broken_off(None, fold, writer),
     }
 }
 
@@ -178,16 +170,17 @@ async fn at_work(client: &Client, request: ChatRequest, kit: &Kit, is_whole: boo
             Asked { said, ..Asked::done(answer, None) }.unless_unread(unread)
         }
         Some(Ok(Err(failure))) => Asked::stopped(Some(fold.into_response())).unless_unread(Some(failure)),
-        Some(Err(error)) => {
-            let _ = writer.end();
-            Asked::failed(error)
-        }
-        None => {
-            let _ = writer.end();
-            let arrived = fold.into_response();
-            Asked::stopped(Some(arrived).filter(|arrived| !arrived.parts.is_empty()))
-        }
+        Some(Err(error)) => broken_off(Some(error), fold, writer),
+        None => broken_off(None, fold, writer),
     }
+}
+
+/// An answer that an error ended or, without one, a person; what had come of it is kept.
+fn broken_off(error: Option<Error>, fold: Fold, writer: &mut Writer) -> Asked {
+    // Where standard output is closed, too, the first thing that went wrong is told.
+    let _ = writer.end();
+    let arrived = fold.into_response();
+    error.map_or_else(|| Asked::stopped(Some(arrived).filter(|some| !some.parts.is_empty())), Asked::failed)
 }
 
 /// Asks for a value, and writes it.

@@ -1,11 +1,12 @@
 //! The file: opened, made where it is missing, and brought up to date.
 
-use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::private::append_to;
 
 /// "sabl": a database of this kind.
 const APPLICATION: i64 = 0x7361_626c;
@@ -66,16 +67,7 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the file, or makes it and its folder, nobody else's to read.
     pub(crate) fn open(path: &Path) -> Result<Self, Trouble> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-            let mut builder = fs::DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.recursive(true).create(folder)?;
-        }
-        let mut options = OpenOptions::new();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.append(true).create(true).open(path)?;
+        append_to(path)?;
         Self::open_there(path)
     }
 

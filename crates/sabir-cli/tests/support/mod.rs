@@ -1,9 +1,11 @@
 //! What the tests of the command share.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
 
 /// `sabir` with these arguments, and an environment that has nothing in it but what is given.
 pub(crate) fn command(arguments: &[&str], env: &[(&str, &str)]) -> Command {
@@ -24,6 +26,22 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Output {
 
 pub(crate) fn sabir(arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Output {
     run(&mut command(arguments, env), input)
+}
+
+/// What was written, where all went well.
+pub(crate) fn said(arguments: &[&str], input: &str) -> String {
+    let output = sabir(arguments, input, &[]);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// The same, a line of JSON each.
+pub(crate) fn lines(arguments: &[&str], input: &str) -> Vec<Value> {
+    json_lines(&said(arguments, input))
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
@@ -56,5 +74,55 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that listens until this is dropped.
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+impl Served {
+    /// Starts it, and waits until it says where it is: at the end of its first line.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("it says where it is");
+        let url = line.trim().rsplit(' ').next().expect("a URL").to_owned();
+        Self { child, url }
+    }
+
+    /// Its URL, as clients of OpenAI want it.
+    pub(crate) fn v1(&self) -> String {
+        format!("{}/v1", self.url)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `sabir sim` with a script, in a process of its own, with its books.
+pub(crate) struct Sim {
+    pub(crate) served: Served,
+    log: String,
+}
+
+impl Sim {
+    pub(crate) fn start(folder: &Folder, script: &str) -> Self {
+        let (script, log) = (folder.file("script.json", script.as_bytes()), folder.file("sim.log", b""));
+        let served = Served::start(&mut command(&["sim", "--port", "0", "--script", &script, "--log", &log], &[]));
+        Self { served, log }
+    }
+
+    /// The lines of its books that have this field.
+    pub(crate) fn books(&self, field: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(&self.log).expect("the log");
+        json_lines(&log).into_iter().filter(|line| line.get(field).is_some()).collect()
     }
 }

@@ -10,7 +10,7 @@ use sabir_core::{Endpoint, Error, Result};
 use serde_json::{Value, json};
 
 use super::super::exchange::{Shape, get, percent, read, versioned};
-use super::{answer_lines, behind, lacks, required, text, undone};
+use super::{answer_lines, behind, lacks, listed, required, text, undone, wanted};
 
 /// Where they are, behind the version.
 const PATH: &str = "/messages/batches";
@@ -18,7 +18,7 @@ const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// The version that the dialect sends (docs.claude.com/en/api/versioning).
 const USUAL_VERSION: &str = "2023-06-01";
 
-/// Anthropic's message batches. Built-in providers: Anthropic.
+/// Anthropic's message batches.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnthropicBatches;
 
@@ -29,10 +29,6 @@ impl Batching for AnthropicBatches {
 
     fn dialects(&self) -> &'static [&'static str] {
         &["anthropic-messages"]
-    }
-
-    fn providers(&self) -> &'static [&'static str] {
-        &["anthropic"]
     }
 
     fn wants_one_model(&self) -> bool {
@@ -95,8 +91,7 @@ impl Batching for AnthropicBatches {
     }
 
     fn batches(&self, answer: Answer<'_>) -> Result<Vec<Batch>> {
-        let list: Value = read(&answer)?;
-        Ok(list["data"].as_array().into_iter().flatten().map(batch).collect())
+        listed(&answer, "data", batch)
     }
 
     fn answered(&self, answer: Answer<'_>) -> Result<Vec<Answered>> {
@@ -117,16 +112,11 @@ impl Batching for AnthropicBatches {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<Option<Wanted>> {
-        let Some(rest) = behind(asked.path, PATH) else { return Ok(None) };
-        let (get, post) = (asked.method == Method::GET, asked.method == Method::POST);
-        Ok(match rest.trim_start_matches('/').split_once('/') {
-            None if rest.is_empty() && get => Some(Wanted::List),
-            None if rest.is_empty() && post => Some(created(asked.body)?),
-            None if get => Some(Wanted::Status(rest[1..].to_owned())),
-            Some((id, "cancel")) if post => Some(Wanted::Cancel(id.to_owned())),
-            Some((id, "results")) if get => Some(Wanted::Results(id.to_owned())),
-            _ => None,
-        })
+        let rest = behind(asked.path, PATH);
+        match rest.and_then(|rest| rest.trim_start_matches('/').split_once('/')) {
+            Some((id, "results")) if asked.method == Method::GET => Ok(Some(Wanted::Results(id.to_owned()))),
+            _ => wanted(rest, asked, created),
+        }
     }
 
     fn respond(&self, told: &Told) -> Bytes {

@@ -13,7 +13,7 @@ use super::{behind, lacks, status, text, undone};
 
 const DOES: &str = ":batchGenerateContent";
 
-/// Gemini's batch mode. Built-in providers: Gemini.
+/// Gemini's batch mode.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GeminiBatches;
 
@@ -24,10 +24,6 @@ impl Batching for GeminiBatches {
 
     fn dialects(&self) -> &'static [&'static str] {
         &["gemini-generate"]
-    }
-
-    fn providers(&self) -> &'static [&'static str] {
-        &["gemini"]
     }
 
     fn wants_one_model(&self) -> bool {

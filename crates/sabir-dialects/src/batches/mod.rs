@@ -7,7 +7,7 @@ mod openai;
 mod tests;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
-use sabir_core::batch::Batching;
+use sabir_core::batch::{Batch, Batching, Wanted};
 use sabir_core::dialect::{Answer, Asked, unreadable};
 use sabir_core::{Error, ErrorKind, Result};
 use serde_json::Value;
@@ -26,11 +26,6 @@ pub fn of(name: &str) -> Option<&'static dyn Batching> {
     all().iter().copied().find(|format| format.name() == name)
 }
 
-/// The format that a built-in provider speaks, by its row's id; `None` where it is not known to take batches.
-pub fn of_provider(id: &str) -> Option<&'static dyn Batching> {
-    all().iter().copied().find(|format| format.providers().contains(&id))
-}
-
 /// The format in which batches are asked for at a path; `None` where none are.
 pub fn spoken(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<&'static dyn Batching> {
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -45,6 +40,25 @@ fn behind<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     let at = path.rfind(name)?;
     let rest = &path[at + name.len()..];
     (rest.is_empty() || rest.starts_with(['/', ':'])).then_some(rest)
+}
+
+/// What is asked for at these steps behind the path of the batches; `created` reads what a new one is made of.
+fn wanted(rest: Option<&str>, asked: Asked<'_>, created: impl Fn(&[u8]) -> Result<Wanted>) -> Result<Option<Wanted>> {
+    let Some(rest) = rest else { return Ok(None) };
+    let (get, post) = (asked.method == Method::GET, asked.method == Method::POST);
+    Ok(match rest.trim_start_matches('/').split_once('/') {
+        None if rest.is_empty() && get => Some(Wanted::List),
+        None if rest.is_empty() && post => Some(created(asked.body)?),
+        None if get => Some(Wanted::Status(rest[1..].to_owned())),
+        Some((id, "cancel")) if post => Some(Wanted::Cancel(id.to_owned())),
+        _ => None,
+    })
+}
+
+/// The batches of an answer, which has them under this name.
+fn listed(answer: &Answer<'_>, name: &str, batch: impl Fn(&Value) -> Batch) -> Result<Vec<Batch>> {
+    let list: Value = super::exchange::read(answer)?;
+    Ok(list[name].as_array().into_iter().flatten().map(batch).collect())
 }
 
 /// The lines of a body of one JSON object a line, each read. Empty lines are none.

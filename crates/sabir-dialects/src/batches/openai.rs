@@ -11,14 +11,14 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::super::exchange::{Shape, get, percent, read, versioned};
-use super::{answer_lines, behind, json_lines, lacks, required, status, text, undone};
+use super::{answer_lines, behind, json_lines, lacks, listed, required, status, text, undone, wanted};
 
 /// Between the parts of an upload. JSON lines begin with a brace and have no bare line breaks, so it is in none of them.
 const BOUNDARY: &str = "sabir-batch-of-json-lines";
 /// The field of a batch's metadata that has its name.
 const NAME: &str = "sabir_batch";
 
-/// OpenAI's batches. Built-in providers: OpenAI.
+/// OpenAI's batches.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiBatches;
 
@@ -29,10 +29,6 @@ impl Batching for OpenAiBatches {
 
     fn dialects(&self) -> &'static [&'static str] {
         &["openai-chat", "openai-responses"]
-    }
-
-    fn providers(&self) -> &'static [&'static str] {
-        &["openai"]
     }
 
     fn wants_one_model(&self) -> bool {
@@ -100,8 +96,7 @@ impl Batching for OpenAiBatches {
     }
 
     fn batches(&self, answer: Answer<'_>) -> Result<Vec<Batch>> {
-        let list: Value = read(&answer)?;
-        Ok(list["data"].as_array().into_iter().flatten().map(batch).collect())
+        listed(&answer, "data", batch)
     }
 
     fn answered(&self, answer: Answer<'_>) -> Result<Vec<Answered>> {
@@ -117,22 +112,14 @@ impl Batching for OpenAiBatches {
     }
 
     fn accept(&self, asked: Asked<'_>) -> Result<Option<Wanted>> {
-        let (get, post) = (asked.method == Method::GET, asked.method == Method::POST);
         if let Some(rest) = behind(asked.path, "/v1/files") {
             return match rest.trim_start_matches('/').split_once('/') {
-                None if post && rest.is_empty() => uploaded(asked.body).map(Some),
-                Some((id, "content")) if get => Ok(Some(Wanted::Results(id.to_owned()))),
+                None if asked.method == Method::POST && rest.is_empty() => uploaded(asked.body).map(Some),
+                Some((id, "content")) if asked.method == Method::GET => Ok(Some(Wanted::Results(id.to_owned()))),
                 _ => Ok(None),
             };
         }
-        let Some(rest) = behind(asked.path, "/v1/batches") else { return Ok(None) };
-        Ok(match rest.trim_start_matches('/').split_once('/') {
-            None if rest.is_empty() && get => Some(Wanted::List),
-            None if rest.is_empty() && post => Some(created(asked.body)?),
-            None if get => Some(Wanted::Status(rest[1..].to_owned())),
-            Some((id, "cancel")) if post => Some(Wanted::Cancel(id.to_owned())),
-            _ => None,
-        })
+        wanted(behind(asked.path, "/v1/batches"), asked, created)
     }
 
     fn respond(&self, told: &Told) -> Bytes {

@@ -34,6 +34,8 @@ pub struct ProviderRow {
     /// The format in which it is asked how many tokens a conversation is, by that format's name; empty where it does not
     /// count.
     pub count: &'static str,
+    /// The format in which it takes batches of conversations, by that format's name; empty where it takes none.
+    pub batches: &'static str,
     /// Where its API begins, without a trailing slash; empty where the user has to say.
     pub base_url: &'static str,
     /// What is put behind a base URL that has no path of its own; empty for most.
@@ -113,7 +115,7 @@ impl ProviderRow {
 
     /// Whether it speaks this dialect or format.
     pub fn speaks(&self, format: &str) -> bool {
-        let formats = [self.embed, self.rerank, self.models, self.count];
+        let formats = [self.embed, self.rerank, self.models, self.count, self.batches];
         !format.is_empty() && (formats.contains(&format) || self.dialects().any(|(dialect, _)| dialect == format))
     }
 

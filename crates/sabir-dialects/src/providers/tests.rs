@@ -39,15 +39,16 @@ fn every_row_is_an_endpoint() {
 
 #[test]
 fn every_format_of_a_row_has_a_room_and_does_something() {
-    let known: [Vec<&str>; 5] = [
+    let known: [Vec<&str>; 6] = [
         crate::dialects().iter().map(|d| d.name()).collect(),
         crate::embeddings().iter().map(|e| e.name()).collect(),
         crate::rerankings().iter().map(|r| r.name()).collect(),
         crate::listings().iter().map(|l| l.name()).collect(),
         crate::countings().iter().map(|c| c.name()).collect(),
+        crate::batches::all().iter().map(|b| b.name()).collect(),
     ];
     for row in rows() {
-        let formats = [row.dialect, row.embed, row.rerank, row.models, row.count];
+        let formats = [row.dialect, row.embed, row.rerank, row.models, row.count, row.batches];
         assert!(formats.iter().any(|format| !format.is_empty()), "{} does nothing", row.id);
         for (format, known) in formats.iter().zip(&known) {
             // Built with some rooms alone, their formats alone are known.

@@ -1,5 +1,6 @@
-//! What servers of ours have in common: an address to listen at, and bodies on their way out.
+//! What servers of ours have in common: an address to listen at, connections, and bodies on their way out.
 
+mod accepting;
 mod outgoing;
 mod relay;
 
@@ -9,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use sabir_core::{Error, ErrorKind, Result, Stage};
 use tokio::net::TcpListener;
 
+pub use accepting::Accepting;
 pub use outgoing::Outgoing;
 pub use relay::Relay;
 

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
@@ -17,18 +16,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sabir_core::transport::{Transport, whole};
 use sabir_core::{Error, ErrorKind, Result};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpStream;
 
-use super::{Outgoing, listen, url};
+use super::{Accepting, Outgoing, listen, url};
 use crate::replay::NOT_RECORDED;
 
 /// The longest request body, in bytes.
 const LONGEST: usize = 64 << 20;
 /// The most connections at once; more wait in the listener's queue.
 const CONNECTIONS: usize = 256;
-/// How long nothing is accepted after accepting failed.
-const RESPITE: Duration = Duration::from_millis(50);
 /// What is of one connection and not of the exchange (RFC 9110 §7.6.1), besides what `Connection` names.
 const OF_THE_CONNECTION: &[&str] = &[
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
@@ -44,7 +40,7 @@ const OF_THE_CONNECTION: &[&str] = &[
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
-    accepting: JoinHandle<()>,
+    accepting: Accepting,
 }
 
 /// Where requests go, and what carries them.
@@ -72,7 +68,8 @@ impl Relay {
             return Err(no_url());
         }
         let (listener, address) = listen(address).await?;
-        let accepting = tokio::spawn(accept(listener, Arc::new(Way { upstream, transport })));
+        let way = Arc::new(Way { upstream, transport });
+        let accepting = Accepting::start(listener, CONNECTIONS, move |stream| connection(stream, way.clone()));
         Ok(Self { address, accepting })
     }
 
@@ -83,35 +80,11 @@ impl Relay {
 
     /// Answers until a future is ready (Ctrl-C, for instance), then closes everything.
     pub async fn run_until<T>(self, stop: impl Future<Output = T>) -> T {
-        stop.await
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, way: Arc<Way>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, way.clone()));
-            }
-            Err(_) => tokio::time::sleep(RESPITE).await,
-        }
+        self.accepting.run_until(stop).await
     }
 }
 
 async fn connection(stream: TcpStream, way: Arc<Way>) {
-    // Without it, small pieces of a stream wait for one another.
-    let _ = stream.set_nodelay(true);
     let broken = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request| {
         let (way, broken) = (way.clone(), broken.clone());

@@ -1,12 +1,13 @@
 //! What was typed before, in a file of the person's own.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::Path;
 
 use reedline::{FileBackedHistory, History};
 
 use crate::output::notice;
+use crate::private::append_to;
 
 /// How many lines are kept.
 const LINES: usize = 1_000;
@@ -29,16 +30,7 @@ pub(super) fn open(path: &Path) -> Option<Box<dyn History>> {
 
 /// Makes the file and its folder, nobody else's to read, and no larger than it may be.
 fn make_ready(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(folder)?;
-    }
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.append(true).create(true).open(path)?;
+    let file = append_to(path)?;
     // One that was copied here may be everybody's.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
