@@ -7,7 +7,9 @@
 //! - `held PORT PID STREAMS`: opens streams that do not end; prints what memory the process has before and with them.
 //!
 //! The key is in `BENCH_KEY`, the model in `BENCH_MODEL`. Linux alone: it reads `/proc`.
-#![allow(clippy::print_stdout, reason = "a command for people")]
+#![allow(clippy::print_stdout, reason = "the figures are for a person")]
+#![allow(clippy::cast_precision_loss, reason = "figures of a bench")]
+#![allow(clippy::disallowed_methods, reason = "threads of its own sleep, in no runtime")]
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -96,7 +98,8 @@ fn time_of(processes: &str) -> io::Result<Duration> {
 
 fn memory_of(process: &str) -> io::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let resident =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
     resident.ok_or_else(|| io::Error::other("no VmRSS"))
 }
 
@@ -123,14 +126,14 @@ fn spent(address: &str, processes: &str, requests: u64, connections: u64) -> io:
 }
 
 fn paced(address: &str, rate: u64, seconds: u64) -> io::Result<()> {
-    const THREADS: u64 = 16;
+    const THREADS: u8 = 16;
     let start = Instant::now() + Duration::from_millis(200);
     let asking = (0..THREADS).map(|thread| {
         let address = address.to_owned();
         std::thread::spawn(move || {
             let (mut socket, question, mut buffer) = (connected(&address)?, question(false), Vec::new());
             let mut took = Vec::new();
-            for number in (thread..rate * seconds).step_by(THREADS as usize) {
+            for number in (u64::from(thread)..rate * seconds).step_by(THREADS.into()) {
                 let due = start + Duration::from_nanos(number * 1_000_000_000 / rate);
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 ask(&mut socket, &question, &mut buffer)?;
