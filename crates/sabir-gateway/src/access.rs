@@ -146,6 +146,11 @@ impl Line {
         }
     }
 
+    /// The client went away before the end of its answer.
+    pub(crate) fn is_left(&self) {
+        self.say("left", true);
+    }
+
     /// The service, with an ear to what it answers.
     pub(crate) fn listen(&self, service: &Shared) -> Shared {
         Shared::new(Heard { line: self.clone(), inner: service.clone() })

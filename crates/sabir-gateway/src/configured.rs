@@ -23,6 +23,8 @@ impl Gateway {
         let said = &config.gateway;
         let longest = usize::try_from(said.max_body.0).unwrap_or(usize::MAX);
         let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
+        let longest = usize::try_from(said.abandoned.at_most.0).unwrap_or(usize::MAX);
+        gateway = gateway.read_on(said.abandoned.read_on, longest);
         if let Some(keys) = keys(config)? {
             gateway = gateway.keys(keys);
         }

@@ -17,6 +17,7 @@ use crate::access::{AccessLog, Line};
 use crate::door::{self, Guest};
 use crate::incoming;
 use crate::keys::Digest;
+use crate::leavers::{Cap, Leavers};
 use crate::{Keys, counting, headers, own};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
@@ -28,6 +29,7 @@ struct Whole {
     /// What requests are answered by from now on; those under way keep what was there when they came.
     now: RwLock<Arc<Inner>>,
     draining: AtomicBool,
+    leavers: Leavers,
     #[cfg(feature = "config")]
     operator: std::sync::OnceLock<crate::admin::Operator>,
 }
@@ -43,6 +45,7 @@ pub(crate) struct Inner {
     models: Vec<String>,
     longest_body: usize,
     patience: Duration,
+    read_on: Cap,
 }
 
 impl fmt::Debug for Inner {
@@ -63,10 +66,12 @@ impl Gateway {
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
             log: None,
+            read_on: Cap::default(),
         };
         Self(Arc::new(Whole {
             now: RwLock::new(Arc::new(inner)),
             draining: AtomicBool::new(false),
+            leavers: Leavers::default(),
             #[cfg(feature = "config")]
             operator: std::sync::OnceLock::new(),
         }))
@@ -130,6 +135,13 @@ impl Gateway {
         self.set(|inner| inner.patience = time)
     }
 
+    /// How far an answer is read on whose client went away before its end, so that it is the provider's own figures that
+    /// are settled: for how long, and how many bytes as they would have gone to the client. 30 s and 1 MiB unless it is
+    /// said. Beyond it, and at once where there is no time, the provider is left, and what it cost is estimated.
+    pub fn read_on(self, time: Duration, bytes: usize) -> Self {
+        self.set(|inner| inner.read_on = Cap { time, bytes })
+    }
+
     /// Whether everybody is let in.
     pub fn is_open(&self) -> bool {
         self.now().keys.is_none()
@@ -142,6 +154,10 @@ impl Gateway {
     /// From now on it says that it is not ready; what is under way is answered.
     pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leavers(&self) -> &Leavers {
+        &self.0.leavers
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -171,7 +187,7 @@ impl Gateway {
         let line = now.log.as_ref().map(|log| log.begin(&id, &head));
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
             Some(format) => {
-                let asked = now.asked(format, head, body, &id, line.as_ref());
+                let asked = now.asked(format, head, body, &id, line.as_ref(), self.leavers());
                 asked.await.unwrap_or_else(|error| refuse(format, &error))
             }
             #[cfg(feature = "config")]
@@ -205,12 +221,13 @@ const LONGEST_CHANGE: usize = 256 << 10;
 
 impl Inner {
     async fn asked<B>(
-        &self,
+        self: &Arc<Self>,
         format: Format,
         head: Parts,
         body: B,
         id: &str,
         line: Option<&Line>,
+        leavers: &Leavers,
     ) -> Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,
@@ -226,19 +243,21 @@ impl Inner {
         // The ledger has its attempts by what the client was told.
         call.trail = Trail::named(id);
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
-        let visit = Visit { gateway: self, guest, service };
-        Ok(format.serve(&visit, call, HttpRequest::from_parts(head, body)).await)
+        let visit = Visit { gateway: self.clone(), guest, service };
+        let request = HttpRequest::from_parts(head, body);
+        let serving = async move { format.serve(&visit, call, request).await };
+        Ok(leavers.follow(self.read_on, line, serving).await)
     }
 }
 
 /// One request of somebody's.
-struct Visit<'a> {
-    gateway: &'a Inner,
+struct Visit {
+    gateway: Arc<Inner>,
     guest: Guest,
     service: Shared,
 }
 
-impl Host for Visit<'_> {
+impl Host for Visit {
     fn service(&self) -> &Shared {
         &self.service
     }

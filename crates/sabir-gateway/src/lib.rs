@@ -43,6 +43,7 @@ mod gateway;
 mod headers;
 mod incoming;
 mod keys;
+mod leavers;
 mod mount;
 mod own;
 mod server;

@@ -33,8 +33,19 @@ fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
     if !gateway.is_admin(head).unwrap_or_else(|| gateway.is_open()) {
         return error(StatusCode::UNAUTHORIZED, "the metrics are for the administrator: send the administrator's key");
     }
-    let text = gateway.client().metrics().prometheus();
+    let text = gateway.client().metrics().prometheus() + &figures(gateway);
     whole_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// What the gateway counts itself, as Prometheus text.
+fn figures(gateway: &Gateway) -> String {
+    let (ended, given_up) = gateway.leavers().counted();
+    format!(
+        "# HELP sabir_gateway_left_total Answers whose client went away: read to their end, or given up.\n\
+         # TYPE sabir_gateway_left_total counter\n\
+         sabir_gateway_left_total{{became=\"read\"}} {ended}\n\
+         sabir_gateway_left_total{{became=\"given_up\"}} {given_up}\n"
+    )
 }
 
 /// A path of a dialect with another method, or a path of nobody.

@@ -36,6 +36,8 @@ section! {
         teams: BTreeMap<String, GatewayTeam>;
         /// A line for every request. Off unless the section is there.
         access_log: Option<AccessLogConfig>;
+        /// What becomes of answers whose client goes away.
+        abandoned: AbandonedConfig;
         /// HTTPS. Off unless the section is there.
         tls: Option<TlsConfig>;
     }
@@ -130,6 +132,15 @@ section! {
     AccessLogConfig {
         /// Where it is written: a file, or standard error unless said.
         path: Option<PathBuf>, also "file";
+    }
+
+    /// What becomes of an answer whose client goes away before its end. The provider is paid for it anyway.
+    AbandonedConfig {
+        /// How long it is read on, so that the provider's own figures are settled. Beyond it, and at once with 0, the
+        /// provider is left and what it cost is estimated.
+        read_on: Duration = "30s";
+        /// How much of it is read on, as it would have gone to the client.
+        at_most: Size = "1MiB";
     }
 
     /// HTTPS.
