@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request as HttpRequest, Response, StatusCode};
 use sabir::drive::{Format, Host};
+use sabir::ledger::RequestLog;
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
 use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared, Trail};
@@ -18,6 +19,7 @@ use crate::door::{self, Guest};
 use crate::incoming;
 use crate::keys::Digest;
 use crate::leavers::{Cap, Leavers};
+use crate::request_log::Rows;
 use crate::{Keys, counting, headers, own};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
@@ -41,6 +43,7 @@ pub(crate) struct Inner {
     /// Whose keys are asked for; `None` lets everybody in.
     pub(crate) keys: Option<Keys>,
     log: Option<AccessLog>,
+    pub(crate) rows: Option<Rows>,
     admin: Option<Digest>,
     models: Vec<String>,
     longest_body: usize,
@@ -66,6 +69,7 @@ impl Gateway {
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
             log: None,
+            rows: None,
             read_on: Cap::default(),
         };
         Self(Arc::new(Whole {
@@ -97,6 +101,16 @@ impl Gateway {
     /// Writes a line for each request from now on.
     pub fn access_log(self, log: AccessLog) -> Self {
         self.set(|inner| inner.log = Some(log))
+    }
+
+    /// Keeps a row for each request from now on, or for a share of them (0 to 1), which are chosen by their ids: the same
+    /// id is always among them, or never. With `content` the bodies are kept, too, a mebibyte of each at most.
+    pub fn request_log(self, log: Arc<dyn RequestLog>, sample: f64, content: bool) -> Self {
+        self.rows(Rows { log, sample, content, of: None })
+    }
+
+    pub(crate) fn rows(self, rows: Rows) -> Self {
+        self.set(|inner| inner.rows = Some(rows))
     }
 
     #[cfg(feature = "config")]
@@ -184,7 +198,7 @@ impl Gateway {
     {
         let (head, body) = request.into_parts();
         let (id, now) = (headers::request_id(), self.now());
-        let line = now.log.as_ref().map(|log| log.begin(&id, &head));
+        let line = Line::begin(now.log.as_ref(), now.rows.as_ref(), &id, &head);
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
             Some(format) => {
                 let asked = now.asked(format, head, body, &id, line.as_ref(), self.leavers());
@@ -233,17 +247,23 @@ impl Inner {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if let Some(line) = line {
+            line.is_in(format);
+        }
         let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
         if let Some(line) = line {
-            line.is_of(format, guest.name());
+            line.is_of(&guest);
         }
         let body = incoming::read(body, &head.headers, self.longest_body, self.patience).await?;
+        if let Some(line) = line {
+            line.has_body(&body);
+        }
         let mut call = self.client.begin();
         guest.sign(&mut call);
         // The ledger has its attempts by what the client was told.
         call.trail = Trail::named(id);
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
-        let visit = Visit { gateway: self.clone(), guest, service };
+        let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned() };
         let request = HttpRequest::from_parts(head, body);
         let serving = async move { format.serve(&visit, call, request).await };
         Ok(leavers.follow(self.read_on, line, serving).await)
@@ -255,6 +275,7 @@ struct Visit {
     gateway: Arc<Inner>,
     guest: Guest,
     service: Shared,
+    line: Option<Line>,
 }
 
 impl Host for Visit {
@@ -264,6 +285,9 @@ impl Host for Visit {
 
     fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {
         let asked = request.model().to_owned();
+        if let Some(line) = &self.line {
+            line.asks(&asked);
+        }
         self.gateway.client.settle(call, request).map_err(|error| {
             // What is a mistake in a program's set-up is one in a client's request here.
             if error.kind() == ErrorKind::Configuration {

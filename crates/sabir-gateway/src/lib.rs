@@ -46,6 +46,7 @@ mod keys;
 mod leavers;
 mod mount;
 mod own;
+mod request_log;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;

@@ -40,12 +40,21 @@ fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
 /// What the gateway counts itself, as Prometheus text.
 fn figures(gateway: &Gateway) -> String {
     let (ended, given_up) = gateway.leavers().counted();
-    format!(
+    let mut text = format!(
         "# HELP sabir_gateway_left_total Answers whose client went away: read to their end, or given up.\n\
          # TYPE sabir_gateway_left_total counter\n\
          sabir_gateway_left_total{{became=\"read\"}} {ended}\n\
          sabir_gateway_left_total{{became=\"given_up\"}} {given_up}\n"
-    )
+    );
+    if let Some(rows) = &gateway.now().rows {
+        text += &format!(
+            "# HELP sabir_gateway_request_log_left_out_total Rows that the log of requests had no room for.\n\
+             # TYPE sabir_gateway_request_log_left_out_total counter\n\
+             sabir_gateway_request_log_left_out_total {}\n",
+            rows.log.left_out()
+        );
+    }
+    text
 }
 
 /// A path of a dialect with another method, or a path of nobody.

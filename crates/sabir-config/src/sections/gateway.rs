@@ -36,6 +36,8 @@ section! {
         teams: BTreeMap<String, GatewayTeam>;
         /// A line for every request. Off unless the section is there.
         access_log: Option<AccessLogConfig>;
+        /// A row for every request in an SQLite file. Off unless the section is there.
+        request_log: Option<RequestLogConfig>, also "log";
         /// What becomes of answers whose client goes away.
         abandoned: AbandonedConfig;
         /// HTTPS. Off unless the section is there.
@@ -132,6 +134,18 @@ section! {
     AccessLogConfig {
         /// Where it is written: a file, or standard error unless said.
         path: Option<PathBuf>, also "file";
+    }
+
+    /// A row for every request, or for a share of them, in an SQLite file that only its owner can read.
+    RequestLogConfig {
+        /// The file, which is made where it is missing.
+        path: PathBuf, also "file";
+        /// Which share of the requests is kept. Chosen by their ids: the same id is always in it, or never.
+        sample: Share = "100%";
+        /// How long rows are kept.
+        keep: Duration = "30d", also "retention";
+        /// Whether the bodies of requests and answers are kept, too: prompts, answers, whatever is in them.
+        content: bool = "false";
     }
 
     /// What becomes of an answer whose client goes away before its end. The provider is paid for it anyway.
