@@ -13,6 +13,7 @@ use sabir::ledger::RequestLog;
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
 use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared, Trail};
+use tracing::{Instrument as _, Span};
 
 use crate::access::{AccessLog, Line};
 use crate::door::{self, Guest};
@@ -20,7 +21,7 @@ use crate::incoming;
 use crate::keys::Digest;
 use crate::leavers::{Cap, Leavers};
 use crate::request_log::Rows;
-use crate::{Keys, counting, headers, own};
+use crate::{Keys, counting, headers, own, span};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
 #[derive(Clone, Debug)]
@@ -201,8 +202,9 @@ impl Gateway {
         let line = Line::begin(now.log.as_ref(), now.rows.as_ref(), &id, &head);
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
             Some(format) => {
-                let asked = now.asked(format, head, body, &id, line.as_ref(), self.leavers());
-                asked.await.unwrap_or_else(|error| refuse(format, &error))
+                let span = span::begin(&head, &id);
+                let asked = now.asked(format, head, body, &id, line.as_ref(), self.leavers(), &span);
+                asked.await.unwrap_or_else(|error| span::until_end(&span, refuse(format, &error)))
             }
             #[cfg(feature = "config")]
             None if crate::admin::is_meant(&head) => {
@@ -242,6 +244,7 @@ impl Inner {
         id: &str,
         line: Option<&Line>,
         leavers: &Leavers,
+        span: &Span,
     ) -> Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,
@@ -254,6 +257,7 @@ impl Inner {
         if let Some(line) = line {
             line.is_of(&guest);
         }
+        span::is_of(span, &guest);
         let body = incoming::read(body, &head.headers, self.longest_body, self.patience).await?;
         if let Some(line) = line {
             line.has_body(&body);
@@ -265,8 +269,9 @@ impl Inner {
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
         let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned() };
         let request = HttpRequest::from_parts(head, body);
-        let serving = async move { format.serve(&visit, call, request).await };
-        Ok(leavers.follow(self.read_on, line, serving).await)
+        let open = span.clone();
+        let serving = async move { span::until_end(&open, format.serve(&visit, call, request).await) };
+        Ok(leavers.follow(self.read_on, line, serving.instrument(span.clone())).await)
     }
 }
 

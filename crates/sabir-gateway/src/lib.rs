@@ -48,6 +48,7 @@ mod mount;
 mod own;
 mod request_log;
 mod server;
+mod span;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "config")]

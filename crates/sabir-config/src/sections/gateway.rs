@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::costs::{BudgetMode, Period, TimeZone, UnknownPrice};
+use super::provider::Url;
 use super::route::{OneOrMore, Short};
 use crate::field::{choice, section};
 use crate::secret::SecretRef;
@@ -38,6 +39,8 @@ section! {
         access_log: Option<AccessLogConfig>;
         /// A row for every request in an SQLite file. Off unless the section is there.
         request_log: Option<RequestLogConfig>, also "log";
+        /// Telling a collector of OpenTelemetry. Off unless it or the variables of OpenTelemetry say where that is.
+        otlp: OtlpConfig;
         /// What becomes of answers whose client goes away.
         abandoned: AbandonedConfig;
         /// HTTPS. Off unless the section is there.
@@ -146,6 +149,19 @@ section! {
         keep: Duration = "30d", also "retention";
         /// Whether the bodies of requests and answers are kept, too: prompts, answers, whatever is in them.
         content: bool = "false";
+    }
+
+    /// Telling a collector of OpenTelemetry of every request and call: by OTLP over HTTP, in JSON. OpenTelemetry's own
+    /// variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and others) go before what stands here.
+    OtlpConfig {
+        /// Where the collector listens, without a path.
+        endpoint: Option<Url>;
+        /// Headers of every export, by name.
+        headers: BTreeMap<String, SecretRef>;
+        /// Which share of the traces is told that begin here; those that a client is in the middle of go by the client.
+        sample: Share = "100%";
+        /// Whether figures are told, too.
+        metrics: bool = "true";
     }
 
     /// What becomes of an answer whose client goes away before its end. The provider is paid for it anyway.
