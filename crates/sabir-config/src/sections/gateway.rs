@@ -43,6 +43,9 @@ section! {
         otlp: OtlpConfig;
         /// What becomes of answers whose client goes away.
         abandoned: AbandonedConfig;
+        /// Whether what keys and teams may spend and ask refuses nothing: where it would, that is told in the log and
+        /// counted. To try a configuration out.
+        dry_run: bool = "false";
         /// HTTPS. Off unless the section is there.
         tls: Option<TlsConfig>;
     }
