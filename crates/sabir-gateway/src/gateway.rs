@@ -203,7 +203,8 @@ impl Gateway {
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
             Some(format) => {
                 let span = span::begin(&head, &id);
-                let asked = now.asked(format, head, body, &id, line.as_ref(), self.leavers(), &span);
+                let about = About { id: &id, line: line.as_ref(), leavers: self.leavers(), span: &span };
+                let asked = now.asked(format, head, body, about);
                 asked.await.unwrap_or_else(|error| span::until_end(&span, refuse(format, &error)))
             }
             #[cfg(feature = "config")]
@@ -235,16 +236,21 @@ fn refuse(format: Format, error: &Error) -> Response<Body> {
 #[cfg(feature = "config")]
 const LONGEST_CHANGE: usize = 256 << 10;
 
+/// What goes along with a request.
+struct About<'a> {
+    id: &'a str,
+    line: Option<&'a Line>,
+    leavers: &'a Leavers,
+    span: &'a Span,
+}
+
 impl Inner {
     async fn asked<B>(
         self: &Arc<Self>,
         format: Format,
         head: Parts,
         body: B,
-        id: &str,
-        line: Option<&Line>,
-        leavers: &Leavers,
-        span: &Span,
+        About { id, line, leavers, span }: About<'_>,
     ) -> Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,

@@ -191,7 +191,7 @@ impl Stream for Going {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inner.as_ref().map_or((0, Some(0)), |inner| inner.size_hint())
+        self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 }
 

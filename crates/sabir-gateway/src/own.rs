@@ -1,5 +1,7 @@
 //! What the gateway answers of its own: that it is there, what it counts, and what it does not serve.
 
+use std::fmt::Write as _;
+
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -47,7 +49,8 @@ fn figures(gateway: &Gateway) -> String {
          sabir_gateway_left_total{{became=\"given_up\"}} {given_up}\n"
     );
     if let Some(rows) = &gateway.now().rows {
-        text += &format!(
+        let _ = write!(
+            text,
             "# HELP sabir_gateway_request_log_left_out_total Rows that the log of requests had no room for.\n\
              # TYPE sabir_gateway_request_log_left_out_total counter\n\
              sabir_gateway_request_log_left_out_total {}\n",

@@ -104,7 +104,7 @@ impl RequestLog for SqliteRequests {
         let size = row.size();
         let has_room = self.shared.waiting.fetch_add(size, Relaxed).saturating_add(size) <= WAITING_BYTES;
         let rows = self.sender().filter(|_| has_room);
-        if !rows.is_some_and(|rows| rows.try_send(Message::Row(Box::new(row))).is_ok()) {
+        if rows.is_none_or(|rows| rows.try_send(Message::Row(Box::new(row))).is_err()) {
             self.shared.waiting.fetch_sub(size, Relaxed);
             self.shared.left_out.fetch_add(1, Relaxed);
         }
