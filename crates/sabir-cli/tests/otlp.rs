@@ -154,7 +154,7 @@ fn a_request_is_a_trace_that_goes_on_with_its_clients() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_holds_nobody_up_and_is_told_of_once() {
+fn a_collector_that_is_not_there_holds_nobody_up() {
     let folder = Folder::new("otlp-none");
     let home = folder.path().to_str().expect("text");
     let env = [

@@ -1,5 +1,5 @@
 //! Answers whose client went away: they are read on, within a cap, so that what is settled is the provider's own figures
-//! and no estimate. Of what is read nothing is kept.
+//! and no estimate.
 
 use std::fmt;
 use std::pin::Pin;

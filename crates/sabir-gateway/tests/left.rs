@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http_body_util::Full;
 use sabir::chat::Usage;
-use sabir::ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, Spent};
+use sabir::ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, RequestLog, RequestRow, Spent};
 use sabir::transport::Body;
 use sabir::{Client, Env, Result};
 use sabir_gateway::{Gateway, Server};
@@ -119,6 +119,46 @@ async fn a_whole_answer_is_waited_for_though_nobody_else_does() {
         assert!(left.is_err() && simulator.in_flight() == 1, "the provider works");
         assert_eq!(ledger.one().await.outcome, outcome, "a stream of thirty seconds is beyond the cap");
     }
+}
+
+/// Rows as they are written.
+#[derive(Debug, Default)]
+struct Rows(Mutex<Vec<RequestRow>>);
+
+impl RequestLog for Rows {
+    fn write(&self, row: RequestRow) {
+        self.0.lock().expect("free").push(row);
+    }
+
+    fn left_out(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_has_it_when_it_is_over_and_says_that_it_was_left() {
+    let rows = Arc::new(Rows::default());
+    let (gateway, _, _) = gateway();
+    let gateway = gateway.read_on(Duration::from_secs(60), 1 << 20).request_log(rows.clone(), 1.0, true);
+    let all = gateway.answer(ask(true)).await.into_body().collect::<Vec<_>>().await;
+    for status in [Some(200), None] {
+        let (gateway, ledger, _) = self::gateway();
+        let gateway = gateway.request_log(rows.clone(), 1.0, true).read_on(Duration::from_secs(60), 1 << 20);
+        if status.is_some() {
+            drop(begun(&gateway).await);
+        } else {
+            let left = tokio::time::timeout(Duration::from_millis(500), gateway.answer(ask(false))).await;
+            assert!(left.is_err());
+        }
+        assert_eq!(rows.0.lock().expect("free").len(), 1, "the one that was read");
+        ledger.one().await;
+        tokio::task::yield_now().await;
+        let row = rows.0.lock().expect("free").pop().expect("a row");
+        assert_eq!((row.left, row.status, row.output_tokens), (true, status, Some(997)));
+        let told = row.response.expect("what went to the client");
+        assert!(told.len() * 10 < all.iter().flatten().map(Bytes::len).sum(), "and no more: {}", told.len());
+    }
+    assert!(!rows.0.lock().expect("free")[0].left);
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ impl Settings {
             return Ok(None);
         }
         let said = &config.gateway.otlp;
-        let base = env("OTEL_EXPORTER_OTLP_ENDPOINT").or_else(|| Some(said.endpoint.as_ref()?.0.to_string()));
+        let base = env("OTEL_EXPORTER_OTLP_ENDPOINT").or_else(|| Some(said.endpoint.as_ref()?.0.clone()));
         let to = |signal: &str, path: &str| {
             if env(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|exporter| exporter == "none") {
                 return None;
@@ -128,15 +128,12 @@ fn unescaped(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         let digits = after.get(..2).filter(|_| byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(one) => {
-                bytes.push(one);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
+        if let Some(one) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(one);
+            rest = &after[2..];
+        } else {
+            bytes.push(byte);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
