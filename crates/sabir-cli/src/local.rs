@@ -51,7 +51,7 @@ pub(crate) async fn client_over(
 
 /// A client as the configuration has it, with what stands below all its layers: every attempt goes through that.
 pub(crate) fn connect(config: &Config, below: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client, Error> {
-    logging::start(config);
+    logging::start(config, None);
     let registry = Registry::new();
     registry.register_service(SIMULATOR, sabir_sim::Simulator::new());
     below(Client::builder().registry(registry).env(env())).config(config)?.build()

@@ -3,12 +3,15 @@
 use std::io::IsTerminal as _;
 
 use sabir::config::{Config, LogFormat, LogLevel};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 
+use crate::otlp::Spans;
+
 /// Writes the log from now on, as the configuration's `logging` has it. A call that is traced is a line when it is over.
-pub(crate) fn start(config: &Config) {
+/// Where somebody else is told of spans, that is done, too; what is traced for their sake alone is no line here.
+pub(crate) fn start(config: &Config, told: Option<Spans>) {
     let level = match config.logging.level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -19,7 +22,9 @@ pub(crate) fn start(config: &Config) {
     };
     // What libraries below tell of is for finding faults: it comes only where all is asked for.
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    let which = Targets::new().with_default(others).with_target("sabir", level);
+    let which = Targets::new().with_default(others).with_target("sabir", level).with_target("sabir_gateway", others);
+    let is_traced = config.trace.is_some();
+    let which = which.and(filter_fn(move |told| is_traced || !told.is_span()));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
@@ -28,6 +33,7 @@ pub(crate) fn start(config: &Config) {
         LogFormat::Json => lines.json().with_filter(which).boxed(),
         _ => lines.with_filter(which).boxed(),
     };
+    let ours = Targets::new().with_target("sabir", LevelFilter::INFO);
     // A second client of the same process writes to the same log.
-    let _ = tracing_subscriber::registry().with(written).try_init();
+    let _ = tracing_subscriber::registry().with(written).with(told.map(|told| told.with_filter(ours))).try_init();
 }

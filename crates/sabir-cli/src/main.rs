@@ -22,6 +22,7 @@ mod logging;
 mod logs;
 mod markdown;
 mod models;
+mod otlp;
 mod output;
 mod private;
 mod probe;

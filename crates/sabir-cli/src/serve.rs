@@ -11,6 +11,7 @@ use sabir_gateway::{Gateway, Server, Tls};
 
 use crate::failure::{Failure, Outcome};
 use crate::local::{self, SIMULATOR};
+use crate::otlp::{Otlp, Settings};
 use crate::output::{notice, print};
 use crate::{config, logging};
 
@@ -47,6 +48,12 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     if let Some(bytes) = args.max_body {
         loader = loader.set("gateway.max_body", bytes.to_string());
     }
+    let said = loader.load()?;
+    let otlp = Settings::of(&said, |name| std::env::var(name).ok())?;
+    let is_told = otlp.as_ref().is_some_and(Settings::has_traces);
+    if is_told && said.trace.is_none() {
+        loader = loader.set("trace.content", "nothing");
+    }
     let (simulator, model) = (sabir_sim::Simulator::new(), args.model);
     let live = Live::built_on(loader, move || {
         // A registry of its own for each: what one configuration registers is not to be there for the next.
@@ -56,7 +63,9 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         model.iter().fold(client, ClientBuilder::model)
     })?;
     let config = live.config();
-    logging::start(&config);
+    let otlp = otlp.map(|settings| Otlp::start(settings, live.client().metrics())).transpose()?;
+    let (otlp, spans) = otlp.unzip();
+    logging::start(&said, spans.filter(|_| is_told));
     config.doubts().iter().for_each(|doubt| notice(&format!("note: {doubt}")));
     let gateway = Gateway::live(&live)?;
     let listen = config.gateway.listen;
@@ -84,6 +93,9 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         ended = server.drain(DRAIN) => ended,
         _ = tokio::signal::ctrl_c() => false,
     };
+    if let Some(otlp) = otlp {
+        otlp.end().await;
+    }
     Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -60,3 +60,30 @@ fn serve_goes_by_its_configuration_and_follows_it() {
     let hung_up = Command::new("kill").args(["-HUP", &served.child.id().to_string()]).status().expect("told");
     assert!(hung_up.success() && next().contains("stays"));
 }
+
+#[test]
+fn a_gateway_that_stops_has_written_its_log_of_requests() {
+    let folder = Folder::new("serve-log");
+    let log = folder.path().join("requests.db");
+    let said = format!("[gateway]\nlisten = \"127.0.0.1:0\"\nrequest_log = {{ path = \"{}\" }}\n", log.display());
+    let file = folder.file("sabir.toml", said.as_bytes());
+    let home = folder.path().to_str().expect("text");
+    let mut command = command(&["--config", &file, "serve"], &[("XDG_DATA_HOME", home)]);
+    let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
+    let mut line = String::new();
+    BufReader::new(served.0.stdout.take().expect("piped")).read_line(&mut line).expect("its address");
+    let base = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "any")];
+    for _ in 0..3 {
+        assert_eq!(sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &env).status.code(), Some(0));
+    }
+    let told = Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().expect("told");
+    assert!(told.success() && served.0.wait().expect("it ends").success());
+    let rows = rusqlite::Connection::open(&log).expect("it opens");
+    let rows: (u32, u32) = rows
+        .query_row("SELECT count(*), sum(status = 200 AND model = 'any') FROM requests", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .expect("rows");
+    assert_eq!(rows, (3, 3));
+}

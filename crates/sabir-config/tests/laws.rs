@@ -33,13 +33,16 @@ const BESIDE: &[(&str, &str)] = &[
     ("cost_control.max_budget", "100"),
     ("guard.webhook.url", "https://example.com"),
     ("ledger.path", "spend.db"),
+    ("gateway.request_log.path", "requests.db"),
 ];
 
 /// The source that a field has, said in each of these ways at once.
 fn source(path: &str, field: &Field, file: bool, variable: Option<&str>, explicit: bool) -> Source {
     let value = BESIDE.iter().find(|(beside, _)| *beside == path).map_or_else(|| example(field), |(_, value)| *value);
     // These sections are off unless they are there.
-    let optional = |name: &str| ["guard.", "ledger."].into_iter().find(|section| name.starts_with(section));
+    let optional = |name: &str| {
+        ["guard.", "ledger.", "gateway.request_log."].into_iter().find(|section| name.starts_with(section))
+    };
     let beside = BESIDE
         .iter()
         .filter(|(beside, _)| *beside != path && optional(beside).is_none_or(|section| path.starts_with(section)));

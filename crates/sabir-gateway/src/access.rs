@@ -22,6 +22,9 @@ use sabir::transport::Body;
 use sabir::{Call, Error, ErrorKind, Reply, Request, Result, Service, Shared};
 use serde_json::{Map, Value, json};
 
+use crate::door::Guest;
+use crate::request_log::{Draft, Rows};
+
 /// The most lines that wait to be written; what comes beyond them is left out and counted.
 const WAITING: usize = 10_000;
 
@@ -82,18 +85,6 @@ impl AccessLog {
         Ok(Self(Arc::new(Out { lines, left_out })))
     }
 
-    /// A request comes.
-    pub(crate) fn begin(&self, id: &str, head: &Parts) -> Line {
-        let mut said = Map::new();
-        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        said.insert("time".into(), seconds(time));
-        said.insert("id".into(), id.into());
-        said.insert("method".into(), head.method.as_str().into());
-        // Without the query, in which some clients send their key.
-        said.insert("path".into(), head.uri.path().into());
-        Line(Arc::new(Open { log: self.clone(), begun: Instant::now(), said: Mutex::new(said) }))
-    }
-
     fn write(&self, line: String) {
         if let Err(TrySendError::Full(_)) = self.0.lines.try_send(line) {
             self.0.left_out.fetch_add(1, Ordering::Relaxed);
@@ -128,22 +119,62 @@ fn seconds(time: Duration) -> Value {
 pub(crate) struct Line(Arc<Open>);
 
 struct Open {
-    log: AccessLog,
+    log: Option<AccessLog>,
+    row: Option<Draft>,
     begun: Instant,
     said: Mutex<Map<String, Value>>,
 }
 
 impl Line {
+    /// A request comes; `None` where nothing is to be said of it.
+    pub(crate) fn begin(log: Option<&AccessLog>, rows: Option<&Rows>, id: &str, head: &Parts) -> Option<Self> {
+        let (log, row) = (log.cloned(), rows.and_then(|rows| rows.begin(id)));
+        if log.is_none() && row.is_none() {
+            return None;
+        }
+        let mut said = Map::new();
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        said.insert("time".into(), seconds(time));
+        said.insert("id".into(), id.into());
+        said.insert("method".into(), head.method.as_str().into());
+        // Without the query, in which some clients send their key.
+        said.insert("path".into(), head.uri.path().into());
+        Some(Self(Arc::new(Open { log, row, begun: Instant::now(), said: Mutex::new(said) })))
+    }
+
     fn say(&self, name: &str, value: impl Into<Value>) {
         self.0.said.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value.into());
     }
 
-    /// In which format it was asked, and with whose key.
-    pub(crate) fn is_of(&self, format: Format, key: Option<&str>) {
+    /// In which format it is asked.
+    pub(crate) fn is_in(&self, format: Format) {
         self.say("format", name(format));
-        if let Some(key) = key {
-            self.say("key", key);
+    }
+
+    /// With whose key.
+    pub(crate) fn is_of(&self, guest: &Guest) {
+        for (name, value) in [("key", guest.name()), ("team", guest.team())] {
+            if let Some(value) = value {
+                self.say(name, value);
+            }
         }
+    }
+
+    /// What is asked, as it came.
+    pub(crate) fn has_body(&self, body: &Bytes) {
+        if let Some(row) = &self.0.row {
+            row.asked(body);
+        }
+    }
+
+    /// The model or route, as the client names it.
+    pub(crate) fn asks(&self, model: &str) {
+        self.say("asked", model);
+    }
+
+    /// The client went away before the end of its answer.
+    pub(crate) fn is_left(&self) {
+        self.say("left", true);
     }
 
     /// The service, with an ear to what it answers.
@@ -196,7 +227,15 @@ impl Drop for Open {
     fn drop(&mut self) {
         let mut said = std::mem::take(self.said.get_mut().unwrap_or_else(PoisonError::into_inner));
         said.insert("seconds".into(), seconds(self.begun.elapsed()));
-        self.log.write(Value::Object(said).to_string());
+        if !said.contains_key("status") {
+            said.insert("left".into(), true.into());
+        }
+        if let Some(row) = self.row.take() {
+            row.write(&said);
+        }
+        if let Some(log) = &self.log {
+            log.write(Value::Object(said).to_string());
+        }
     }
 }
 
@@ -259,6 +298,9 @@ impl Stream for Told {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.inner.as_mut().poll_next(cx);
+        if let (Poll::Ready(Some(Ok(piece))), Some(row)) = (&next, &self.line.0.row) {
+            row.told(piece);
+        }
         if next.is_ready() && !self.has_begun {
             self.has_begun = true;
             let first = seconds(self.line.0.begun.elapsed());

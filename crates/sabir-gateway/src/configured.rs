@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sabir::config::{Config, GatewayKey, Live, Watch};
+use sabir::config::{Config, GatewayKey, Live, RequestLogConfig, Watch};
+#[cfg(feature = "request-log")]
+use sabir::ledger::{RequestLog, SqliteRequests};
 use sabir::{Client, Error, ErrorKind, Result};
 
 use crate::admin::Operator;
+use crate::request_log::Rows;
 use crate::{AccessLog, Gateway, Keys, VirtualKey};
 
 impl Gateway {
@@ -16,13 +19,15 @@ impl Gateway {
     /// # Errors
     /// `Configuration` where a key cannot be fetched, or the access log not be opened.
     pub fn from_config(client: Client, config: &Config) -> Result<Self> {
-        Self::made(client, config, None)
+        Self::made(client, config, None, None)
     }
 
-    fn made(client: Client, config: &Config, log: Option<AccessLog>) -> Result<Self> {
+    fn made(client: Client, config: &Config, log: Option<AccessLog>, rows: Option<&Rows>) -> Result<Self> {
         let said = &config.gateway;
         let longest = usize::try_from(said.max_body.0).unwrap_or(usize::MAX);
         let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
+        let longest = usize::try_from(said.abandoned.at_most.0).unwrap_or(usize::MAX);
+        gateway = gateway.read_on(said.abandoned.read_on, longest);
         if let Some(keys) = keys(config)? {
             gateway = gateway.keys(keys);
         }
@@ -32,6 +37,9 @@ impl Gateway {
         if let Some(said) = &said.access_log {
             let open = || said.path.as_ref().map_or_else(AccessLog::stderr, AccessLog::file);
             gateway = gateway.access_log(log.map_or_else(open, Ok)?);
+        }
+        if let Some(said) = &said.request_log {
+            gateway = gateway.rows(self::rows(said, rows)?);
         }
         Ok(gateway)
     }
@@ -73,7 +81,7 @@ impl Gateway {
     /// Goes by what was read.
     pub(crate) fn follow(&self, live: &Live) -> Result<()> {
         // The same file goes on: to open it anew would be to lose what waits to be written.
-        let fresh = Self::made(live.client(), &live.config(), self.log())?;
+        let fresh = Self::made(live.client(), &live.config(), self.log(), self.now().rows.as_ref())?;
         if fresh.is_open() && !self.is_open() {
             let message = "gateway: there are no keys any more, and everybody would be let in; start it again for that";
             return Err(Error::new(ErrorKind::Configuration, message));
@@ -81,6 +89,23 @@ impl Gateway {
         self.become_like(&fresh);
         Ok(())
     }
+}
+
+/// The log of requests: the one that was there goes on where it is the same.
+#[cfg(feature = "request-log")]
+fn rows(said: &RequestLogConfig, before: Option<&Rows>) -> Result<Rows> {
+    let of = (said.path.clone(), said.keep);
+    let log: Arc<dyn RequestLog> = match before.filter(|before| before.of.as_ref() == Some(&of)) {
+        Some(before) => before.log.clone(),
+        None => Arc::new(SqliteRequests::open(&said.path, said.keep)?),
+    };
+    Ok(Rows { log, sample: said.sample.0, content: said.content, of: Some(of) })
+}
+
+#[cfg(not(feature = "request-log"))]
+fn rows(_: &RequestLogConfig, _: Option<&Rows>) -> Result<Rows> {
+    let message = "gateway.request_log: this program was built without one (the feature `request-log`)";
+    Err(Error::new(ErrorKind::Configuration, message))
 }
 
 /// Who is let in; `None` where everybody is.

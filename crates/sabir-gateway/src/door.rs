@@ -77,6 +77,11 @@ impl Guest {
         self.0.as_deref().map(|key| key.name.as_str())
     }
 
+    /// The team of its key, where it has one.
+    pub(crate) fn team(&self) -> Option<&str> {
+        self.0.as_deref()?.team.as_deref()
+    }
+
     /// Whether a listed model is shown to this one.
     pub(crate) fn sees(&self, name: &str) -> bool {
         self.0.as_ref().is_none_or(|key| key.allows(name))

@@ -11,15 +11,19 @@ use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::request::Parts;
 use http::{Request as HttpRequest, Response, StatusCode, Version};
 use sabir::drive::{Format, Host};
+use sabir::ledger::RequestLog;
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir::transport::{Body, BoxFuture};
 use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared, Trail};
+use tracing::{Instrument as _, Span};
 
 use crate::access::{AccessLog, Line};
 use crate::door::{self, Guest};
 use crate::incoming;
 use crate::keys::Digest;
-use crate::{Keys, counting, headers, own};
+use crate::leavers::{Cap, Leavers};
+use crate::request_log::Rows;
+use crate::{Keys, counting, headers, own, span};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
 #[derive(Clone, Debug)]
@@ -30,6 +34,7 @@ struct Whole {
     /// What requests are answered by from now on; those under way keep what was there when they came.
     now: RwLock<Arc<Inner>>,
     draining: AtomicBool,
+    leavers: Leavers,
     #[cfg(feature = "config")]
     operator: std::sync::OnceLock<crate::admin::Operator>,
 }
@@ -41,10 +46,12 @@ pub(crate) struct Inner {
     /// Whose keys are asked for; `None` lets everybody in.
     pub(crate) keys: Option<Keys>,
     log: Option<AccessLog>,
+    pub(crate) rows: Option<Rows>,
     admin: Option<Digest>,
     models: Vec<String>,
     longest_body: usize,
     patience: Duration,
+    read_on: Cap,
 }
 
 impl fmt::Debug for Inner {
@@ -65,10 +72,13 @@ impl Gateway {
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
             log: None,
+            rows: None,
+            read_on: Cap::default(),
         };
         Self(Arc::new(Whole {
             now: RwLock::new(Arc::new(inner)),
             draining: AtomicBool::new(false),
+            leavers: Leavers::default(),
             #[cfg(feature = "config")]
             operator: std::sync::OnceLock::new(),
         }))
@@ -94,6 +104,16 @@ impl Gateway {
     /// Writes a line for each request from now on.
     pub fn access_log(self, log: AccessLog) -> Self {
         self.set(|inner| inner.log = Some(log))
+    }
+
+    /// Keeps a row for each request from now on, or for a share of them (0 to 1), which are chosen by their ids: the same
+    /// id is always among them, or never. With `content` the bodies are kept, too, a mebibyte of each at most.
+    pub fn request_log(self, log: Arc<dyn RequestLog>, sample: f64, content: bool) -> Self {
+        self.rows(Rows { log, sample, content, of: None })
+    }
+
+    pub(crate) fn rows(self, rows: Rows) -> Self {
+        self.set(|inner| inner.rows = Some(rows))
     }
 
     #[cfg(feature = "config")]
@@ -132,6 +152,13 @@ impl Gateway {
         self.set(|inner| inner.patience = time)
     }
 
+    /// How far an answer is read on whose client went away before its end, so that it is the provider's own figures that
+    /// are settled: for how long, and how many bytes as they would have gone to the client. 30 s and 1 MiB unless it is
+    /// said. Beyond it, and at once where there is no time, the provider is left, and what it cost is estimated.
+    pub fn read_on(self, time: Duration, bytes: usize) -> Self {
+        self.set(|inner| inner.read_on = Cap { time, bytes })
+    }
+
     /// Whether everybody is let in.
     pub fn is_open(&self) -> bool {
         self.now().keys.is_none()
@@ -144,6 +171,10 @@ impl Gateway {
     /// From now on it says that it is not ready; what is under way is answered.
     pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leavers(&self) -> &Leavers {
+        &self.0.leavers
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -171,13 +202,17 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
         let (id, now) = (headers::request_id(), self.now());
-        let line = now.log.as_ref().map(|log| log.begin(&id, &head));
+        let line = Line::begin(now.log.as_ref(), now.rows.as_ref(), &id, &head);
         let left = Left::of(&head);
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
-            Some(format) => match now.asked(format, head, body.as_mut(), &id, line.as_ref()).await {
-                Ok(response) => response,
-                Err(error) => left.forget(body, refuse(format, &error)).await,
-            },
+            Some(format) => {
+                let span = span::begin(&head, &id);
+                let about = About { id: &id, line: line.as_ref(), leavers: self.leavers(), span: &span };
+                match now.asked(format, head, body.as_mut(), about).await {
+                    Ok(response) => response,
+                    Err(error) => left.forget(body, span::until_end(&span, refuse(format, &error))).await,
+                }
+            }
             #[cfg(feature = "config")]
             None if crate::admin::is_meant(&head) => {
                 let body = incoming::read(body, &head.headers, now.longest_body.min(LONGEST_CHANGE), now.patience);
@@ -233,48 +268,69 @@ fn refuse(format: Format, error: &Error) -> Response<Body> {
 #[cfg(feature = "config")]
 const LONGEST_CHANGE: usize = 256 << 10;
 
+/// What goes along with a request.
+struct About<'a> {
+    id: &'a str,
+    line: Option<&'a Line>,
+    leavers: &'a Leavers,
+    span: &'a Span,
+}
+
 impl Inner {
     async fn asked<B>(
-        &self,
+        self: &Arc<Self>,
         format: Format,
         head: Parts,
         body: Pin<&mut B>,
-        id: &str,
-        line: Option<&Line>,
+        About { id, line, leavers, span }: About<'_>,
     ) -> Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if let Some(line) = line {
+            line.is_in(format);
+        }
         let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
         if let Some(line) = line {
-            line.is_of(format, guest.name());
+            line.is_of(&guest);
         }
+        span::is_of(span, &guest);
         let body = incoming::read(body, &head.headers, self.longest_body, self.patience).await?;
+        if let Some(line) = line {
+            line.has_body(&body);
+        }
         let mut call = self.client.begin();
         guest.sign(&mut call);
         // The ledger has its attempts by what the client was told.
         call.trail = Trail::named(id);
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
-        let visit = Visit { gateway: self, guest, service };
-        Ok(format.serve(&visit, call, HttpRequest::from_parts(head, body)).await)
+        let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned() };
+        let request = HttpRequest::from_parts(head, body);
+        let open = span.clone();
+        let serving = async move { span::until_end(&open, format.serve(&visit, call, request).await) };
+        Ok(leavers.follow(self.read_on, line, serving.instrument(span.clone())).await)
     }
 }
 
 /// One request of somebody's.
-struct Visit<'a> {
-    gateway: &'a Inner,
+struct Visit {
+    gateway: Arc<Inner>,
     guest: Guest,
     service: Shared,
+    line: Option<Line>,
 }
 
-impl Host for Visit<'_> {
+impl Host for Visit {
     fn service(&self) -> &Shared {
         &self.service
     }
 
     fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {
         let asked = request.model().to_owned();
+        if let Some(line) = &self.line {
+            line.asks(&asked);
+        }
         self.gateway.client.settle(call, request).map_err(|error| {
             // What is a mistake in a program's set-up is one in a client's request here.
             if error.kind() == ErrorKind::Configuration {

@@ -43,9 +43,12 @@ mod gateway;
 mod headers;
 mod incoming;
 mod keys;
+mod leavers;
 mod mount;
 mod own;
+mod request_log;
 mod server;
+mod span;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "config")]

@@ -1,5 +1,7 @@
 //! What the gateway answers of its own: that it is there, what it counts, and what it does not serve.
 
+use std::fmt::Write as _;
+
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -33,8 +35,29 @@ fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
     if !gateway.is_admin(head).unwrap_or_else(|| gateway.is_open()) {
         return error(StatusCode::UNAUTHORIZED, "the metrics are for the administrator: send the administrator's key");
     }
-    let text = gateway.client().metrics().prometheus();
+    let text = gateway.client().metrics().prometheus() + &figures(gateway);
     whole_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// What the gateway counts itself, as Prometheus text.
+fn figures(gateway: &Gateway) -> String {
+    let (ended, given_up) = gateway.leavers().counted();
+    let mut text = format!(
+        "# HELP sabir_gateway_left_total Answers whose client went away: read to their end, or given up.\n\
+         # TYPE sabir_gateway_left_total counter\n\
+         sabir_gateway_left_total{{became=\"read\"}} {ended}\n\
+         sabir_gateway_left_total{{became=\"given_up\"}} {given_up}\n"
+    );
+    if let Some(rows) = &gateway.now().rows {
+        let _ = write!(
+            text,
+            "# HELP sabir_gateway_request_log_left_out_total Rows that the log of requests had no room for.\n\
+             # TYPE sabir_gateway_request_log_left_out_total counter\n\
+             sabir_gateway_request_log_left_out_total {}\n",
+            rows.log.left_out()
+        );
+    }
+    text
 }
 
 /// A path of a dialect with another method, or a path of nobody.

@@ -135,11 +135,15 @@ impl Server {
     }
 
     /// Takes no more connections, says at `/readyz` that it is not ready, and waits until all that is under way is
-    /// answered, at most so long: `false` where something was cut off.
+    /// answered, at most so long: `false` where something was cut off. Answers whose client went away are read on until
+    /// then.
     pub async fn drain(self, longest: Duration) -> bool {
         self.gateway.drain();
         drop(self.stop);
-        tokio::time::timeout(longest, self.accepting).await.is_ok()
+        let until = tokio::time::Instant::now() + longest;
+        let are_answered = tokio::time::timeout_at(until, self.accepting).await.is_ok();
+        self.gateway.leavers().end(until).await;
+        are_answered
     }
 }
 

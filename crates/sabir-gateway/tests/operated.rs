@@ -161,6 +161,36 @@ async fn keys_and_teams_of_the_configuration_have_models_budgets_and_limits() {
 }
 
 #[tokio::test]
+async fn a_dry_run_refuses_nothing_and_says_what_it_would_have() {
+    let house = House::new(&format!(
+        "[gateway]\ndry_run = true\nadmin_key = \"{ADMIN}\"\n\
+         [gateway.keys.ada]\nhash = \"{}\"\nlimits = {{ requests = 2, per = \"1h\" }}\n\
+         budgets = [{{ limit = \"0.0003\", period = \"day\" }}]\n[limits]\nmax_wait = \"0\"\n{PRICES}",
+        hash("k-ada"),
+    ))
+    .await;
+    for _ in 0..5 {
+        let (status, answer) = house.chat("k-ada").await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let (_, figures) = house.ask("GET", "/metrics", ADMIN, "").await;
+    let counted = |rule: &str| {
+        let line = figures
+            .lines()
+            .find(|line| line.starts_with("sabir_would_refuse_total{key=\"ada\"") && line.contains(rule));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok())
+            .unwrap_or_else(|| panic!("{rule} in {figures}"))
+    };
+    assert_eq!(counted("2 requests in 3600s"), 3);
+    assert!(counted("the budget of the key of ada") >= 1);
+    // As it is meant, the first call but two is refused.
+    house.say(&house.read("sabir.toml").replace("dry_run = true", "dry_run = false"));
+    house.gateway.reload().expect("right");
+    while house.chat("k-ada").await.0 == 200 {}
+    assert_eq!(house.chat("k-ada").await.0, 429);
+}
+
+#[tokio::test]
 async fn a_configuration_that_changes_is_followed_and_a_faulty_one_is_not() {
     let key = |name: &str| format!("[gateway.keys.{name}]\nhash = \"{}\"\n", hash(name));
     let limits = "limits = { requests = 2, per = \"1h\" }\n[limits]\nmax_wait = \"0\"\n";

@@ -156,7 +156,9 @@ async fn answers_tell_of_themselves() {
     let server = start(Gateway::new(client.build().expect("a client"))).await;
     let body = r#"{"model":"sim/a","top_k":3,"max_tokens":9,"messages":[{"role":"user","content":"Hello"}]}"#;
     let answer = raw(&server, &post("/v1/messages", "anthropic-version: 2023-06-01\r\n", body)).await;
-    for header in ["x-sabir-request-id: ", "x-sabir-attempts: 1\r\n", "x-sabir-model: a\r\n"] {
+    for header in
+        ["x-sabir-request-id: ", "x-sabir-attempts: 1\r\n", "x-sabir-provider: sim\r\n", "x-sabir-model: a\r\n"]
+    {
         assert!(answer.contains(header), "{header} in {answer}");
     }
     let calls = ledger.0.lock().expect("free").clone();
@@ -239,7 +241,8 @@ async fn requests_may_come_one_after_the_other_before_their_answers() {
 #[tokio::test]
 async fn a_client_that_hangs_up_cancels_its_call() {
     let simulator = Simulator::new().pace(Duration::from_millis(5));
-    let server = start(gateway(&simulator)).await;
+    // Nothing is read on; what is, is in `left.rs`.
+    let server = start(gateway(&simulator).read_on(Duration::ZERO, 0)).await;
     let long = r#"{"model":"sim/a","stream":true,"messages":[{"role":"user","content":"Write a long story"}]}"#;
     let mut client = TcpStream::connect(server.address()).await.expect("a connection");
     client.write_all(post("/v1/chat/completions", "", long).as_bytes()).await.expect("it is written");
@@ -252,6 +255,7 @@ async fn a_client_that_hangs_up_cancels_its_call() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), over).await.expect("the call is over");
+    assert_eq!(simulator.cancelled(), 1);
 }
 
 #[tokio::test]

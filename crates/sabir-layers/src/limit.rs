@@ -70,7 +70,7 @@ use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
 use self::gate::{Gates, Lane};
 use self::permit::Permit;
 pub use self::rule::Limit;
-use crate::{End, PerPlace, RuntimeClock, Watch as _, watch};
+use crate::{End, Metrics, PerPlace, RuntimeClock, Watch as _, watch};
 
 /// The layer that keeps limits. Clones share what is used of them; see the [module](self).
 #[derive(Clone, Debug)]
@@ -92,6 +92,7 @@ pub struct Limits {
     lanes: PerPlace<Lane>,
     gates: Gates,
     tickets: Arc<AtomicU64>,
+    metrics: Option<Metrics>,
 }
 
 impl Default for Limits {
@@ -112,6 +113,7 @@ impl Default for Limits {
             lanes: PerPlace::default(),
             gates: Gates::default(),
             tickets: Arc::default(),
+            metrics: None,
         }
     }
 }
@@ -136,6 +138,12 @@ impl Limits {
     pub fn learn(mut self, learn: bool) -> Self {
         self.learn = learn;
         self.lanes = PerPlace::default();
+        self
+    }
+
+    /// Counts in these metrics what a limit would have refused that is only watched ([`Metrics::would_refuse`]).
+    pub fn meter(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
         self
     }
 

@@ -94,7 +94,7 @@ use self::serve::Spending;
 pub use self::standing::Standing;
 use self::tariff::Tariff;
 pub use self::window::Window;
-use crate::{PerPlace, Receipts, RuntimeClock};
+use crate::{Metrics, PerPlace, Receipts, RuntimeClock};
 
 /// The layer that keeps budgets and writes the ledger. Clones share what is spent; see the [module](self).
 #[derive(Clone, Debug)]
@@ -120,6 +120,7 @@ pub struct Spend {
     /// How many were before it; see [`Spend::after`].
     generation: u32,
     tariffs: PerPlace<Mutex<Option<Arc<Tariff>>>>,
+    metrics: Option<Metrics>,
 }
 
 impl Default for Spend {
@@ -149,6 +150,7 @@ impl Spend {
             clock: Arc::new(RuntimeClock::default()),
             generation: 0,
             tariffs: PerPlace::default(),
+            metrics: None,
         }
     }
 
@@ -204,6 +206,13 @@ impl Spend {
     #[must_use]
     pub fn steps(mut self, tokens: u64) -> Self {
         self.step = Some(tokens.max(1));
+        self
+    }
+
+    /// Counts in these metrics what a budget would have refused that only alerts ([`Metrics::would_refuse`]).
+    #[must_use]
+    pub fn meter(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
         self
     }
 

@@ -6,7 +6,8 @@
 //! settles later what it really used. [`Memory`] keeps them in this process and is the default; a store that several
 //! processes share implements the same methods.
 //!
-//! A [`Ledger`] keeps what was spent, a row for each attempt.
+//! A [`Ledger`] keeps what was spent, a row for each attempt. A [`RequestLog`] keeps what a server was asked and how that
+//! ended, a row for each request.
 //!
 //! ```
 //! use std::time::Duration;
@@ -28,6 +29,7 @@ mod key;
 mod ledger;
 mod memory;
 mod rate;
+mod requests;
 mod rolling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -42,8 +44,9 @@ pub use key::Key;
 pub use ledger::{Dimension, Ended, Filter, Group, Ledger, MemoryLedger, Opened, Outcome, Spent};
 pub use memory::Memory;
 pub use rate::Rate;
+pub use requests::{RequestLog, RequestRow};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Health, Sqlite};
+pub use sqlite::{Health, Sqlite, SqliteRequests};
 
 /// Keeps cells.
 pub trait Store: Debug + Send + Sync + 'static {

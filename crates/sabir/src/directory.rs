@@ -7,6 +7,7 @@ use sabir_core::drive::{Batches, Limits, Origin, ask};
 use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
 use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Service, Transport};
 use sabir_http::HttpTransport;
+use sabir_layers::{End, Watch, watch};
 
 use crate::registry::Registered;
 use crate::{Env, Provider, Registry};
@@ -156,7 +157,20 @@ impl Service for Directory {
                 let for_chat = matches!(request, Request::Chat(_));
                 self.origin(call, &provider, for_chat)?.call(call, request).await
             }
-            Registered::Service(service) => service.call(call, request).await,
+            Registered::Service(service) => Ok(watch(service.call(call, request).await?, Named(call.provider.clone()))),
+        }
+    }
+}
+
+/// Says of a service's answers whose they are, where it does not itself.
+struct Named(String);
+
+impl Watch for Named {
+    fn end(&mut self, end: End<'_>) {
+        if let End::Answer(response) = end
+            && response.provider.is_empty()
+        {
+            response.provider = std::mem::take(&mut self.0);
         }
     }
 }

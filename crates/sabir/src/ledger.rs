@@ -6,9 +6,11 @@
 #[cfg(feature = "ledger")]
 use std::{path::Path, sync::Arc};
 
-pub use sabir_store::{Dimension, Ended, Filter, Group, Ledger, MemoryLedger, Opened, Outcome, Spent};
+pub use sabir_store::{
+    Dimension, Ended, Filter, Group, Ledger, MemoryLedger, Opened, Outcome, RequestLog, RequestRow, Spent,
+};
 #[cfg(feature = "ledger")]
-pub use sabir_store::{Health, Sqlite};
+pub use sabir_store::{Health, Sqlite, SqliteRequests};
 
 /// The ledger in this SQLite file, which is made where it is missing.
 ///

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::costs::{BudgetMode, Period, TimeZone, UnknownPrice};
+use super::provider::Url;
 use super::route::{OneOrMore, Short};
 use crate::field::{choice, section};
 use crate::secret::SecretRef;
@@ -36,6 +37,15 @@ section! {
         teams: BTreeMap<String, GatewayTeam>;
         /// A line for every request. Off unless the section is there.
         access_log: Option<AccessLogConfig>;
+        /// A row for every request in an SQLite file. Off unless the section is there.
+        request_log: Option<RequestLogConfig>, also "log";
+        /// Telling a collector of OpenTelemetry. Off unless it or the variables of OpenTelemetry say where that is.
+        otlp: OtlpConfig;
+        /// What becomes of answers whose client goes away.
+        abandoned: AbandonedConfig;
+        /// Whether what keys and teams may spend and ask refuses nothing: where it would, that is told in the log and
+        /// counted. To try a configuration out.
+        dry_run: bool = "false";
         /// HTTPS. Off unless the section is there.
         tls: Option<TlsConfig>;
     }
@@ -130,6 +140,40 @@ section! {
     AccessLogConfig {
         /// Where it is written: a file, or standard error unless said.
         path: Option<PathBuf>, also "file";
+    }
+
+    /// A row for every request, or for a share of them, in an SQLite file that only its owner can read.
+    RequestLogConfig {
+        /// The file, which is made where it is missing.
+        path: PathBuf, also "file";
+        /// Which share of the requests is kept. Chosen by their ids: the same id is always in it, or never.
+        sample: Share = "100%";
+        /// How long rows are kept.
+        keep: Duration = "30d", also "retention";
+        /// Whether the bodies of requests and answers are kept, too: prompts, answers, whatever is in them.
+        content: bool = "false";
+    }
+
+    /// Telling a collector of OpenTelemetry of every request and call: by OTLP over HTTP, in JSON. OpenTelemetry's own
+    /// variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and others) go before what stands here.
+    OtlpConfig {
+        /// Where the collector listens, without a path.
+        endpoint: Option<Url>;
+        /// Headers of every export, by name.
+        headers: BTreeMap<String, SecretRef>;
+        /// Which share of the traces is told that begin here; those that a client is in the middle of go by the client.
+        sample: Share = "100%";
+        /// Whether figures are told, too.
+        metrics: bool = "true";
+    }
+
+    /// What becomes of an answer whose client goes away before its end. The provider is paid for it anyway.
+    AbandonedConfig {
+        /// How long it is read on, so that the provider's own figures are settled. Beyond it, and at once with 0, the
+        /// provider is left and what it cost is estimated.
+        read_on: Duration = "30s";
+        /// How much of it is read on, as it would have gone to the client.
+        at_most: Size = "1MiB";
     }
 
     /// HTTPS.

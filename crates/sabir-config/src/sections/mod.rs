@@ -22,8 +22,8 @@ pub use costs::{
     PricesConfig, TimeZone, UnknownPrice,
 };
 pub use gateway::{
-    AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash, KeyHashConfig,
-    LimitMode, Moment, TlsConfig,
+    AbandonedConfig, AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash,
+    KeyHashConfig, LimitMode, Moment, OtlpConfig, RequestLogConfig, TlsConfig,
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};

@@ -36,7 +36,7 @@ impl Limits {
         }
         let place = &permit.lane().place;
         let watched = self.rules.iter().chain(self.of_labels(call)).filter(|rule| rule.watched);
-        let gates: Vec<_> = watched.filter_map(|rule| self.gate(rule, place)).collect();
+        let (rules, gates): (Vec<_>, Vec<_>) = watched.filter_map(|rule| Some((rule, self.gate(rule, place)?))).unzip();
         if gates.is_empty() {
             return None;
         }
@@ -46,6 +46,9 @@ impl Limits {
             Ok(Err(denied)) => {
                 let said = watched.lane().gates[denied.gate].said();
                 tracing::warn!(%place, "{said}; it is only watched, and the call goes on");
+                if let Some(metrics) = &self.metrics {
+                    metrics.would_have_refused(call, rules[denied.gate].to_string());
+                }
             }
             Err(error) => tracing::warn!(%place, "a limit cannot be watched: {}", error.message()),
         }

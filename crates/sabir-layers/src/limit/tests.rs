@@ -586,7 +586,8 @@ fn limits_of_labels_hold_for_calls_that_have_them_and_go_on_when_the_rules_chang
 fn a_limit_that_is_watched_refuses_nothing() {
     let clock = ManualClock::new();
     let watched = Limit::requests_per_minute(1).for_tag("key", "ada").watched();
-    let limits = limits(&clock).refuse().limit(watched).limit(Limit::requests_per_minute(3).together());
+    let metrics = Metrics::new();
+    let limits = limits(&clock).refuse().limit(watched).limit(Limit::requests_per_minute(3).together()).meter(&metrics);
     let mut call = Call::to("p");
     call.tags = vec![("key".into(), "ada".into())];
     let service = limits.apply(Shared::new(answering(&clock)));
@@ -595,4 +596,9 @@ fn a_limit_that_is_watched_refuses_nothing() {
         ask().expect("the watched one refuses nothing");
     }
     assert!(ask().expect_err("the other does").message().contains("3 requests a minute"));
+    let rule = "1 requests a minute of key \"ada\"".to_owned();
+    assert_eq!(metrics.would_refuse(), [("ada".to_owned(), rule, 2)], "what was refused by another is not counted");
+    let text = metrics.prometheus();
+    let line = "sabir_would_refuse_total{key=\"ada\",rule=\"1 requests a minute of key \\\"ada\\\"\"} 2\n";
+    assert!(text.contains(line), "{text}");
 }

@@ -11,8 +11,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use series::Series;
-pub use series::{Came, Counted, Percentiles};
+use sabir_core::Call;
+
+use self::series::Series;
+pub use self::series::{Came, Counted, Percentiles};
 
 /// What a series of figures is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +68,7 @@ struct Inner {
     last: Mutex<Option<(Arc<Labels>, Arc<Series>)>>,
     observers: RwLock<Vec<Arc<dyn Observe>>>,
     gauges: RwLock<Vec<Gauge>>,
+    would_refuse: Mutex<BTreeMap<(String, String), u64>>,
 }
 
 /// A figure that somebody else keeps.
@@ -106,6 +109,24 @@ impl Metrics {
         gauges.push(gauge);
     }
 
+    /// How often what is only watched would have refused: the label `key` of the calls, empty for those that have none, the
+    /// limit or budget in words, and how often.
+    pub fn would_refuse(&self) -> Vec<(String, String, u64)> {
+        let all = self.0.would_refuse.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|((key, rule), times)| (key.clone(), rule.clone(), *times)).collect()
+    }
+
+    /// What is only watched would have refused a call.
+    pub(crate) fn would_have_refused(&self, call: &Call, rule: String) {
+        let key = call.tags.iter().find(|(name, _)| name == "key").map_or(String::new(), |(_, key)| key.clone());
+        let mut all = self.0.would_refuse.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut name = (key, rule);
+        if all.len() >= MAX_SERIES && !all.contains_key(&name) {
+            name = ("_other".to_owned(), "_other".to_owned());
+        }
+        *all.entry(name).or_default() += 1;
+    }
+
     /// What was counted so far, by what it is about.
     pub fn counted(&self) -> Vec<(Labels, Counted)> {
         let series = self.0.series.read().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +143,7 @@ impl Metrics {
     pub fn prometheus(&self) -> String {
         let gauges = self.0.gauges.read().unwrap_or_else(PoisonError::into_inner);
         let gauges = gauges.iter().map(|gauge| (gauge.name, gauge.help, (gauge.read)()));
-        prometheus::text(&self.counted(), gauges)
+        prometheus::text(&self.counted(), &self.would_refuse(), gauges)
     }
 
     /// A call is in flight.

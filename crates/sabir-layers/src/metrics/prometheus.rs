@@ -14,6 +14,7 @@ const TOKENS: std::ops::RangeInclusive<u32> = 0..=13;
 
 pub(super) fn text(
     counted: &[(Labels, Counted)],
+    would_refuse: &[(String, String, u64)],
     gauges: impl Iterator<Item = (&'static str, &'static str, Vec<(String, f64)>)>,
 ) -> String {
     let mut page = Page(String::new());
@@ -48,6 +49,11 @@ pub(super) fn text(
     page.all("sabir_unpriced_total", "Answers whose cost is not known.", counted, |c| one(c.unpriced));
     page.all("sabir_cache_hits_total", "Answers from the cache.", counted, |c| one(c.cache_hits));
     page.all("sabir_cache_misses_total", "Answers that were not in it.", counted, |c| one(c.cache_misses));
+    let name = "sabir_would_refuse_total";
+    page.head(name, "Calls that a limit or budget would have refused that is only watched.", "counter");
+    for (key, rule, times) in would_refuse {
+        page.line(name, &format!("key=\"{}\",rule=\"{}\"", escaped(key), escaped(rule)), times);
+    }
     page.head("sabir_in_flight", "Calls that are not over.", "gauge");
     for (labels, counted) in counted {
         page.line("sabir_in_flight", &said(labels), &counted.in_flight);

@@ -9,7 +9,7 @@ use sabir_prices::{Ceiling, Demand, Usd, service_tier};
 use sabir_store::Answer;
 
 use super::Spend;
-use super::budget::{Mode, WhenUnpriced};
+use super::budget::{Budget, Mode, WhenUnpriced};
 use super::class::{Claim, Class, Classes};
 use super::demand::Asked;
 use super::hold::{Hold, Short};
@@ -126,8 +126,9 @@ impl<'a> Asking<'a> {
 
     /// The usual case: prices are known, all is text, nothing has to be loaded, the budgets are here and have enough.
     fn take_at_once(&mut self) -> Option<()> {
-        let is_soft = |claim: &Claim| claim.fund.budget.mode == Mode::Soft;
-        if self.class.purses.iter().any(|purse| !purse.loaded.initialized()) || self.class.claims.iter().any(is_soft) {
+        // Those that refuse nothing have something to say.
+        let warns = |claim: &Claim| !claim.fund.budget.is_hard();
+        if self.class.purses.iter().any(|purse| !purse.loaded.initialized()) || self.class.claims.iter().any(warns) {
             return None;
         }
         self.demand.input = self.asked.input?;
@@ -244,7 +245,7 @@ impl<'a> Asking<'a> {
             {
                 self.spend.ring(&claim.fund, purse, used.await?);
             }
-            if claim.fund.budget.mode != Mode::Soft {
+            if claim.fund.budget.is_hard() {
                 continue;
             }
             let used = match purse {
@@ -252,7 +253,9 @@ impl<'a> Asking<'a> {
                 None => self.dearest.most(claim, &self.demand),
             };
             let budget = &claim.fund.budget;
-            if used > budget.most.0 {
+            if used > budget.most.0 && budget.mode == Mode::AlertOnly {
+                self.spend.would_refuse(self.call, budget);
+            } else if used > budget.most.0 {
                 self.notices.push(Notice::OverBudget { budget: budget.to_string(), most: budget.most.0, used });
             }
         }
@@ -261,6 +264,17 @@ impl<'a> Asking<'a> {
 }
 
 impl Spend {
+    /// Says that a budget would have refused a call, were it hard.
+    fn would_refuse(&self, call: &Call, budget: &Budget) {
+        tracing::warn!(
+            provider = call.provider,
+            "there is too little left in the budget of {budget}; it only alerts, and the call goes on"
+        );
+        if let Some(metrics) = &self.metrics {
+            metrics.would_have_refused(call, format!("the budget of {budget}"));
+        }
+    }
+
     /// How long the answer may become.
     fn length(&self, asked: &Asked, class: &Class, request: &Request) -> Result<Length> {
         let streams = matches!(request, Request::Chat(chat) if chat.stream);

@@ -8,6 +8,7 @@ mod folder;
 mod journal;
 mod query;
 mod record;
+mod requests;
 mod schema;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,6 +27,7 @@ use self::committer::{Committer, Shared};
 use self::failure::{Failure, failed};
 use self::folder::Folder;
 use self::journal::Journal;
+pub use self::requests::SqliteRequests;
 use crate::{Dimension, Ended, Filter, Group, Ledger, Opened, Spent};
 
 /// A ledger in an SQLite file, which several processes may share.

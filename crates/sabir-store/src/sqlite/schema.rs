@@ -18,29 +18,36 @@ pub(super) const BUCKETS: [&str; 12] = [
 
 /// Brings a database up to date, in one transaction: it is of the old version or of the new one, never between.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Failure> {
-    migrate_by(connection, &STEPS)
+    migrate_to(connection, APPLICATION, &STEPS)
 }
 
-fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), Failure> {
+/// Brings a database of any kind of ours up to date, which its application's number names.
+pub(super) fn migrate_to(connection: &mut Connection, application: i64, steps: &[&str]) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Some(missing) = usize::try_from(version(&transaction)?).ok().and_then(|version| steps.get(version..)) else {
+    let Some(missing) =
+        usize::try_from(version_of(&transaction, application)?).ok().and_then(|version| steps.get(version..))
+    else {
         return Err(failed("it was written by a newer version of sabir; update this one"));
     };
     if !missing.is_empty() {
         missing.iter().try_for_each(|step| transaction.execute_batch(step))?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "application_id", application)?;
         transaction.pragma_update(None, "user_version", i64::try_from(steps.len()).unwrap_or(i64::MAX))?;
     }
     Ok(transaction.commit()?)
 }
 
-/// Of which version a database is, 0 where it is empty. Fails where it is not one of these.
+/// Of which version a ledger is, 0 where it is empty. Fails where it is none.
 pub(super) fn version(connection: &Connection) -> Result<i64, Failure> {
+    version_of(connection, APPLICATION)
+}
+
+fn version_of(connection: &Connection, wanted: i64) -> Result<i64, Failure> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
     let tables = number("SELECT COUNT(*) FROM sqlite_schema")?;
-    if application != APPLICATION && (application, version, tables) != (0, 0, 0) {
+    if application != wanted && (application, version, tables) != (0, 0, 0) {
         return Err(failed("it is a database of something else; name another file"));
     }
     Ok(version)
@@ -49,6 +56,10 @@ pub(super) fn version(connection: &Connection) -> Result<i64, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), Failure> {
+        migrate_to(connection, APPLICATION, steps)
+    }
 
     fn version(connection: &Connection) -> i64 {
         super::version(connection).expect("a version")

@@ -28,9 +28,16 @@ pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dy
 fn of_callers(config: &Config) -> impl Iterator<Item = BudgetConfig> {
     let keys = config.gateway.keys.iter().map(|(name, key)| ("key", name, &key.budgets));
     let teams = config.gateway.teams.iter().map(|(name, team)| ("team", name, &team.budgets));
-    keys.chain(teams).flat_map(|(tag, name, budgets)| {
+    let dry_run = config.gateway.dry_run;
+    keys.chain(teams).flat_map(move |(tag, name, budgets)| {
         let number = |at: usize| if at == 0 { String::new() } else { format!(" ({})", at + 1) };
-        budgets.iter().enumerate().map(move |(at, said)| said.of_tag(format!("the {tag}{}", number(at)), tag, name))
+        budgets.iter().enumerate().map(move |(at, said)| {
+            let mut said = said.of_tag(format!("the {tag}{}", number(at)), tag, name);
+            if dry_run {
+                said.mode = BudgetMode::Alert;
+            }
+            said
+        })
     })
 }
 
@@ -74,6 +81,8 @@ fn budgets_of(said: &BudgetConfig) -> Vec<Budget> {
             _ => budget,
         };
         let budget = budget.when_unpriced(match said.on_unknown_price {
+            // What only alerts refuses nothing.
+            _ if said.mode == BudgetMode::Alert => WhenUnpriced::Allow,
             UnknownPrice::Allow => WhenUnpriced::Allow,
             _ => WhenUnpriced::Refuse,
         });

@@ -55,7 +55,7 @@ pub(super) fn assembled(
         .budget(said.share.0, said.reserve);
     let path = config.ledger.as_ref().map(|said| said.path.clone());
     let mut kept = Kept { ledger: path.zip(ledger.cloned()), ..before.clone() };
-    let limits = before.limits.iter().fold(limits(config), Limits::after);
+    let limits = before.limits.iter().fold(limits(config), Limits::after).meter(&before.metrics);
     kept.limits = Some(limits.clone());
     let mut stack = Stack::new().retry(retry).limits(limits);
     if config.metrics.enabled {
@@ -66,7 +66,7 @@ pub(super) fn assembled(
         stack = stack.receipts(receipts.clone());
     }
     if let Some(spend) = spend(config, &receipts, ledger) {
-        let spend = before.spend.iter().fold(spend, Spend::after);
+        let spend = before.spend.iter().fold(spend, Spend::after).meter(&before.metrics);
         kept.spend = Some(spend.clone());
         stack = stack.spend(spend);
     }
@@ -181,18 +181,20 @@ fn limits(config: &Config) -> Limits {
     limits = said.rules.iter().flat_map(rule).fold(limits, Limits::limit);
     let keys = config.gateway.keys.iter().map(|(name, key)| ("key", name, &key.limits));
     let teams = config.gateway.teams.iter().map(|(name, team)| ("team", name, &team.limits));
-    keys.chain(teams).flat_map(|(tag, name, said)| of_caller(tag, name, said)).fold(limits, Limits::limit)
+    let dry_run = config.gateway.dry_run;
+    let own = keys.chain(teams).flat_map(|(tag, name, said)| of_caller(tag, name, said, dry_run));
+    own.fold(limits, Limits::limit)
 }
 
 /// The limits of a key or a team of the gateway, by the label that it gives to their calls.
-fn of_caller<'a>(tag: &'a str, name: &'a str, said: &CallerLimits) -> impl Iterator<Item = Limit> + 'a {
+fn of_caller<'a>(tag: &'a str, name: &'a str, said: &CallerLimits, dry_run: bool) -> impl Iterator<Item = Limit> + 'a {
     let minute = amounts([
         said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
         said.concurrent_calls,
     ]);
     let requests = said.requests.zip(said.per).map(|(amount, per)| Limit::requests(amount.get(), per));
     let tokens = said.tokens.zip(said.per).map(|(amount, per)| Limit::tokens(amount.get(), per));
-    let is_watched = said.mode == LimitMode::Watch;
+    let is_watched = dry_run || said.mode == LimitMode::Watch;
     let of = move |limit: Limit| if is_watched { limit.for_tag(tag, name).watched() } else { limit.for_tag(tag, name) };
     minute.chain(requests).chain(tokens).map(of)
 }

@@ -103,14 +103,24 @@ fn a_call_of_its_own_budget_fits_or_not() {
 }
 
 #[test]
-fn soft_ones_say_so_and_others_are_silent() {
-    let build = |spend: Spend| spend.budget(daily(1_000).soft()).budget(daily(1_000).alert_only());
+fn soft_ones_say_so_and_others_are_counted() {
+    let metrics = Metrics::new();
+    let build = |spend: Spend| {
+        let large = Budget::per_request(Usd::dollars(1)).alert_only();
+        let small = Budget::per_request(Usd(1)).alert_only();
+        let spend = spend.budget(daily(1_000).soft()).budget(daily(1_000).alert_only().named("small"));
+        spend.budget(daily(10_000_000).alert_only()).budget(large).budget(small).meter(&metrics)
+    };
     let house = House::new(build, [Outcome::whole(used(50, 10)), Outcome::whole(used(50, 10))]);
     house.ask().expect("it passes");
     let answer = house.ask().expect("it passes");
     let [Notice::OverBudget { budget, most, used }] = answer.notices.as_slice() else { panic!("{:?}", answer.notices) };
     assert_eq!((budget.as_str(), *most), ("$0.000001 a day", 1_000));
     assert!(*used > 140_000);
+    let counted = metrics.would_refuse();
+    let times: Vec<u64> = counted.iter().map(|(_, _, times)| *times).collect();
+    assert_eq!(times, [2, 2], "what has room is not counted: {counted:?}");
+    assert!(counted.iter().any(|(key, rule, _)| key.is_empty() && rule.contains("small")), "{counted:?}");
 }
 
 #[test]
