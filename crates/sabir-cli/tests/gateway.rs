@@ -69,16 +69,14 @@ fn a_gateway_that_stops_has_written_its_log_of_requests() {
     let file = folder.file("sabir.toml", said.as_bytes());
     let home = folder.path().to_str().expect("text");
     let mut command = command(&["--config", &file, "serve"], &[("XDG_DATA_HOME", home)]);
-    let mut served = Served(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
-    let mut line = String::new();
-    BufReader::new(served.0.stdout.take().expect("piped")).read_line(&mut line).expect("its address");
-    let base = format!("{}/v1", line.trim().rsplit(' ').next().expect("a URL"));
+    let mut served = Served::start(&mut command);
+    let base = served.v1();
     let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "any")];
     for _ in 0..3 {
         assert_eq!(sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &env).status.code(), Some(0));
     }
-    let told = Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().expect("told");
-    assert!(told.success() && served.0.wait().expect("it ends").success());
+    let told = Command::new("kill").args(["-TERM", &served.child.id().to_string()]).status().expect("told");
+    assert!(told.success() && served.child.wait().expect("it ends").success());
     let rows = rusqlite::Connection::open(&log).expect("it opens");
     let rows: (u32, u32) = rows
         .query_row("SELECT count(*), sum(status = 200 AND model = 'any') FROM requests", [], |row| {
@@ -86,4 +84,31 @@ fn a_gateway_that_stops_has_written_its_log_of_requests() {
         })
         .expect("rows");
     assert_eq!(rows, (3, 3));
+}
+
+#[test]
+fn a_certificate_that_the_environment_names_is_trusted() {
+    let folder = Folder::new("serve-tls");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let certificate = folder.file("cert.pem", made.cert.pem().as_bytes());
+    let key = folder.file("key.pem", made.signing_key.serialize_pem().as_bytes());
+    let said =
+        format!("[gateway]\nlisten = \"127.0.0.1:0\"\ntls = {{ certificate = {certificate:?}, key = {key:?} }}\n");
+    let file = folder.file("sabir.toml", said.as_bytes());
+    let home = folder.path().to_str().expect("text");
+    let served = Served::start(&mut command(&["--config", &file, "serve"], &[("XDG_DATA_HOME", home)]));
+    let base = served.v1().replace("127.0.0.1", "localhost");
+    let env = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "any"), ("SABIR_RETRY_ATTEMPTS", "1")];
+    let ask = |more: &[(&str, &str)]| {
+        let output = sabir(&["chat", "-m", "openai/sim/any", "Hello"], "", &[&env[..], more].concat());
+        (output.status.code(), text(&output.stderr))
+    };
+    let (status, said) = ask(&[]);
+    assert!(status == Some(1) && said.contains("in SSL_CERT_FILE if the server is yours"), "{said}");
+    let (status, said) = ask(&[("SSL_CERT_FILE", &certificate)]);
+    assert_eq!(status, Some(0), "{said}");
+    let (status, said) = ask(&[("SSL_CERT_FILE", "/no/such/file")]);
+    assert!(status == Some(2) && said.contains("SSL_CERT_FILE names /no/such/file, which cannot be read"), "{said}");
+    let doctor = sabir(&["doctor", "--offline"], "", &[("SSL_CERT_FILE", &certificate)]);
+    assert!(text(&doctor.stdout).contains("trusts those of SSL_CERT_FILE, too: "), "{doctor:?}");
 }

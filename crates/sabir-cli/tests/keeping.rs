@@ -95,6 +95,7 @@ fn a_doctor_finds_what_is_wrong_and_says_what_to_do() {
         (&["--config", &wrong], &[], "did you mean `retry`"),
         (&[], &[("HTTPS_PROXY", "ftp://me:secret@nowhere")], "proxy"),
         (&[], &[("OPENAI_API_KEY", "line\nbreak")], "OPENAI_API_KEY"),
+        (&[], &[("SSL_CERT_FILE", &wrong)], "wrong.toml, in which no certificate can be used"),
     ];
     for (arguments, env, said) in cases {
         let (status, found, _) = with(&folder, &[&["doctor", "--offline", "--json"], *arguments].concat(), "", env);

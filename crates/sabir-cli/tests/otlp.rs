@@ -5,11 +5,11 @@ mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
-use support::{Folder, command};
+use support::{Folder, Served, command};
 
 /// A collector: gives what it is told, with the line of the request and its header `x-key`.
 fn collector() -> (String, Receiver<(String, String, Value)>) {
@@ -51,34 +51,20 @@ fn collector() -> (String, Receiver<(String, String, Value)>) {
     (url, tells)
 }
 
-struct Served(Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// `sabir serve` at a free port, and its address.
+fn serve(env: &[(&str, &str)]) -> (Served, String) {
+    let served = Served::start(command(&["serve", "--port", "0"], env).stderr(Stdio::piped()));
+    let address = served.url.rsplit('/').next().expect("an address").to_owned();
+    (served, address)
 }
 
-impl Served {
-    /// `sabir serve` at a free port, and its address.
-    fn new(env: &[(&str, &str)]) -> (Self, String) {
-        let mut command = command(&["serve", "--port", "0"], env);
-        let mut served = Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
-        let mut line = String::new();
-        BufReader::new(served.0.stdout.take().expect("piped")).read_line(&mut line).expect("its address");
-        let address = line.trim().rsplit('/').next().expect("an address").to_owned();
-        (served, address)
-    }
-
-    /// Tells it to stop, and gives what it wrote to standard error.
-    fn stop(mut self) -> String {
-        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("told");
-        assert!(told.success() && self.0.wait().expect("it ends").success());
-        let mut text = String::new();
-        self.0.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
-        text
-    }
+/// Tells it to stop, and gives what it wrote to standard error.
+fn stop(mut served: Served) -> String {
+    let told = Command::new("kill").args(["-TERM", &served.child.id().to_string()]).status().expect("told");
+    assert!(told.success() && served.child.wait().expect("it ends").success());
+    let mut text = String::new();
+    served.child.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
+    text
 }
 
 fn ask(address: &str) {
@@ -111,9 +97,9 @@ fn a_request_is_a_trace_that_goes_on_with_its_clients() {
         ("OTEL_BSP_SCHEDULE_DELAY", "1"),
         ("XDG_DATA_HOME", home),
     ];
-    let (served, address) = Served::new(&env);
+    let (served, address) = serve(&env);
     ask(&address);
-    let said = served.stop();
+    let said = stop(served);
     assert!(!said.contains("call") && !said.contains("request"), "spans are no lines of the log: {said}");
 
     let (mut spans, mut metrics) = (Vec::new(), Vec::new());
@@ -162,7 +148,7 @@ fn a_collector_that_is_not_there_holds_nobody_up() {
         ("OTEL_METRICS_EXPORTER", "none"),
         ("XDG_DATA_HOME", home),
     ];
-    let (served, address) = Served::new(&env);
+    let (served, address) = serve(&env);
     (0..3).for_each(|_| ask(&address));
     drop(served);
 }

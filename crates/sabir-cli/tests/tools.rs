@@ -3,7 +3,10 @@
 
 mod support;
 
-use std::process::Output;
+use std::fs::File;
+use std::io::Read as _;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{Folder, command, run, text};
@@ -30,6 +33,12 @@ confirm = "never"
 description = "Takes forever"
 command = ["tail", "-f", "/dev/null"]
 timeout = "200ms"
+confirm = "never"
+
+[tools.brood]
+description = "Starts another that takes long, too"
+command = "exec 3>alive; echo begun >&3; sleep 300 & sleep 300"
+timeout = "1s"
 confirm = "never"
 
 [tools.flood]
@@ -104,6 +113,27 @@ fn commands_are_called_and_their_results_are_the_models_to_read() {
     }
 }
 
+/// Both processes hold a pipe, which ends when the last of them does.
+#[test]
+fn nothing_is_left_of_a_command_that_took_too_long() {
+    let begun = Instant::now();
+    let folder = Folder::new("tools-brood");
+    folder.file("sabir.toml", TOOLS.as_bytes());
+    let pipe = folder.path().join("alive");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+    // Opened for both, it waits for nobody at the other end.
+    let both = File::options().read(true).write(true).open(&pipe).expect("a pipe");
+    let mut end = File::open(&pipe).expect("a pipe");
+    let mut command = command(&["chat", "-m", "sim/m", "-t", "brood", "Call brood"], &[("PATH", "/usr/bin:/bin")]);
+    let output = run(command.current_dir(folder.path()), "");
+    assert!(text(&output.stdout).contains("took longer than 1s and was ended"), "{output:?}");
+    drop(both);
+    let mut said = String::new();
+    end.read_to_string(&mut said).expect("text");
+    assert_eq!(said, "begun\n");
+    assert!(begun.elapsed() < Duration::from_secs(100), "they ended by themselves");
+}
+
 #[test]
 fn what_has_to_be_asked_for_is_refused_where_nobody_can_be_asked() {
     let (output, folder) = chat("danger", &[]);
@@ -133,7 +163,7 @@ fn turns_have_an_end_and_json_has_the_last_answer() {
 fn names_that_are_not_there_are_told_with_those_that_are_near() {
     for (tool, expected) in [
         ("ecoh", "error: there is no tool \"ecoh\"\n  hint: did you mean echo?\n"),
-        ("xyz.abc", "error: there is no tool \"xyz.abc\"\n  hint: there are: break, danger, "),
+        ("xyz.abc", "error: there is no tool \"xyz.abc\"\n  hint: there are: break, brood, danger, "),
     ] {
         let (output, _folder) = chat(tool, &[]);
         assert_eq!(output.status.code(), Some(2));

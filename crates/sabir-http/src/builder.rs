@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
 use sabir_core::Result;
 use sabir_core::transport::Timeouts;
 
 use crate::connect::Connector;
 use crate::proxy::Proxies;
 use crate::timer::{DEFAULT_TIMEOUTS, merged};
-use crate::{HttpTransport, tls};
+use crate::{HttpTransport, roots, tls};
 
 /// Builds an [`HttpTransport`]. Setters never fail; [`build`](Self::build) says what was wrong.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub struct HttpTransportBuilder {
     timeouts: Timeouts,
     roots: Vec<Vec<u8>>,
     replace_roots: bool,
+    roots_from_env: bool,
     http2: bool,
     no_delay: bool,
     idle_per_host: usize,
@@ -36,6 +38,7 @@ impl Default for HttpTransportBuilder {
             timeouts: DEFAULT_TIMEOUTS,
             roots: Vec::new(),
             replace_roots: false,
+            roots_from_env: true,
             http2: true,
             no_delay: true,
             idle_per_host: 100,
@@ -63,7 +66,16 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Whether to trust only the added roots and not the web's (`webpki-roots`). Default: false.
+    /// Whether to trust the certificates, too, that are in the file of PEM which `SSL_CERT_FILE` names (read once, by
+    /// [`build`](Self::build)): those of a company's gateway, say. The web's stay trusted. Default: true, but not with
+    /// [`only_added_roots`](Self::only_added_roots).
+    pub fn roots_from_env(mut self, trust: bool) -> Self {
+        self.roots_from_env = trust;
+        self
+    }
+
+    /// Whether to trust only the added roots, and neither the web's (`webpki-roots`) nor the environment's. Default:
+    /// false.
     pub fn only_added_roots(mut self, only: bool) -> Self {
         self.replace_roots = only;
         self
@@ -115,7 +127,8 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Builds the transport. Fails (kind `Configuration`) on a root certificate or a proxy that cannot be read.
+    /// Builds the transport. Fails (kind `Configuration`) on a root certificate or a proxy that cannot be read,
+    /// the environment's included.
     /// Connects to nothing yet and needs no runtime yet.
     pub fn build(self) -> Result<HttpTransport> {
         let proxies = Arc::new(match &self.proxy {
@@ -123,7 +136,7 @@ impl HttpTransportBuilder {
             None if self.proxy_from_env => Proxies::from_env(|name| std::env::var(name).ok())?,
             None => Proxies::none(),
         });
-        let tls = tls::config(&self.roots, self.replace_roots, self.http2)?;
+        let tls = tls::config(self.trusted()?, self.http2);
         let connector = Connector::new(tls, Arc::clone(&proxies), self.no_delay);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -136,6 +149,20 @@ impl HttpTransportBuilder {
             timeouts: self.timeouts,
             expanded_limit: self.decompress.then_some(self.expanded_limit).filter(|_| cfg!(feature = "compression")),
         })
+    }
+
+    fn trusted(&self) -> Result<RootCertStore> {
+        let mut trusted = RootCertStore::empty();
+        if !self.replace_roots {
+            trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            if self.roots_from_env {
+                roots::add_from_env(&mut trusted, |name| std::env::var_os(name))?;
+            }
+        }
+        for bytes in &self.roots {
+            roots::add(&mut trusted, bytes)?;
+        }
+        Ok(trusted)
     }
 }
 

@@ -163,7 +163,9 @@ fn of_tls(error: &rustls::Error) -> String {
     use rustls::{CertificateError, InvalidMessage};
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "its certificate is signed by nobody we trust; add the root certificate if the server is yours".to_owned()
+            "its certificate is signed by nobody we trust; name the file of its root certificate in SSL_CERT_FILE if the \
+             server is yours"
+                .to_owned()
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "it does not speak TLS; is the base URL meant to begin with http://?".to_owned()

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! What it does not do: follow redirects (the 3xx is the answer), keep cookies, retry (a layer's work; only
-//! a request that a dying pooled connection never took up is sent again on another), or read files and
-//! certificate stores of the operating system.
+//! a request that a dying pooled connection never took up is sent again on another), or read the operating system's
+//! store of certificates.
 
 mod body;
 mod builder;
@@ -38,6 +38,7 @@ mod outgoing;
 mod proxy;
 mod record;
 mod replay;
+mod roots;
 mod scrub;
 mod timer;
 mod tls;

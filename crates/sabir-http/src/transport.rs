@@ -40,7 +40,7 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     /// A transport with all defaults, see [`HttpTransportBuilder`]. Fails (kind `Configuration`) only where
-    /// the environment names a proxy that cannot be used.
+    /// the environment names a proxy or a file of certificates that cannot be used.
     pub fn new() -> Result<Self> {
         Self::builder().build()
     }

@@ -78,7 +78,7 @@ async fn an_unknown_root_is_told_apart_from_a_server_without_tls() {
     assert_eq!(
         error.message(),
         format!(
-            "no TLS connection to {address}: its certificate is signed by nobody we trust; add the root certificate if the server is yours"
+            "no TLS connection to {address}: its certificate is signed by nobody we trust; name the file of its root certificate in SSL_CERT_FILE if the server is yours"
         )
     );
 

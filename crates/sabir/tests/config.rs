@@ -175,6 +175,8 @@ fn everything_together_makes_a_client() {
     }
     // What needs a program of the reader's own is told by another.
     let text = text.replace("[\"pass\", \"show\", \"work/openai\"]", "[\"echo\", \"k-work\"]");
+    // The ledger is opened, and so has to be somewhere else than in the folder of the tests.
+    let text = text.replace("\"spend.db\"", &format!("{:?}", folder.join("spend.db")));
     std::fs::write(folder.join("sabir.toml"), text).expect("a file");
     let env = [("OPENAI_MAIN", "k-main"), ("MY_KEY", "k-mine")];
     let loaded = Loader::new().file(folder.join("sabir.toml")).env(env).load();

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use sabir::chat::{Effort, ReasoningRequest};
 use sabir::prices::Usd;
 
+use crate::ask::Words;
+
 /// Ask a model; the answer streams to standard output.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -20,8 +22,6 @@ use sabir::prices::Usd;
     Exit status: 0 done, 1 a call failed, 2 wrong usage, 130 stopped by Ctrl-C."
 )]
 pub(crate) struct Args {
-    /// What to ask. Standard input, where it is a pipe, is added after it
-    pub(super) prompt: Vec<String>,
     /// Ask one question after another on the terminal, this one first; usual where there is nothing to ask
     #[arg(short, long, conflicts_with_all = ["json", "schema", "schema_multi"])]
     pub(super) interactive: bool,
@@ -29,16 +29,11 @@ pub(crate) struct Args {
     /// several times, all of them at once
     #[arg(short, long = "model", value_name = "PROVIDER/MODEL")]
     pub(super) models: Vec<String>,
-    /// Instructions for the model
-    #[arg(short, long, value_name = "TEXT")]
-    pub(super) system: Option<String>,
+    #[command(flatten)]
+    pub(super) words: Words,
     /// Instructions for the model, by their name in the configuration's `roles`
     #[arg(short, long, value_name = "NAME", conflicts_with = "system")]
     pub(super) role: Option<String>,
-    /// A file to send along: text, image, sound or PDF; `-` for standard input, or the URL of an image or PDF; may be
-    /// given several times
-    #[arg(short, long = "attach", value_name = "FILE", short_alias = 'f', alias = "file")]
-    pub(super) attach: Vec<String>,
     /// A question of the configuration's `templates`, by its name
     #[arg(short = 'T', long, value_name = "NAME")]
     pub(super) template: Option<String>,
@@ -57,9 +52,6 @@ pub(crate) struct Args {
     /// The same, for a list of such values
     #[arg(long, value_name = "SCHEMA", conflicts_with_all = ["schema", "tools"])]
     pub(super) schema_multi: Option<String>,
-    /// The most that the model may write, in tokens
-    #[arg(long, value_name = "TOKENS")]
-    pub(super) max_tokens: Option<u64>,
     /// The most that all of this may cost, in dollars: what could cost more is not sent, and an answer is cut there
     #[arg(long, value_name = "DOLLARS")]
     pub(super) max_cost: Option<Usd>,
@@ -95,9 +87,6 @@ pub(crate) struct Args {
     pub(super) plain: bool,
     #[command(flatten)]
     pub(super) tools: crate::tools::Flags,
-    /// Make everything that the model's dialect cannot carry an error
-    #[arg(long)]
-    pub(super) strict: bool,
     /// Keep the question and the answer, also where the configuration keeps none
     #[arg(long, overrides_with = "no_log")]
     pub(super) log: bool,

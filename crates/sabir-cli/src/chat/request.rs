@@ -1,14 +1,14 @@
 //! From arguments, templates, files and standard input to a question.
 
-use sabir::chat::{ChatRequest, Message, Part, Role};
+use sabir::chat::{ChatRequest, Message};
 use sabir::config::{Config, TemplateConfig};
 use sabir::{Client, Dialect};
 use serde_json::Value;
 
 use super::args::{Args, Thinking};
 use super::{schema, template};
+use crate::ask::message;
 use crate::failure::Failure;
-use crate::input;
 
 /// What is asked, before it is settled of whom.
 #[derive(Debug)]
@@ -41,27 +41,16 @@ pub(super) fn question(args: &Args, config: &Config, may_be_empty: bool) -> Resu
     let options = own.iter().flat_map(|own| &own.options).chain(args.options.iter().map(|(name, value)| (name, value)));
     let options = options.map(|(name, value)| (name.clone(), option(value))).collect();
 
-    let mut parts = Vec::new();
-    for file in &args.attach {
-        parts.push(input::attached(file)?);
-    }
-    let piped = if args.attach.iter().any(|file| file == "-") { None } else { input::piped_text()? };
-    let words = [args.prompt.join(" "), piped.unwrap_or_default()];
-    let mut text = words.into_iter().filter(|text| !text.trim().is_empty()).collect::<Vec<_>>().join("\n\n");
-    let mut system = args.system.clone().or_else(|| role.cloned());
+    let (parts, mut text) = args.words.read()?;
+    let mut system = args.words.system.clone().or_else(|| role.cloned());
     if let Some((name, own)) = template {
         let filled = template::fill(name, own, &args.params, &text)?;
         system = system.or(filled.system);
         text = filled.prompt;
     }
-    if !text.is_empty() {
-        parts.push(Part::text(text));
-    }
-    if parts.is_empty() && !may_be_empty {
-        return Err(Failure::usage("nothing to ask: give a prompt, a file with -a, or text on standard input"));
-    }
+    let message = message(parts, text, may_be_empty)?;
     let model = own.and_then(|own| own.model.clone());
-    Ok(Question { message: Message::new(Role::User, parts), system, settings, options, model, schema })
+    Ok(Question { message, system, settings, options, model, schema })
 }
 
 /// What the arguments say, and where they say nothing, the template.
@@ -70,13 +59,13 @@ fn settings(args: &Args, own: Option<&TemplateConfig>) -> Result<ChatRequest, Fa
     let effort = effort.map_err(|wrong| Failure::usage(format!("the template's effort must be {wrong}")))?;
     let stop = own.filter(|_| args.stop.is_empty()).map_or(&args.stop, |own| &own.stop);
     Ok(ChatRequest {
-        max_tokens: args.max_tokens.or_else(|| Some(own?.max_tokens?.get())),
+        max_tokens: args.words.max_tokens.or_else(|| Some(own?.max_tokens?.get())),
         temperature: args.temperature.or_else(|| own?.temperature),
         top_p: args.top_p.or_else(|| own?.top_p),
         seed: args.seed.or_else(|| own?.seed.and_then(|seed| i64::try_from(seed).ok())),
         stop: stop.clone(),
         reasoning: args.effort.clone().or(effort).map(|thinking| thinking.0),
-        strict: args.strict,
+        strict: args.words.strict,
         ..ChatRequest::default()
     })
 }

@@ -131,7 +131,7 @@ pub(super) fn proxies() -> Vec<Finding> {
         let Some((name, value)) = set.filter(|(_, value)| !value.is_empty()) else { continue };
         all.push(Finding::note("proxy", format!("{name} = {}", without_password(&value))));
     }
-    match HttpTransport::new() {
+    match HttpTransport::builder().roots_from_env(false).build() {
         Ok(_) if all.is_empty() => all.push(Finding::note("proxy", "none: providers are asked directly")),
         Ok(_) => {}
         Err(error) => all.push(Finding::wrong("proxy", error.message(), "set it right, or unset it")),
@@ -152,12 +152,17 @@ fn without_password(url: &str) -> String {
 pub(super) fn roots() -> Vec<Finding> {
     let mut all =
         vec![Finding::note("tls", "trusts the web's certificate authorities, which are built in (webpki-roots)")];
-    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-        if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
-            let said = format!("{name} is set, and not read");
-            let advice = "a program of yours can add authorities with HttpTransport::builder().add_root";
-            all.push(Finding::new(State::Warning, "tls", said).advice(advice));
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    match (HttpTransport::builder().proxy_from_env(false).build(), named("SSL_CERT_FILE")) {
+        (Ok(_), Some(file)) => {
+            all.push(Finding::good("tls", format!("trusts those of SSL_CERT_FILE, too: {}", file.display())));
         }
+        (Ok(_), None) => {}
+        (Err(error), _) => all.push(Finding::wrong("tls", error.message(), "set it right, or unset it")),
+    }
+    if named("SSL_CERT_DIR").is_some() {
+        let advice = "put the certificates that are meant into one file, and name it in SSL_CERT_FILE";
+        all.push(Finding::new(State::Warning, "tls", "SSL_CERT_DIR is set, and not read").advice(advice));
     }
     all
 }

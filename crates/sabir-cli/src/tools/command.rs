@@ -18,7 +18,7 @@ pub(super) async fn call(tool: Arc<ToolConfig>, call: ToolCall) -> Output {
     match tokio::time::timeout(tool.timeout, run).await {
         Ok(Ok(output)) => output,
         Ok(Err(why)) => Output::error(why),
-        // With its future the process went, too.
+        // With its future the processes went, too.
         Err(_) => Output::error(format_args!("the command took longer than {:?} and was ended", tool.timeout)),
     }
 }
@@ -34,7 +34,11 @@ async fn run(tool: &ToolConfig, said: &str) -> Result<Output, String> {
     let [program, rest @ ..] = words.as_slice() else { return Err("there is no program to run".to_owned()) };
     let mut command = Command::new(program);
     command.args(rest).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
     let mut child = command.spawn().map_err(|error| format!("cannot run {program}: {error}"))?;
+    #[cfg(unix)]
+    let group = Group::of(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let json = format!("{}\n", serde_json::Value::Object(said));
     let give = async {
@@ -46,15 +50,45 @@ async fn run(tool: &ToolConfig, said: &str) -> Result<Output, String> {
     let most = tool.max_output.bytes();
     let ((), output, errors) = tokio::join!(give, read(stdout, most), read(stderr, most));
     if output.len() > most {
-        // Nobody reads on: what it did until then is its result. With the child the process goes.
+        // Nobody reads on: what it did until then is its result. With the child its processes go.
         return Ok(Output::parts([Part::text(bounded(output, most))]));
     }
     let ended = child.wait().await.map_err(|error| format!("cannot wait for {program}: {error}"))?;
+    #[cfg(unix)]
+    group.leave();
     if ended.success() {
         let output = if output.trim().is_empty() { "(no output)".to_owned() } else { output };
         return Ok(Output::parts([Part::text(output)]));
     }
     Err(bounded([format!("it ended with {ended}"), output, errors].join("\n"), most))
+}
+
+/// The processes of a command: itself, and those that it started and that did not leave its group. Dropped, they are
+/// ended, as long as the command itself was not waited for: after that its number may be another's.
+#[cfg(unix)]
+struct Group(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Group {
+    /// That of a child which was started as the first of a group.
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// What a command that ended leaves behind on purpose stays.
+    fn leave(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(first) = self.0 {
+            // They may have ended by themselves.
+            let _ = rustix::process::kill_process_group(first, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 /// What a process writes, up to a byte more than the most that is wanted; then it is not read on.

@@ -29,7 +29,7 @@ pub(super) fn is_wanted(args: &Args) -> Result<bool, Failure> {
     let is_terminal =
         std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     if !args.interactive {
-        let asks = args.prompt.iter().any(|word| !word.trim().is_empty()) || !args.attach.is_empty();
+        let asks = args.words.has_prompt() || !args.words.attach.is_empty();
         let has_form = args.json || args.schema.is_some() || args.schema_multi.is_some() || args.template.is_some();
         return Ok(is_terminal && !asks && !has_form && args.models.len() <= 1);
     }

@@ -54,7 +54,7 @@ impl<'a> Talk<'a> {
 
     /// Asks what the command was given. Files without words wait for the first question.
     pub(super) async fn begin(&mut self, message: Message) -> Result<(), Failure> {
-        let has_words = self.args.template.is_some() || self.args.prompt.iter().any(|word| !word.trim().is_empty());
+        let has_words = self.args.template.is_some() || self.args.words.has_prompt();
         if has_words {
             return self.ask(message).await;
         }
