@@ -9,7 +9,7 @@ use crate::count::{CountRequest, CountResponse};
 use crate::embed::{EmbedRequest, EmbedResponse};
 use crate::rerank::{RerankRequest, RerankResponse};
 use crate::transport::{BoxFuture, Timeouts};
-use crate::{Error, ErrorKind, Foreseen, Result, Secret, Trail};
+use crate::{Error, ErrorKind, Foreseen, Passage, Result, Secret, Trail};
 
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,6 +181,9 @@ pub struct Call {
     pub keep_raw: bool,
     /// The caller's labels, for metering and budgets.
     pub tags: Vec<(String, String)>,
+    /// The request as its client wrote it, where it may go on so. A layer that must know all that a provider is told takes
+    /// it away: what it saw is what is sent then.
+    pub passage: Option<Arc<Passage>>,
     /// The call's id and the number of its attempts so far, shared by all clones: who keeps a call as a pattern for
     /// others gives each its own.
     pub trail: Trail,

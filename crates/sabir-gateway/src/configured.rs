@@ -23,6 +23,7 @@ impl Gateway {
         let said = &config.gateway;
         let longest = usize::try_from(said.max_body.0).unwrap_or(usize::MAX);
         let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
+        gateway = gateway.passage(said.passage);
         if let Some(keys) = keys(config)? {
             gateway = gateway.keys(keys);
         }

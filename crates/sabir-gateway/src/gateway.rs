@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     models: Vec<String>,
     longest_body: usize,
     patience: Duration,
+    /// Whether bytes may go through as they are.
+    passage: bool,
 }
 
 impl fmt::Debug for Inner {
@@ -62,6 +64,7 @@ impl Gateway {
             models: Vec::new(),
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
+            passage: true,
             log: None,
         };
         Self(Arc::new(Whole {
@@ -128,6 +131,12 @@ impl Gateway {
     /// How long a client may be silent in the middle of its request; 30 s unless it is said.
     pub fn patience(self, time: Duration) -> Self {
         self.set(|inner| inner.patience = time)
+    }
+
+    /// Whether requests and answers go through byte by byte where the client and the provider speak one dialect and no
+    /// layer needs what is said; as it is unless it is said. Where not, each is read and written anew, which says the same.
+    pub fn passage(self, passes: bool) -> Self {
+        self.set(|inner| inner.passage = passes)
     }
 
     /// Whether everybody is let in.
@@ -254,6 +263,10 @@ impl Host for Visit<'_> {
             }
         })?;
         self.guest.may_ask(&asked, &call.provider, request.model())
+    }
+
+    fn passes(&self) -> bool {
+        self.gateway.passage
     }
 
     fn models(&self, _: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use sabir_core::chat::{ChatResponse, Event, EventStream};
+use sabir_core::chat::{ChatResponse, Event, EventStream, Events, Wire};
 use sabir_core::{Error, Reply, Result};
 
 /// How a call ended.
@@ -82,6 +82,13 @@ impl<W: Watch> Stream for Watched<W> {
             Poll::Pending => {}
         }
         item
+    }
+}
+
+/// What is only looked at is given on as it came.
+impl<W: Watch> Events for Watched<W> {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        self.inner.as_mut().wire()
     }
 }
 

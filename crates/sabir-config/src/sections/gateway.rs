@@ -20,6 +20,12 @@ section! {
         listen: SocketAddr = "127.0.0.1:8911";
         /// The longest body of a request that is read.
         max_body: Size = "32MiB";
+        /// Whether requests and answers go through byte by byte where client and provider speak one dialect and no layer
+        /// needs what is said; the other way says the same.
+        passage: bool = "true";
+        /// Whether every key may ask a provider anything it has, at `/raw/PROVIDER/…`, and nobody else may: without keys,
+        /// everybody.
+        raw: bool = "false";
         /// The models that are listed to clients, as they name them; unless said, the default models of all providers
         /// whose keys are there.
         models: Vec<String>;
@@ -58,6 +64,8 @@ section! {
         tags: BTreeMap<String, String>;
         /// From when on it opens nothing.
         expires: Option<Moment>;
+        /// Whether it may ask a provider anything it has, at `/raw/PROVIDER/…`.
+        raw: bool = "false";
         /// Whether it opens nothing for now.
         disabled: bool = "false";
         /// What it may spend.
@@ -78,6 +86,8 @@ section! {
     GatewayTeam {
         /// The models its keys may ask at most; all unless said.
         models: Vec<String>;
+        /// Whether its keys may ask a provider anything it has, at `/raw/PROVIDER/…`.
+        raw: bool = "false";
         /// Labels of its calls.
         tags: BTreeMap<String, String>;
         /// What its keys may spend together.

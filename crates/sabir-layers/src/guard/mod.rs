@@ -123,7 +123,12 @@ impl Service for Guarded {
         for check in &*self.checks {
             check.request(call, &mut checked).await?;
         }
-        match self.inner.call(call, &checked).await? {
+        // What was looked at is what is sent: bytes may say to others what nobody read here.
+        let mut read = call.passage.as_ref().filter(|_| !self.checks.is_empty()).map(|_| call.clone());
+        if let Some(read) = &mut read {
+            read.passage = None;
+        }
+        match self.inner.call(read.as_ref().unwrap_or(call), &checked).await? {
             Reply::Whole(mut response) => {
                 for check in &*self.checks {
                     check.response(call, &mut response).await?;
