@@ -392,7 +392,9 @@ impl Stream for Streaming {
                     Ok(()) if this.sink.has_ended() => this.end(cx),
                     Ok(()) => {
                         if let Some(pieces) = &mut this.pieces {
-                            pieces.read_to(this.framer.read());
+                            // One that the body's end alone ended: what comes after it would be of the same frame.
+                            let end = this.body.is_some().then(|| this.framer.read());
+                            pieces.read_to(end);
                         }
                     }
                     Err(error) => this.fail(cut_short(error, this.body.is_none())),
@@ -432,7 +434,7 @@ impl Events for Streaming {
         let this = &mut *self;
         match &mut this.pieces {
             None => Wire::Apart,
-            Some(pieces) if this.sink.is_told() => Wire::Bytes(pieces.take()),
+            Some(pieces) if this.sink.is_told() && !pieces.is_held() => Wire::Bytes(pieces.take()),
             Some(_) => Wire::Held,
         }
     }

@@ -14,6 +14,8 @@ pub(super) struct Pieces {
     given: usize,
     /// How many are of frames that were read.
     read: usize,
+    /// Whether something was read that may not be given on yet.
+    held: bool,
 }
 
 impl Pieces {
@@ -22,14 +24,21 @@ impl Pieces {
         self.kept.push_back(piece);
     }
 
-    /// A frame that ends here was read.
-    pub(super) fn read_to(&mut self, end: usize) {
-        self.read = end.min(self.added);
+    /// A frame that ends here was read; `None` where nothing can follow it.
+    pub(super) fn read_to(&mut self, end: Option<usize>) {
+        match end {
+            Some(end) => self.read = end.min(self.added),
+            None => self.held = true,
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// The answer is over: whatever else came is of its end.
     pub(super) fn read_all(&mut self) {
-        self.read = self.added;
+        (self.read, self.held) = (self.added, false);
     }
 
     /// What was read and not given on yet; copied only where it is of several pieces.
@@ -69,13 +78,15 @@ mod tests {
         assert!(pieces.take().is_empty());
         pieces.push(Bytes::from_static(b"one two th"));
         assert!(pieces.take().is_empty(), "nothing of it was read");
-        pieces.read_to(4);
+        pieces.read_to(Some(4));
         assert_eq!(pieces.take(), "one ");
         assert!(pieces.take().is_empty());
         pieces.push(Bytes::from_static(b"ree "));
         pieces.push(Bytes::from_static(b"four"));
-        pieces.read_to(14);
+        pieces.read_to(Some(14));
         assert_eq!(pieces.take(), "two three ");
+        pieces.read_to(None);
+        assert!(pieces.is_held() && pieces.take().is_empty());
         pieces.read_all();
         assert_eq!(pieces.take(), "four");
         assert!(pieces.kept.is_empty());
