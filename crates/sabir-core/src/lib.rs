@@ -27,6 +27,7 @@ mod loss;
 pub mod model;
 pub mod models;
 mod passage;
+pub mod raw;
 pub mod remarks;
 pub mod rerank;
 pub mod schema;

@@ -46,7 +46,10 @@ impl RawRequest {
 /// Shows neither what is said nor what the query may hold.
 impl fmt::Debug for RawRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RawRequest").field("method", &self.method).field("bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("RawRequest")
+            .field("method", &self.method)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,6 +62,13 @@ pub struct RawReply {
     pub headers: HeaderMap,
     /// The body, as it comes.
     pub body: Body,
+}
+
+/// Does not show what is said.
+impl fmt::Debug for RawReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawReply").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl RawReply {

@@ -146,6 +146,14 @@ impl Line {
         }
     }
 
+    /// It is not read what was asked, with whose key.
+    pub(crate) fn is_raw(&self, key: Option<&str>) {
+        self.say("format", sabir::raw::RAW);
+        if let Some(key) = key {
+            self.say("key", key);
+        }
+    }
+
     /// The service, with an ear to what it answers.
     pub(crate) fn listen(&self, service: &Shared) -> Shared {
         Shared::new(Heard { line: self.clone(), inner: service.clone() })

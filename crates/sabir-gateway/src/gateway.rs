@@ -17,6 +17,7 @@ use crate::access::{AccessLog, Line};
 use crate::door::{self, Guest};
 use crate::incoming;
 use crate::keys::Digest;
+use crate::raw::{self, Raw};
 use crate::{Keys, counting, headers, own};
 
 /// Answers any SDK in its own dialect, from a client. Cloning is cheap and shares everything.
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     patience: Duration,
     /// Whether bytes may go through as they are.
     passage: bool,
+    /// Whether everybody who is let in may ask providers for anything.
+    raw: bool,
 }
 
 impl fmt::Debug for Inner {
@@ -65,6 +68,7 @@ impl Gateway {
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
             passage: true,
+            raw: false,
             log: None,
         };
         Self(Arc::new(Whole {
@@ -139,6 +143,12 @@ impl Gateway {
         self.set(|inner| inner.passage = passes)
     }
 
+    /// Whether everybody who is let in may ask a provider for anything it has, at `/raw/PROVIDER/…`; no unless it is said,
+    /// but for keys that say so themselves ([`VirtualKey::raw`](crate::VirtualKey::raw)).
+    pub fn raw(self, opens: bool) -> Self {
+        self.set(|inner| inner.raw = opens)
+    }
+
     /// Whether everybody is let in.
     pub fn is_open(&self) -> bool {
         self.now().keys.is_none()
@@ -178,9 +188,19 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let (id, now) = (headers::request_id(), self.now());
         let line = now.log.as_ref().map(|log| log.begin(&id, &head));
+        let line_of = line.as_ref();
+        if let Some(wanted) = Raw::of(&head.uri) {
+            let sent = async { now.sent(wanted?, head, body, &id, line_of).await };
+            let mut response = sent.await.unwrap_or_else(|error| raw::refuse(&error));
+            headers::tell(&mut response, &id);
+            return match line {
+                Some(line) => line.end_with(response),
+                None => response,
+            };
+        }
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
             Some(format) => {
-                let asked = now.asked(format, head, body, &id, line.as_ref());
+                let asked = now.asked(format, None, head, body, &id, line.as_ref());
                 asked.await.unwrap_or_else(|error| refuse(format, &error))
             }
             #[cfg(feature = "config")]
@@ -213,9 +233,46 @@ fn refuse(format: Format, error: &Error) -> Response<Body> {
 const LONGEST_CHANGE: usize = 256 << 10;
 
 impl Inner {
+    /// Anything that a provider has. What is asked in a format that is known is answered as anywhere else, by it.
+    async fn sent<B>(&self, raw: Raw, mut head: Parts, body: B, id: &str, line: Option<&Line>) -> Result<Response<Body>>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
+        raw::are_open(&guest, self.raw)?;
+        if !self.client.registry().contains(&raw.provider) {
+            let message = format!("there is no provider {:?} here", raw.provider);
+            return Err(Error::new(ErrorKind::NotFound, message).with_stage(sabir::Stage::NotSent));
+        }
+        if let Some((format, provider)) = raw.format(&head, self.client.registry()) {
+            head.uri = raw.rest;
+            let asked = self.asked(format, Some((guest, provider)), head, body, id, line);
+            return Ok(asked.await.unwrap_or_else(|error| refuse(format, &error)));
+        }
+        raw::may_all(&guest, &raw.provider)?;
+        if let Some(line) = line {
+            line.is_raw(guest.name());
+        }
+        let body = incoming::read_as_it_is(body, &head.headers, self.longest_body, self.patience).await?;
+        let call = self.call(&guest, id);
+        let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
+        raw.send(&service, call, head, body).await
+    }
+
+    /// A call of somebody's.
+    fn call(&self, guest: &Guest, id: &str) -> Call {
+        let mut call = self.client.begin();
+        guest.sign(&mut call);
+        // The ledger has its attempts by what the client was told.
+        call.trail = Trail::named(id);
+        call
+    }
+
     async fn asked<B>(
         &self,
         format: Format,
+        of: Option<(Guest, String)>,
         head: Parts,
         body: B,
         id: &str,
@@ -225,17 +282,17 @@ impl Inner {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
+        let (guest, provider) = match of {
+            Some((guest, provider)) => (guest, Some(provider)),
+            None => (door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?, None),
+        };
         if let Some(line) = line {
             line.is_of(format, guest.name());
         }
         let body = incoming::read(body, &head.headers, self.longest_body, self.patience).await?;
-        let mut call = self.client.begin();
-        guest.sign(&mut call);
-        // The ledger has its attempts by what the client was told.
-        call.trail = Trail::named(id);
+        let call = self.call(&guest, id);
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
-        let visit = Visit { gateway: self, guest, service };
+        let visit = Visit { gateway: self, guest, service, provider };
         Ok(format.serve(&visit, call, HttpRequest::from_parts(head, body)).await)
     }
 }
@@ -245,6 +302,8 @@ struct Visit<'a> {
     gateway: &'a Inner,
     guest: Guest,
     service: Shared,
+    /// Who is to answer, where the path says it.
+    provider: Option<String>,
 }
 
 impl Host for Visit<'_> {
@@ -253,7 +312,12 @@ impl Host for Visit<'_> {
     }
 
     fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {
-        let asked = request.model().to_owned();
+        let mut asked = request.model().to_owned();
+        if let Some(provider) = &self.provider {
+            // It is the provider's own name, of whatever dialect: so it stands in lists of models, too.
+            asked.insert_str(0, &format!("{}/", provider.split(':').next().unwrap_or(provider)));
+            request.model_mut().insert_str(0, &format!("{provider}/"));
+        }
         self.gateway.client.settle(call, request).map_err(|error| {
             // What is a mistake in a program's set-up is one in a client's request here.
             if error.kind() == ErrorKind::Configuration {

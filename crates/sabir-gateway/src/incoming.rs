@@ -25,6 +25,18 @@ where
         let message = "a compressed request is not taken here; send it as it is";
         return Err(faulty(message, StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
+    read_as_it_is(body, headers, longest, patience).await
+}
+
+/// Reads a body to its end, compressed or not.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_as_it_is<B>(body: B, headers: &HeaderMap, longest: usize, patience: Duration) -> Result<Bytes>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > longest as u64) {
         return Err(too_long(longest));

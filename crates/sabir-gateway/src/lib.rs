@@ -45,6 +45,7 @@ mod incoming;
 mod keys;
 mod mount;
 mod own;
+mod raw;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;

@@ -23,8 +23,7 @@ section! {
         /// Whether requests and answers go through byte by byte where client and provider speak one dialect and no layer
         /// needs what is said; the other way says the same.
         passage: bool = "true";
-        /// Whether every key may ask a provider anything it has, at `/raw/PROVIDER/…`, and nobody else may: without keys,
-        /// everybody.
+        /// Whether everybody who is let in may ask a provider for anything it has, at `/raw/PROVIDER/…`.
         raw: bool = "false";
         /// The models that are listed to clients, as they name them; unless said, the default models of all providers
         /// whose keys are there.
@@ -64,7 +63,7 @@ section! {
         tags: BTreeMap<String, String>;
         /// From when on it opens nothing.
         expires: Option<Moment>;
-        /// Whether it may ask a provider anything it has, at `/raw/PROVIDER/…`.
+        /// Whether it may ask a provider for anything it has, at `/raw/PROVIDER/…`.
         raw: bool = "false";
         /// Whether it opens nothing for now.
         disabled: bool = "false";
@@ -86,7 +85,7 @@ section! {
     GatewayTeam {
         /// The models its keys may ask at most; all unless said.
         models: Vec<String>;
-        /// Whether its keys may ask a provider anything it has, at `/raw/PROVIDER/…`.
+        /// Whether its keys may ask a provider for anything it has, at `/raw/PROVIDER/…`.
         raw: bool = "false";
         /// Labels of its calls.
         tags: BTreeMap<String, String>;

@@ -18,6 +18,7 @@ use crate::check::check;
 use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
 use crate::exchange::{Counting, Embedding, Reranking};
 use crate::frame::{Framer, Framing};
+use crate::raw::{RawReply, RawRequest};
 use crate::remarks::lost_from_request;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
@@ -156,6 +157,24 @@ impl Service for Origin {
 }
 
 impl Origin {
+    /// Sends a request on as it is, with the endpoint's key.
+    async fn raw(&self, call: &Call, raw: &RawRequest) -> Result<Reply> {
+        let endpoint = &*self.endpoint;
+        let sent = async {
+            let mut encoded =
+                Encoded::post_json(endpoint.url(raw.path_behind(&endpoint.base_url))?, Bytes::new(), vec![]);
+            (encoded.method, encoded.headers, encoded.body) =
+                (raw.method.clone(), raw.headers.clone(), raw.body.clone());
+            send(encoded, endpoint, &*self.transport, call).await
+        };
+        let (head, body) = sent.await.map_err(|error| {
+            // What it does is not known, so nothing is known to be the same when it is done twice.
+            let may_repeat = error.stage() == Stage::NotSent && error.is_retryable();
+            enrich(error.with_retryable(may_repeat), &endpoint.provider, None, endpoint.key.as_ref())
+        })?;
+        Ok(Reply::Raw(Box::new(RawReply::new(head.status, head.headers, body))))
+    }
+
     async fn ask(&self, call: &Call, request: &Request) -> Result<Reply> {
         let (endpoint, transport) = (&*self.endpoint, &*self.transport);
         match (request, (self.dialect, self.embedding, self.reranking, self.counting)) {
@@ -172,12 +191,14 @@ impl Origin {
             (Request::Count(count), (.., Some(format))) => {
                 ask(format, endpoint, transport, call, count, self.limits).await.map(|it| Reply::Count(Box::new(it)))
             }
+            (Request::Raw(raw), _) => self.raw(call, raw).await,
             _ => {
                 let what = match request {
                     Request::Chat(_) => "holds no conversations",
                     Request::Embed(_) => "embeds nothing",
                     Request::Rerank(_) => "orders no documents",
                     Request::Count(_) => "counts no tokens",
+                    Request::Raw(_) => "takes no raw requests",
                 };
                 let message = format!("{} {what}, as far as is known here; ask another provider", endpoint.provider);
                 Err(Error::new(ErrorKind::Unsupported, message)

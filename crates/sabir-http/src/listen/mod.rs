@@ -10,7 +10,7 @@ use sabir_core::{Error, ErrorKind, Result, Stage};
 use tokio::net::TcpListener;
 
 pub use outgoing::Outgoing;
-pub use relay::Relay;
+pub use relay::{Relay, strip};
 
 /// Listens at an address (`127.0.0.1:8080`; port 0 takes a free one), and says which one it is.
 ///
