@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::chat::{ChatRequest, ChatResponse, Event};
 use crate::frame::{Frame, Framing};
-use crate::{Abilities, Endpoint, Error, ErrorKind, Loss, Quirks, Result, Sink};
+use crate::{Abilities, Endpoint, Error, ErrorKind, Loss, Passage, Quirks, Result, Sink};
 
 /// One wire format. A room implements this and nothing else.
 pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
@@ -40,6 +40,14 @@ pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unsupported` or `InvalidRequest` for what can neither be carried nor left out.
     fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded>;
+
+    /// A request whose client wrote it in this dialect, sent on as it was written: as [`encode`](Self::encode), but with
+    /// the client's own body, in which only the model's name is another's. `None` where `encode` would say anything
+    /// else than the body does, or it is not known: then the request is encoded.
+    fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+        let _ = (passage, request, endpoint);
+        None
+    }
 
     /// What was answered, whole. A status that is no success is an error, read from the body.
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse>;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::chat::{ChatRequest, ChatResponse, EventStream};
 use crate::count::{CountRequest, CountResponse};
 use crate::embed::{EmbedRequest, EmbedResponse};
+use crate::raw::{RawReply, RawRequest};
 use crate::rerank::{RerankRequest, RerankResponse};
 use crate::transport::{BoxFuture, Timeouts};
-use crate::{Error, ErrorKind, Foreseen, Result, Secret, Trail};
+use crate::{Error, ErrorKind, Foreseen, Passage, Result, Secret, Trail};
 
 /// What is asked of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,9 @@ pub enum Request {
     /// How many tokens a conversation is. It goes through the layers as the others do: providers count it against
     /// their limits on requests, and it may fail and be tried again as any call.
     Count(CountRequest),
+    /// Anything else that a provider has, unread. Layers that limit, charge and count treat it as a request whose use is
+    /// not known; it is never made twice once it may have been sent.
+    Raw(Box<RawRequest>),
 }
 
 impl Request {
@@ -34,6 +38,7 @@ impl Request {
             Self::Embed(r) => &r.model,
             Self::Rerank(r) => &r.model,
             Self::Count(r) => &r.chat.model,
+            Self::Raw(r) => &r.model,
         }
     }
 
@@ -44,6 +49,7 @@ impl Request {
             Self::Embed(r) => &mut r.model,
             Self::Rerank(r) => &mut r.model,
             Self::Count(r) => &mut r.chat.model,
+            Self::Raw(r) => &mut r.model,
         }
     }
 
@@ -54,6 +60,7 @@ impl Request {
             Self::Embed(r) => &mut r.strict,
             Self::Rerank(r) => &mut r.strict,
             Self::Count(r) => &mut r.chat.strict,
+            Self::Raw(r) => &mut r.strict,
         }
     }
 }
@@ -71,6 +78,8 @@ pub enum Reply {
     Rerank(Box<RerankResponse>),
     /// How many tokens a conversation is.
     Count(Box<CountResponse>),
+    /// Whatever a raw request was answered with.
+    Raw(Box<RawReply>),
 }
 
 impl Reply {
@@ -153,6 +162,7 @@ impl Debug for Reply {
             Self::Embed(_) => "Reply::Embed",
             Self::Rerank(_) => "Reply::Rerank",
             Self::Count(_) => "Reply::Count",
+            Self::Raw(_) => "Reply::Raw",
         })
     }
 }
@@ -181,6 +191,9 @@ pub struct Call {
     pub keep_raw: bool,
     /// The caller's labels, for metering and budgets.
     pub tags: Vec<(String, String)>,
+    /// The request as its client wrote it, where it may go on so. A layer that must know all that a provider is told takes
+    /// it away: what it saw is what is sent then.
+    pub passage: Option<Arc<Passage>>,
     /// The call's id and the number of its attempts so far, shared by all clones: who keeps a call as a pattern for
     /// others gives each its own.
     pub trail: Trail,

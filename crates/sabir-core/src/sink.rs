@@ -208,6 +208,11 @@ impl Sink {
         self.queue.pop_front()
     }
 
+    /// Whether every event was taken out.
+    pub(crate) fn is_told(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Queues the terminal event.
     pub(crate) fn done(&mut self, complete: impl FnOnce(&mut ChatResponse)) {
         self.settle();

@@ -85,6 +85,15 @@ pub mod openai_responses;
 mod openai_tools;
 #[cfg(feature = "gemini")]
 mod openapi_schema;
+#[cfg(any(
+    feature = "anthropic",
+    feature = "cohere-v2",
+    feature = "gemini",
+    feature = "ollama",
+    feature = "openai-chat",
+    feature = "openai-responses"
+))]
+mod passing;
 mod paths;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod percent;

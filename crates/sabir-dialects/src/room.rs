@@ -44,6 +44,16 @@ macro_rules! method {
             $encode(request, endpoint)
         }
     };
+    (pass, $pass:expr) => {
+        fn pass(
+            &self,
+            passage: &sabir_core::Passage,
+            request: &sabir_core::chat::ChatRequest,
+            endpoint: &sabir_core::Endpoint,
+        ) -> Option<sabir_core::dialect::Encoded> {
+            $pass(passage, request, endpoint)
+        }
+    };
     (decode, $decode:expr) => {
         fn decode(
             &self,

@@ -177,6 +177,11 @@ impl Line {
         self.say("left", true);
     }
 
+    /// It is not read what is asked.
+    pub(crate) fn is_raw(&self) {
+        self.say("format", sabir::raw::RAW);
+    }
+
     /// The service, with an ear to what it answers.
     pub(crate) fn listen(&self, service: &Shared) -> Shared {
         Shared::new(Heard { line: self.clone(), inner: service.clone() })

@@ -28,6 +28,7 @@ impl Gateway {
         let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
         let longest = usize::try_from(said.abandoned.at_most.0).unwrap_or(usize::MAX);
         gateway = gateway.read_on(said.abandoned.read_on, longest);
+        gateway = gateway.passage(said.passage).raw(said.raw);
         if let Some(keys) = keys(config)? {
             gateway = gateway.keys(keys);
         }
@@ -139,6 +140,7 @@ fn about(config: &Config, name: &str, said: &GatewayKey) -> VirtualKey {
     }
     let shared = team.iter().flat_map(|team| &team.tags).filter(|(tag, _)| !said.tags.contains_key(*tag));
     key.tags = said.tags.iter().chain(shared).map(|(tag, value)| (tag.clone(), value.clone())).collect();
+    key.raw = said.raw || team.is_some_and(|team| team.raw);
     key.team_models = team.map(|team| team.models.clone()).unwrap_or_default();
     (key.team, key.user, key.disabled) = (said.team.clone(), said.user.clone(), said.disabled);
     key.expires = said.expires.map(|end| SystemTime::UNIX_EPOCH + end.0);

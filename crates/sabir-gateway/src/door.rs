@@ -72,6 +72,11 @@ impl Guest {
             .with_stage(Stage::NotSent))
     }
 
+    /// Whether its key says that it may ask a provider for anything.
+    pub(crate) fn may_raw(&self) -> bool {
+        self.0.as_ref().is_some_and(|key| key.raw)
+    }
+
     /// The name of its key; `None` at a gateway that asks for none.
     pub(crate) fn name(&self) -> Option<&str> {
         self.0.as_deref().map(|key| key.name.as_str())

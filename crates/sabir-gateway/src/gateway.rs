@@ -7,9 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::request::Parts;
-use http::{Request as HttpRequest, Response, StatusCode, Version};
+use http::{Request as HttpRequest, Response, StatusCode};
 use sabir::drive::{Format, Host};
 use sabir::ledger::RequestLog;
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
@@ -19,9 +18,10 @@ use tracing::{Instrument as _, Span};
 
 use crate::access::{AccessLog, Line};
 use crate::door::{self, Guest};
-use crate::incoming;
+use crate::incoming::{self, Left};
 use crate::keys::Digest;
 use crate::leavers::{Cap, Leavers};
+use crate::raw::{self, Raw};
 use crate::request_log::Rows;
 use crate::{Keys, counting, headers, own, span};
 
@@ -52,6 +52,10 @@ pub(crate) struct Inner {
     longest_body: usize,
     patience: Duration,
     read_on: Cap,
+    /// Whether bytes may go through as they are.
+    passage: bool,
+    /// Whether everybody who is let in may ask providers for anything.
+    raw: bool,
 }
 
 impl fmt::Debug for Inner {
@@ -71,6 +75,8 @@ impl Gateway {
             models: Vec::new(),
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
+            passage: true,
+            raw: false,
             log: None,
             rows: None,
             read_on: Cap::default(),
@@ -159,6 +165,18 @@ impl Gateway {
         self.set(|inner| inner.read_on = Cap { time, bytes })
     }
 
+    /// Whether requests and answers go through byte by byte where the client and the provider speak one dialect and no
+    /// layer needs what is said; as it is unless it is said. Where not, each is read and written anew, which says the same.
+    pub fn passage(self, passes: bool) -> Self {
+        self.set(|inner| inner.passage = passes)
+    }
+
+    /// Whether everybody who is let in may ask a provider for anything it has, at `/raw/PROVIDER/…`; no unless it is said,
+    /// but for keys that say so themselves ([`VirtualKey::raw`](crate::VirtualKey::raw)).
+    pub fn raw(self, opens: bool) -> Self {
+        self.set(|inner| inner.raw = opens)
+    }
+
     /// Whether everybody is let in.
     pub fn is_open(&self) -> bool {
         self.now().keys.is_none()
@@ -204,13 +222,15 @@ impl Gateway {
         let (id, now) = (headers::request_id(), self.now());
         let line = Line::begin(now.log.as_ref(), now.rows.as_ref(), &id, &head);
         let left = Left::of(&head);
-        let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
-            Some(format) => {
+        let spoken = || sabir::dialects::spoken(&head.method, &head.uri, &head.headers);
+        let wanted = Raw::of(&head.uri).map(Wanted::Raw).or_else(|| spoken().map(Wanted::Spoken));
+        let mut response = match wanted {
+            Some(wanted) => {
                 let span = span::begin(&head, &id);
                 let about = About { id: &id, line: line.as_ref(), leavers: self.leavers(), span: &span };
-                match now.asked(format, head, body.as_mut(), about).await {
+                match now.serve(wanted, head, body.as_mut(), about).await {
                     Ok(response) => response,
-                    Err(error) => left.forget(body, span::until_end(&span, refuse(format, &error))).await,
+                    Err(refused) => left.forget(body, span::until_end(&span, *refused)).await,
                 }
             }
             #[cfg(feature = "config")]
@@ -228,30 +248,10 @@ impl Gateway {
     }
 }
 
-/// What becomes of the rest of a request that is answered before its end.
-#[derive(Clone, Copy)]
-struct Left {
-    version: Version,
-    /// The client sends no body before it is told to (RFC 9110 §10.1.1).
-    waits: bool,
-}
-
-impl Left {
-    fn of(head: &Parts) -> Self {
-        Self { version: head.version, waits: head.headers.contains_key(EXPECT) }
-    }
-
-    /// The answer, when the rest has come, or saying that the connection ends with it.
-    async fn forget<B>(self, body: Pin<&mut B>, mut response: Response<Body>) -> Response<Body>
-    where
-        B: http_body::Body<Data = Bytes>,
-    {
-        let hopeless = self.waits || response.status() == StatusCode::REQUEST_TIMEOUT;
-        if !body.is_end_stream() && (hopeless || !incoming::forget(body).await) && self.version <= Version::HTTP_11 {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
+/// What is asked for.
+enum Wanted {
+    Spoken(Format),
+    Raw(Result<Raw>),
 }
 
 /// A refusal in the client's format. Where the client itself was too slow it says so: in most dialects a timeout is the
@@ -277,9 +277,100 @@ struct About<'a> {
 }
 
 impl Inner {
+    /// The answer, or the refusal of a request that was not read to its end.
+    async fn serve<B>(
+        self: &Arc<Self>,
+        wanted: Wanted,
+        head: Parts,
+        body: Pin<&mut B>,
+        about: About<'_>,
+    ) -> std::result::Result<Response<Body>, Box<Response<Body>>>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let raw = match wanted {
+            Wanted::Spoken(format) => return self.spoken(format, None, head, body, about).await,
+            Wanted::Raw(raw) => raw,
+        };
+        let let_in = async {
+            let raw = raw?;
+            let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
+            raw::are_open(&guest, self.raw)?;
+            if !self.client.registry().contains(&raw.provider) {
+                let message = format!("there is no provider {:?} here", raw.provider);
+                return Err(Error::new(ErrorKind::NotFound, message).with_stage(sabir::Stage::NotSent));
+            }
+            Ok((raw, guest))
+        };
+        let refuse = |error| Box::new(raw::refuse(&error));
+        let (raw, guest) = let_in.await.map_err(refuse)?;
+        match raw.format(&head, self.client.registry()) {
+            // What is asked in a format that is known is answered as anywhere else, by this provider.
+            Some((format, provider)) => {
+                let mut head = head;
+                head.uri = raw.rest;
+                self.spoken(format, Some((guest, provider)), head, body, about).await
+            }
+            None => self.sent(guest, raw, head, body, about).await.map_err(refuse),
+        }
+    }
+
+    async fn spoken<B>(
+        self: &Arc<Self>,
+        format: Format,
+        of: Option<(Guest, String)>,
+        head: Parts,
+        body: Pin<&mut B>,
+        about: About<'_>,
+    ) -> std::result::Result<Response<Body>, Box<Response<Body>>>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let asked = self.asked(format, of, head, body, about).await;
+        asked.map_err(|error| Box::new(refuse(format, &error)))
+    }
+
+    /// Anything that a provider has.
+    async fn sent<B>(
+        &self,
+        guest: Guest,
+        raw: Raw,
+        head: Parts,
+        body: Pin<&mut B>,
+        about: About<'_>,
+    ) -> Result<Response<Body>>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        raw::may_all(&guest, &raw.provider)?;
+        if let Some(line) = about.line {
+            line.is_of(&guest);
+            line.is_raw();
+        }
+        span::is_of(about.span, &guest);
+        let body = incoming::read_as_it_is(body, &head.headers, self.longest_body, self.patience).await?;
+        let call = self.call(&guest, about.id);
+        let service = about.line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
+        let sending = raw.send(&service, call, head, body).instrument(about.span.clone());
+        Ok(span::until_end(about.span, sending.await?))
+    }
+
+    /// A call of somebody's.
+    fn call(&self, guest: &Guest, id: &str) -> Call {
+        let mut call = self.client.begin();
+        guest.sign(&mut call);
+        // The ledger has its attempts by what the client was told.
+        call.trail = Trail::named(id);
+        call
+    }
+
     async fn asked<B>(
         self: &Arc<Self>,
         format: Format,
+        of: Option<(Guest, String)>,
         head: Parts,
         body: Pin<&mut B>,
         About { id, line, leavers, span }: About<'_>,
@@ -291,7 +382,10 @@ impl Inner {
         if let Some(line) = line {
             line.is_in(format);
         }
-        let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
+        let (guest, provider) = match of {
+            Some((guest, provider)) => (guest, Some(provider)),
+            None => (door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?, None),
+        };
         if let Some(line) = line {
             line.is_of(&guest);
         }
@@ -300,12 +394,9 @@ impl Inner {
         if let Some(line) = line {
             line.has_body(&body);
         }
-        let mut call = self.client.begin();
-        guest.sign(&mut call);
-        // The ledger has its attempts by what the client was told.
-        call.trail = Trail::named(id);
+        let call = self.call(&guest, id);
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
-        let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned() };
+        let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned(), provider };
         let request = HttpRequest::from_parts(head, body);
         let open = span.clone();
         let serving = async move { span::until_end(&open, format.serve(&visit, call, request).await) };
@@ -319,6 +410,8 @@ struct Visit {
     guest: Guest,
     service: Shared,
     line: Option<Line>,
+    /// Who is to answer, where the path says it.
+    provider: Option<String>,
 }
 
 impl Host for Visit {
@@ -327,7 +420,12 @@ impl Host for Visit {
     }
 
     fn admit(&self, call: &mut Call, request: &mut Request) -> Result<()> {
-        let asked = request.model().to_owned();
+        let mut asked = request.model().to_owned();
+        if let Some(provider) = &self.provider {
+            // It is the provider's own name, of whatever dialect: so it stands in lists of models, too.
+            asked.insert_str(0, &format!("{}/", provider.split(':').next().unwrap_or(provider)));
+            request.model_mut().insert_str(0, &format!("{provider}/"));
+        }
         if let Some(line) = &self.line {
             line.asks(&asked);
         }
@@ -340,6 +438,10 @@ impl Host for Visit {
             }
         })?;
         self.guest.may_ask(&asked, &call.provider, request.model())
+    }
+
+    fn passes(&self) -> bool {
+        self.gateway.passage
     }
 
     fn models(&self, _: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {

@@ -4,9 +4,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, StatusCode};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
+use sabir::transport::Body;
 use sabir::{Error, ErrorKind, Result, Stage};
 
 /// How many bytes of a body must come in a second, when `patience` has passed twice.
@@ -21,7 +23,23 @@ const FORGETTING: Duration = Duration::from_secs(2);
 /// # Errors
 /// `InvalidRequest` where it is longer than `longest`, is compressed, or breaks off; `Timeout` where nothing comes for as
 /// long as `patience`, or so little that it would never end.
-pub(crate) async fn read<B>(
+pub(crate) async fn read<B>(body: Pin<&mut B>, headers: &HeaderMap, longest: usize, patience: Duration) -> Result<Bytes>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let message = "a compressed request is not taken here; send it as it is";
+        return Err(faulty(message, StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    read_as_it_is(body, headers, longest, patience).await
+}
+
+/// Reads a body to its end, compressed or not.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_as_it_is<B>(
     mut body: Pin<&mut B>,
     headers: &HeaderMap,
     longest: usize,
@@ -31,10 +49,6 @@ where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        let message = "a compressed request is not taken here; send it as it is";
-        return Err(faulty(message, StatusCode::UNSUPPORTED_MEDIA_TYPE));
-    }
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > longest as u64) {
         return Err(too_long(longest));
@@ -75,10 +89,36 @@ where
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
+/// What becomes of the rest of a request that is answered before its end.
+#[derive(Clone, Copy)]
+pub(crate) struct Left {
+    version: Version,
+    /// The client sends no body before it is told to (RFC 9110 §10.1.1).
+    waits: bool,
+}
+
+impl Left {
+    pub(crate) fn of(head: &Parts) -> Self {
+        Self { version: head.version, waits: head.headers.contains_key(EXPECT) }
+    }
+
+    /// The answer, when the rest has come, or saying that the connection ends with it.
+    pub(crate) async fn forget<B>(self, body: Pin<&mut B>, mut response: Response<Body>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        let hopeless = self.waits || response.status() == StatusCode::REQUEST_TIMEOUT;
+        if !body.is_end_stream() && (hopeless || !forget(body).await) && self.version <= Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
 /// Reads what is left of a request that was refused before its end, so that its connection can be used again: one that
 /// is closed on unread bytes may take the answer with it, and the next request, which is on its way already
 /// (RFC 9112 §9.6). Whether all of it came; much of it is not waited for.
-pub(crate) async fn forget<B>(mut body: Pin<&mut B>) -> bool
+async fn forget<B>(mut body: Pin<&mut B>) -> bool
 where
     B: http_body::Body<Data = Bytes>,
 {

@@ -53,6 +53,8 @@ pub struct VirtualKey {
     pub expires: Option<SystemTime>,
     /// Whether it opens nothing for now.
     pub disabled: bool,
+    /// Whether it may ask a provider for anything it has, at `/raw/PROVIDER/…`, where it may ask all its models.
+    pub raw: bool,
     /// The team it belongs to; a label of its calls.
     pub team: Option<String>,
     /// Who has it; a label of its calls.

@@ -19,6 +19,7 @@
 //! | path | what is there |
 //! |---|---|
 //! | those of every dialect and format | `/v1/chat/completions`, `/v1/messages`, `/v1/responses`, `/api/chat`, … |
+//! | `/raw/PROVIDER/…` | anything else that a provider has, for keys that may |
 //! | `/healthz` | 200 as long as the process answers |
 //! | `/readyz` | 200 as long as new requests are taken |
 //! | `/v1/usage` | what the key that is shown has spent, from the ledger (feature `config`); `?since=7d&by=day,model` |
@@ -46,6 +47,7 @@ mod keys;
 mod leavers;
 mod mount;
 mod own;
+mod raw;
 mod request_log;
 mod server;
 mod span;

@@ -239,11 +239,11 @@ impl Service for Limited {
         let mut watched = self.limits.look_on(call, &permit).await;
         // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.
         let mut reply = self.inner.call(call, request).await;
-        let streams = matches!(reply, Ok(Reply::Stream(_)));
+        let streams = matches!(reply, Ok(Reply::Stream(_) | Reply::Raw(_)));
         for permit in [Some(&mut permit), watched.as_mut()].into_iter().flatten() {
             permit.answered(streams);
             match &mut reply {
-                Ok(Reply::Stream(_)) => {}
+                Ok(Reply::Stream(_) | Reply::Raw(_)) => {}
                 Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
                 Ok(other) => {
                     if let Some(usage) = usage_of(other) {

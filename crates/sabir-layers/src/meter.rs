@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sabir_core::chat::{Event, EventStream, Usage};
+use sabir_core::chat::{Event, EventStream, Events, Usage, Wire};
 use sabir_core::{Call, Clock, Layer, Reply, Request, Result, Service, Shared};
 
 use crate::RuntimeClock;
@@ -166,6 +166,12 @@ impl Stream for Metering {
             None => this.end(Came::Dropped),
         }
         Poll::Ready(item)
+    }
+}
+
+impl Events for Metering {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        self.inner.as_mut().wire()
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use sabir_core::chat::{Event, EventStream};
+use sabir_core::chat::{Event, EventStream, Events, Wire};
 use sabir_core::dialect::truncated;
 use sabir_core::{Reply, Result};
 
@@ -53,5 +53,12 @@ impl Stream for Preceded {
             Some(event) => Poll::Ready(Some(Ok(event))),
             None => self.rest.as_mut().poll_next(cx),
         }
+    }
+}
+
+impl Events for Preceded {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        // What is below has given more than was given here.
+        if self.first.is_empty() { self.rest.as_mut().wire() } else { Wire::Held }
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sabir_core::chat::{Event, EventStream, Fold};
+use sabir_core::chat::{Event, EventStream, Events, Fold, Wire};
 use sabir_core::transport::Timeouts;
 use sabir_core::{Call, Clock, Error, Layer, Reply, Request, Result, Service, Shared, Stage};
 
@@ -179,7 +179,7 @@ pub(crate) async fn bounded(
         Reply::Stream(inner) => {
             let (provider, model) = (call.provider.clone(), request.model().to_owned());
             let (inner, fold) = (Some(inner), Fold::default());
-            Ok(Reply::Stream(Box::pin(Streamed { inner, timer, told, fold, provider, model })))
+            Ok(Reply::Stream(Box::pin(Streamed { inner, timer, told, fold, provider, model, last: None })))
         }
         other => Ok(other),
     }
@@ -194,6 +194,18 @@ struct Streamed {
     fold: Fold,
     provider: String,
     model: String,
+    /// The bytes of the end, of what is dropped with it.
+    last: Option<Wire>,
+}
+
+impl Events for Streamed {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        let this = &mut *self;
+        match &mut this.inner {
+            Some(inner) => inner.as_mut().wire(),
+            None => this.last.take().unwrap_or(Wire::Apart),
+        }
+    }
 }
 
 impl Stream for Streamed {
@@ -215,6 +227,7 @@ impl Stream for Streamed {
                 Some(passed) => passed,
             },
             Poll::Ready(_) => {
+                this.last = Some(inner.as_mut().wire());
                 this.inner = None;
                 return item;
             }

@@ -3,8 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_core::Stream;
-use sabir_core::chat::{ChatResponse, Event, EventStream};
+use sabir_core::chat::{ChatResponse, Event, EventStream, Events, Wire};
+use sabir_core::transport::Body;
 use sabir_core::{Error, Reply, Result};
 
 /// How a call ended.
@@ -13,7 +15,7 @@ use sabir_core::{Error, Reply, Result};
 pub enum End<'a> {
     /// With a whole answer, to which a layer may add (never change what was answered).
     Answer(&'a mut ChatResponse),
-    /// With something that is no conversation: vectors, an order, a count.
+    /// With something that is no conversation: vectors, an order, a count, whatever a raw request is answered with.
     Other,
     /// With an error inside the stream.
     Failed(&'a mut Error),
@@ -40,6 +42,10 @@ pub fn watch(reply: Reply, mut watch: impl Watch) -> Reply {
             Reply::Whole(response)
         }
         Reply::Stream(inner) => Reply::Stream(Box::pin(Watched { inner, watch, over: false })),
+        Reply::Raw(mut reply) => {
+            reply.body = Box::pin(WatchedBody { inner: reply.body, watch: Some(watch) });
+            Reply::Raw(reply)
+        }
         other => {
             watch.end(End::Other);
             other
@@ -85,10 +91,57 @@ impl<W: Watch> Stream for Watched<W> {
     }
 }
 
+/// What is only looked at is given on as it came.
+impl<W: Watch> Events for Watched<W> {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        self.inner.as_mut().wire()
+    }
+}
+
 impl<W: Watch> Drop for Watched<W> {
     fn drop(&mut self) {
         if !self.over {
             self.watch.end(End::Dropped);
         }
+    }
+}
+
+/// A body that nobody reads here: it is over with its last piece.
+struct WatchedBody<W: Watch> {
+    inner: Body,
+    watch: Option<W>,
+}
+
+impl<W: Watch> Unpin for WatchedBody<W> {}
+
+impl<W: Watch> WatchedBody<W> {
+    fn end(&mut self, end: End<'_>) {
+        if let Some(mut watch) = self.watch.take() {
+            watch.end(end);
+        }
+    }
+}
+
+impl<W: Watch> Stream for WatchedBody<W> {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut item = self.inner.as_mut().poll_next(cx);
+        match &mut item {
+            Poll::Ready(None) => self.end(End::Other),
+            Poll::Ready(Some(Err(error))) => self.end(End::Failed(error)),
+            _ => {}
+        }
+        item
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
+    }
+}
+
+impl<W: Watch> Drop for WatchedBody<W> {
+    fn drop(&mut self) {
+        self.end(End::Dropped);
     }
 }

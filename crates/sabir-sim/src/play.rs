@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sabir_core::chat::{ChatRequest, ChatResponse, Event, Fold};
+use sabir_core::chat::{ChatRequest, ChatResponse, Event, Events, Fold};
 use sabir_core::drive::client::replay;
 use sabir_core::{Error, Reply, Result};
 use tokio::time::Sleep;
@@ -65,6 +65,8 @@ impl Playing {
         Self { events, gap: turn.delay_between, sleep: None, failure }
     }
 }
+
+impl Events for Playing {}
 
 impl Stream for Playing {
     type Item = Result<Event>;

@@ -246,7 +246,7 @@ impl Service for Simulator {
         };
         if let Ok(Reply::Stream(events)) = reply {
             let is_last = |event: &Event| matches!(event, Event::Done(_));
-            return Ok(Reply::Stream(Box::pin(Counted::new(events, guard, is_last))));
+            return Ok(Reply::Stream(sabir_core::chat::events(Counted::new(events, guard, is_last))));
         }
         guard.finish();
         reply

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sabir_core::chat::{ChatResponse, Event};
+use sabir_core::chat::{ChatResponse, Event, Events};
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Call, Clock, Error, ErrorKind, Reply, Request, Result, Service, Shared};
 
@@ -217,6 +217,8 @@ struct Playing {
     sleep: Option<BoxFuture<'static, ()>>,
     ended: bool,
 }
+
+impl Events for Playing {}
 
 impl Stream for Playing {
     type Item = Result<Event>;

@@ -55,7 +55,7 @@ mod registry;
 mod stream;
 pub mod tools;
 
-pub use sabir_core::check;
+pub use sabir_core::{check, raw};
 #[doc(inline)]
 pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]

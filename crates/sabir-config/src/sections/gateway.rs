@@ -21,6 +21,11 @@ section! {
         listen: SocketAddr = "127.0.0.1:8911";
         /// The longest body of a request that is read.
         max_body: Size = "32MiB";
+        /// Whether requests and answers go through byte by byte where client and provider speak one dialect and no layer
+        /// needs what is said; the other way says the same.
+        passage: bool = "true";
+        /// Whether everybody who is let in may ask a provider for anything it has, at `/raw/PROVIDER/…`.
+        raw: bool = "false";
         /// The models that are listed to clients, as they name them; unless said, the default models of all providers
         /// whose keys are there.
         models: Vec<String>;
@@ -68,6 +73,8 @@ section! {
         tags: BTreeMap<String, String>;
         /// From when on it opens nothing.
         expires: Option<Moment>;
+        /// Whether it may ask a provider for anything it has, at `/raw/PROVIDER/…`.
+        raw: bool = "false";
         /// Whether it opens nothing for now.
         disabled: bool = "false";
         /// What it may spend.
@@ -88,6 +95,8 @@ section! {
     GatewayTeam {
         /// The models its keys may ask at most; all unless said.
         models: Vec<String>;
+        /// Whether its keys may ask a provider for anything it has, at `/raw/PROVIDER/…`.
+        raw: bool = "false";
         /// Labels of its calls.
         tags: BTreeMap<String, String>;
         /// What its keys may spend together.

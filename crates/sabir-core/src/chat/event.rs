@@ -1,5 +1,7 @@
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_core::Stream;
 
 use super::{Attempt, ChatResponse, Meta, Part, ToolCall, Usage};
@@ -67,5 +69,45 @@ pub enum Event {
     Done(Box<ChatResponse>),
 }
 
-/// A stream of events with exactly one terminal item. Dropping it cancels the call.
-pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event>> + Send>>;
+/// A stream of events with exactly one terminal item. Dropping it cancels the call. [`events`] makes one of any stream.
+pub type EventStream = Pin<Box<dyn Events + Send>>;
+
+/// What an [`EventStream`] is: a stream, which may know the bytes that its events were read from.
+///
+/// A layer that puts a stream of its own around another need not know of bytes: its events have none then, and are
+/// written anew for the caller. Only one that gives every event on as it came may give the bytes on as well.
+pub trait Events: Stream<Item = Result<Event>> {
+    /// The bytes of the events that were given since this was last asked.
+    fn wire(self: Pin<&mut Self>) -> Wire {
+        Wire::Apart
+    }
+}
+
+/// The bytes that events were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wire {
+    /// There are none: somebody wrote these events, or changed them.
+    Apart,
+    /// They say more than was given: to be asked again after the next event.
+    Held,
+    /// They say what was given since the last time, and nothing else. Maybe none, where those before had said it.
+    Bytes(Bytes),
+}
+
+/// Any stream of events as an [`EventStream`], of which no bytes are known.
+pub fn events(stream: impl Stream<Item = Result<Event>> + Send + 'static) -> EventStream {
+    Box::pin(Told(Box::pin(stream)))
+}
+
+struct Told(Pin<Box<dyn Stream<Item = Result<Event>> + Send>>);
+
+impl Stream for Told {
+    type Item = Result<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+impl Events for Told {}

@@ -19,7 +19,7 @@ mod tool;
 mod usage;
 
 pub use cost::{Cost, CostBasis};
-pub use event::{Event, EventStream};
+pub use event::{Event, EventStream, Events, Wire, events};
 pub use finish::{Finish, FinishReason};
 pub use fold::Fold;
 pub use media::{Media, Source, from_base64, to_base64};

@@ -228,6 +228,48 @@ impl ChatRequest {
         self
     }
 
+    /// Whether another request says the same, to whatever model.
+    pub fn is_but_for_the_model(&self, other: &Self) -> bool {
+        let Self {
+            model: _,
+            messages,
+            tools,
+            tool_choice,
+            parallel_tool_calls,
+            max_tokens,
+            temperature,
+            top_p,
+            top_k,
+            stop,
+            seed,
+            presence_penalty,
+            frequency_penalty,
+            response_format,
+            reasoning,
+            cache,
+            cache_key,
+            user,
+            metadata,
+            options,
+            stream,
+            strict,
+        } = self;
+        let settings = (parallel_tool_calls, max_tokens, temperature, top_p, top_k, seed);
+        *stream == other.stream
+            && *strict == other.strict
+            && settings
+                == (
+                    &other.parallel_tool_calls, &other.max_tokens, &other.temperature, &other.top_p, &other.top_k,
+                    &other.seed,
+                )
+            && (presence_penalty, frequency_penalty) == (&other.presence_penalty, &other.frequency_penalty)
+            && (stop, reasoning, cache, cache_key) == (&other.stop, &other.reasoning, &other.cache, &other.cache_key)
+            && (tool_choice, response_format) == (&other.tool_choice, &other.response_format)
+            && (user, metadata, options) == (&other.user, &other.metadata, &other.options)
+            && *messages == other.messages
+            && *tools == other.tools
+    }
+
     /// The operator's leading messages, and the conversation after them: for dialects that keep the two apart.
     pub fn split_system(&self) -> (&[Message], &[Message]) {
         let lead = self.messages.iter().take_while(|m| matches!(m.role, Role::System | Role::Developer)).count();

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Cost, Finish, FinishReason, Message, Meta, Notice, Part, Receipt, Role, ToolCall, Usage};
+use crate::passage::Passed;
 use crate::{Call, Error, ErrorKind, Loss, Stage};
 
 /// A whole answer, and all that is known of how it came.
@@ -57,6 +58,9 @@ pub struct ChatResponse {
     /// The body as it came, when asked for.
     #[serde(skip)]
     pub raw: Option<Bytes>,
+    /// The body as it came, to be given on to a client of the same dialect where nobody changed the answer.
+    #[serde(skip)]
+    pub passed: Option<Box<Passed>>,
 }
 
 /// An attempt that failed before another one was made, or was left for one that answered first.

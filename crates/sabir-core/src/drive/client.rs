@@ -1,24 +1,28 @@
 //! We are the client: a request goes down as bytes, an answer comes up as words.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use super::common::{collect, cut_or_garbled, enrich, refuse_losses, send};
 use super::exchange::ask;
-use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, response_headers};
+use super::passing::Pieces;
+use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, Events, Wire, response_headers};
 use crate::check::check;
 use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
 use crate::exchange::{Counting, Embedding, Reranking};
-use crate::frame::Framer;
+use crate::frame::{Framer, Framing};
+use crate::raw::{RawReply, RawRequest};
 use crate::remarks::lost_from_request;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
-use crate::{Endpoint, Error, ErrorKind, Loss, ModelTraits, Result, Sink, Stage};
+use crate::{Endpoint, Error, ErrorKind, Loss, ModelTraits, Passage, Passed, Result, Sink, Stage};
 
 /// How much an answer may take. Both bounds hold for what a server sends, after decompression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +105,10 @@ impl Origin {
     }
 
     async fn chat(&self, dialect: &'static dyn Dialect, call: &Call, request: &ChatRequest) -> Result<Reply> {
-        let mut encoded = encode(dialect, request, &self.endpoint)?;
+        let asked = call.passage.as_deref().filter(|passage| passage.says(dialect.name(), request));
+        let passed = asked.and_then(|passage| pass(dialect, passage, request, &self.endpoint));
+        let passes = passed.is_some();
+        let mut encoded = passed.map_or_else(|| encode(dialect, request, &self.endpoint), Ok)?;
         if request.strict {
             refuse_losses(&encoded.losses)?;
         }
@@ -110,6 +117,7 @@ impl Origin {
         let about = About { losses, headers: head.headers, keep_raw: call.keep_raw };
         let framing = dialect.framing(&about.headers).filter(|_| request.stream && head.status.is_success());
         if let Some(framing) = framing {
+            let pieces = passes && is_framed_as_asked(dialect, request, framing);
             let framer = Framer::new(framing).with_limit(self.limits.frame);
             let stream = Streaming {
                 body: Some(body),
@@ -117,6 +125,7 @@ impl Origin {
                 decoder: dialect.decoder(),
                 sink: Sink::streaming(),
                 raw: about.keep_raw.then(BytesMut::new),
+                pieces: pieces.then(Pieces::default),
                 about,
                 endpoint: self.endpoint.clone(),
                 model: request.model.clone(),
@@ -129,7 +138,9 @@ impl Origin {
         let body = collect(body, self.limits.body).await?;
         let answer = Answer { status: head.status, headers: &about.headers, body: &body };
         let mut response = dialect.decode(answer).map_err(|error| cut_or_garbled(error, head.status, &body))?;
+        let passed = passes.then(|| Box::new(Passed::new(body.clone(), &response, about.losses.clone())));
         about.complete(&mut response, &self.endpoint.provider, Some(body));
+        response.passed = passed;
         Ok(if request.stream { Reply::Stream(replay(response)) } else { Reply::Whole(Box::new(response)) })
     }
 }
@@ -146,6 +157,24 @@ impl Service for Origin {
 }
 
 impl Origin {
+    /// Sends a request on as it is, with the endpoint's key.
+    async fn raw(&self, call: &Call, raw: &RawRequest) -> Result<Reply> {
+        let endpoint = &*self.endpoint;
+        let sent = async {
+            let mut encoded =
+                Encoded::post_json(endpoint.url(raw.path_behind(&endpoint.base_url))?, Bytes::new(), vec![]);
+            (encoded.method, encoded.headers, encoded.body) =
+                (raw.method.clone(), raw.headers.clone(), raw.body.clone());
+            send(encoded, endpoint, &*self.transport, call).await
+        };
+        let (head, body) = sent.await.map_err(|error| {
+            // What it does is not known, so nothing is known to be the same when it is done twice.
+            let may_repeat = error.stage() == Stage::NotSent && error.is_retryable();
+            enrich(error.with_retryable(may_repeat), &endpoint.provider, None, endpoint.key.as_ref())
+        })?;
+        Ok(Reply::Raw(Box::new(RawReply::new(head.status, head.headers, body))))
+    }
+
     async fn ask(&self, call: &Call, request: &Request) -> Result<Reply> {
         let (endpoint, transport) = (&*self.endpoint, &*self.transport);
         match (request, (self.dialect, self.embedding, self.reranking, self.counting)) {
@@ -162,12 +191,14 @@ impl Origin {
             (Request::Count(count), (.., Some(format))) => {
                 ask(format, endpoint, transport, call, count, self.limits).await.map(|it| Reply::Count(Box::new(it)))
             }
+            (Request::Raw(raw), _) => self.raw(call, raw).await,
             _ => {
                 let what = match request {
                     Request::Chat(_) => "holds no conversations",
                     Request::Embed(_) => "embeds nothing",
                     Request::Rerank(_) => "orders no documents",
                     Request::Count(_) => "counts no tokens",
+                    Request::Raw(_) => "takes no raw requests",
                 };
                 let message = format!("{} {what}, as far as is known here; ask another provider", endpoint.provider);
                 Err(Error::new(ErrorKind::Unsupported, message)
@@ -193,9 +224,27 @@ pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint)
     Ok(encoded)
 }
 
+/// Whether a stream that comes in these frames is what our own answer to the request would say that it is.
+fn is_framed_as_asked(dialect: &dyn Dialect, request: &ChatRequest, framing: Framing) -> bool {
+    let kind = HeaderValue::from_static(dialect.encoder(request).content_type());
+    dialect.framing(&HeaderMap::from_iter([(CONTENT_TYPE, kind)])) == Some(framing)
+}
+
+/// The client's own bytes as the request to a provider of its dialect. `None` where they do not say what [`encode`] would,
+/// or are not known to.
+fn pass(dialect: &dyn Dialect, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+    let traits = if ModelTraits::matter_to(request) { endpoint.traits(&request.model) } else { ModelTraits::default() };
+    // What is wrong is told by the longer way.
+    check(request, &dialect.abilities(&endpoint.quirks), &traits).ok()?;
+    let (Cow::Borrowed(_), losses) = traits.fit(request).ok()? else { return None };
+    let mut passed = dialect.pass(passage, request, endpoint).filter(|_| losses.is_empty())?;
+    passed.losses.splice(0..0, endpoint.notices.iter().cloned());
+    Some(passed)
+}
+
 /// Some servers stream whether they are asked to or not, and say so.
 fn says_stream(headers: &HeaderMap) -> bool {
-    headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// An answer that streams where a whole one was asked for.
@@ -229,7 +278,7 @@ pub fn decode_whole(
     }
 }
 
-fn decode_frames(dialect: &dyn Dialect, framing: crate::frame::Framing, body: &[u8], sink: &mut Sink) -> Result<()> {
+fn decode_frames(dialect: &dyn Dialect, framing: Framing, body: &[u8], sink: &mut Sink) -> Result<()> {
     let mut framer = Framer::new(framing);
     let mut decoder = dialect.decoder();
     framer.push(Bytes::copy_from_slice(body));
@@ -254,6 +303,16 @@ fn cut_short(error: Error, body_is_over: bool) -> Error {
 
 /// An answer that came whole where a stream was asked for, told as one.
 pub fn replay(response: ChatResponse) -> EventStream {
+    Box::pin(Queued(told(response)))
+}
+
+/// The events of what had come of an answer, without the end.
+pub(super) fn retell(response: ChatResponse) -> Vec<Event> {
+    let mut sink = told(response);
+    std::iter::from_fn(|| sink.pop()).filter(|event| !matches!(event, Event::Done(_))).collect()
+}
+
+fn told(response: ChatResponse) -> Sink {
     let mut sink = Sink::streaming();
     sink.identify(Some(&response.id), Some(&response.model));
     for part in &response.parts {
@@ -280,11 +339,13 @@ pub fn replay(response: ChatResponse) -> EventStream {
     }
     sink.usage(response.usage.clone());
     sink.done(|done| *done = response);
-    Box::pin(Queued(sink))
+    sink
 }
 
 /// A stream of events that are all here.
 struct Queued(Sink);
+
+impl Events for Queued {}
 
 impl Stream for Queued {
     type Item = Result<Event>;
@@ -320,6 +381,8 @@ struct Streaming {
     decoder: Box<dyn Decoder>,
     sink: Sink,
     raw: Option<BytesMut>,
+    /// Where the client may have the bytes.
+    pieces: Option<Pieces>,
     about: About,
     endpoint: Arc<Endpoint>,
     model: String,
@@ -348,7 +411,13 @@ impl Stream for Streaming {
             match this.framer.next() {
                 Ok(Some(frame)) => match this.decoder.frame(frame, &mut this.sink) {
                     Ok(()) if this.sink.has_ended() => this.end(cx),
-                    Ok(()) => {}
+                    Ok(()) => {
+                        if let Some(pieces) = &mut this.pieces {
+                            // One that the body's end alone ended: what comes after it would be of the same frame.
+                            let end = this.body.is_some().then(|| this.framer.read());
+                            pieces.read_to(end);
+                        }
+                    }
                     Err(error) => this.fail(cut_short(error, this.body.is_none())),
                 },
                 Ok(None) => match this.body.as_mut() {
@@ -358,6 +427,9 @@ impl Stream for Streaming {
                             this.room -= chunk.len();
                             if let Some(raw) = &mut this.raw {
                                 raw.extend_from_slice(&chunk);
+                            }
+                            if let Some(pieces) = &mut this.pieces {
+                                pieces.push(chunk.clone());
                             }
                             this.framer.push(chunk);
                         }
@@ -378,6 +450,17 @@ impl Stream for Streaming {
     }
 }
 
+impl Events for Streaming {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        let this = &mut *self;
+        match &mut this.pieces {
+            None => Wire::Apart,
+            Some(pieces) if this.sink.is_told() && !pieces.is_held() => Wire::Bytes(pieces.take()),
+            Some(_) => Wire::Held,
+        }
+    }
+}
+
 impl Streaming {
     fn end(&mut self, cx: &mut Context<'_>) {
         self.over = true;
@@ -385,10 +468,16 @@ impl Streaming {
         // for the next call.
         if let Some(mut body) = self.body.take() {
             for _ in 0..4 {
-                let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_next(cx) else {
+                let Poll::Ready(Some(Ok(rest))) = body.as_mut().poll_next(cx) else {
                     break;
                 };
+                if let Some(pieces) = &mut self.pieces {
+                    pieces.push(rest);
+                }
             }
+        }
+        if let Some(pieces) = &mut self.pieces {
+            pieces.read_all();
         }
         let raw = self.raw.take().map(BytesMut::freeze);
         let (about, provider) = (&self.about, &self.endpoint.provider);

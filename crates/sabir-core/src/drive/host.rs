@@ -25,6 +25,12 @@ pub trait Host: Send + Sync {
         Ok(())
     }
 
+    /// Whether the bytes of clients and providers may go through as they are, where both speak one dialect. Where not,
+    /// every request and answer is written anew.
+    fn passes(&self) -> bool {
+        false
+    }
+
     /// The models that a client may ask, or the one that it names among them; all may be given where one is named.
     fn models(&self, wanted: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {
         let _ = wanted;

@@ -7,6 +7,7 @@ pub mod client;
 mod common;
 pub mod exchange;
 mod host;
+mod passing;
 pub mod server;
 
 pub use batches::Batches;

@@ -1,6 +1,7 @@
 //! We are the server: a request comes up as bytes, an answer goes down as bytes, in the client's own dialect.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,13 +9,14 @@ use futures_core::Stream;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
+use super::client::retell;
 use super::host::{Answered, Host, Open};
-use crate::chat::{ChatRequest, ChatResponse, Event, EventStream};
+use crate::chat::{ChatRequest, ChatResponse, Event, EventStream, Fold, Wire};
 use crate::dialect::{Asked, Dialect, Encoder, Responded};
 use crate::remarks::lost_from_response;
 use crate::service::{Call, Reply, Request, Service, Shared};
 use crate::transport::{Body, whole};
-use crate::{Error, ErrorKind, Loss, Result};
+use crate::{Error, ErrorKind, Loss, Passage, Result};
 
 /// What could not be carried into the client's dialect, in the response's extensions. For a stream: what was known
 /// when it began.
@@ -56,14 +58,27 @@ async fn try_serve(
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
     let asked = Asked { method: request.method(), path, headers: request.headers(), body: request.body() };
     let mut wanted = Request::Chat(dialect.accept(asked)?);
-    // What was read is not needed any more, and an answer may take long.
-    drop(request);
     host.admit(&mut call, &mut wanted)?;
-    let reply = host.service().call(&call, &wanted).await?;
-    let Request::Chat(wanted) = wanted else { unreachable!("made as a chat request above") };
+    let (head, mut body) = request.into_parts();
+    if !host.passes() {
+        // What was read is not needed any more, and an answer may take long.
+        body = Bytes::new();
+    }
+    let asked = Arc::new(Passage::new(dialect.name(), head.headers, body, wanted));
+    call.passage = host.passes().then(|| asked.clone());
+    let reply = host.service().call(&call, asked.request()).await?;
+    let Request::Chat(wanted) = asked.request() else { unreachable!("made as a chat request above") };
     match reply {
         Reply::Whole(mut answer) => {
-            let answered = respond(dialect, &answer, &wanted);
+            if let Some((body, losses)) = answer.passed.take().and_then(|passed| passed.of(&answer)) {
+                let mut response = http::Response::new(whole(body));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                answer.parts.clear();
+                response.extensions_mut().insert(Losses(losses));
+                response.extensions_mut().insert(Answered(answer));
+                return Ok(response);
+            }
+            let answered = respond(dialect, &answer, wanted);
             let mut response = http::Response::new(whole(answered.body));
             *response.headers_mut() = answered.headers;
             response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
@@ -80,13 +95,13 @@ async fn try_serve(
                 Some(first) => first?,
                 None => return Err(Error::new(ErrorKind::Truncated, "the service's stream was empty")),
             };
-            let mut encoder = dialect.encoder(&wanted);
+            let encoder = dialect.encoder(wanted);
             let content_type = HeaderValue::from_static(encoder.content_type());
-            let mut out = Vec::new();
-            encoder.event(&first, &mut out);
-            let losses = Losses(encoder.losses());
-            let over = matches!(first, Event::Done(_));
-            let body: Body = Box::pin(Encoding { events, encoder, out, over });
+            let passing = call.passage.is_some().then(Passing::default);
+            let mut body = Encoding { events, encoder, out: Vec::new(), passing, first: None, over: false };
+            body.first = body.take(first);
+            let losses = Losses(body.encoder.losses());
+            let body: Body = Box::pin(body);
             let mut response = http::Response::new(body);
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response.extensions_mut().insert(losses);
@@ -130,12 +145,71 @@ pub(super) fn refused(status: StatusCode, body: Bytes, error: &Error) -> http::R
     response
 }
 
-/// A streamed answer being written. Dropping it drops the events, and with them the call.
+/// A streamed answer being written, or given on as it comes. Dropping it drops the events, and with them the call.
 struct Encoding {
     events: EventStream,
     encoder: Box<dyn Encoder>,
     out: Vec<u8>,
+    /// `None` from where nothing is given on any more.
+    passing: Option<Passing>,
+    /// Bytes that were there before the answer began.
+    first: Option<Bytes>,
     over: bool,
+}
+
+/// What a client was told in the provider's own bytes.
+#[derive(Default)]
+struct Passing {
+    told: Fold,
+    has_told: bool,
+    /// What came since, whose bytes are not here yet.
+    untold: Vec<Event>,
+}
+
+impl Encoding {
+    /// Takes an event in: what is written of it is in `out`, what is given on is returned.
+    fn take(&mut self, event: Event) -> Option<Bytes> {
+        self.over = matches!(event, Event::Done(_));
+        let Some(passing) = &mut self.passing else {
+            self.encoder.event(&event, &mut self.out);
+            return None;
+        };
+        passing.untold.push(event);
+        match self.events.as_mut().wire() {
+            Wire::Bytes(bytes) => {
+                // After the last one there is nothing to go on with.
+                for event in passing.untold.drain(..).filter(|_| !self.over) {
+                    passing.told.apply(&event);
+                }
+                passing.has_told |= !bytes.is_empty();
+                Some(bytes).filter(|bytes| !bytes.is_empty())
+            }
+            Wire::Held if !self.over => None,
+            _ => {
+                self.write_anew();
+                None
+            }
+        }
+    }
+
+    /// From here on the answer is another than the provider's bytes: it is written, as if all of it had been.
+    fn write_anew(&mut self) {
+        let Some(passing) = self.passing.take() else { return };
+        if passing.has_told {
+            let is_open = passing.told.has_open_part();
+            let mut unheard = Vec::new();
+            let mut events = retell(passing.told.into_response());
+            if is_open && let Some(end) = events.iter().rposition(|event| matches!(event, Event::PartEnd { .. })) {
+                events.remove(end);
+            }
+            for event in &events {
+                self.encoder.event(event, &mut unheard);
+            }
+        }
+        for event in &passing.untold {
+            self.encoder.event(event, &mut self.out);
+        }
+    }
 }
 
 impl Stream for Encoding {
@@ -143,19 +217,21 @@ impl Stream for Encoding {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Some(bytes) = this.first.take() {
+            return Poll::Ready(Some(Ok(bytes)));
+        }
         while !this.over && this.out.len() < GATHER {
             match this.events.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(event))) => {
-                    this.over = matches!(event, Event::Done(_));
-                    this.encoder.event(&event, &mut this.out);
+                    if let Some(bytes) = this.take(event) {
+                        return Poll::Ready(Some(Ok(bytes)));
+                    }
                 }
-                Poll::Ready(Some(Err(error))) => {
+                Poll::Ready(ended) => {
+                    let stopped = || Error::new(ErrorKind::Truncated, "the answer stopped before its end");
+                    let error = ended.and_then(Result::err).unwrap_or_else(stopped);
                     this.over = true;
-                    this.encoder.error(&error, &mut this.out);
-                }
-                Poll::Ready(None) => {
-                    this.over = true;
-                    let error = Error::new(ErrorKind::Truncated, "the answer stopped before its end");
+                    this.write_anew();
                     this.encoder.error(&error, &mut this.out);
                 }
                 Poll::Pending if this.out.is_empty() => return Poll::Pending,

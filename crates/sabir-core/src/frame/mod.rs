@@ -70,6 +70,8 @@ pub struct Framer {
     parser: Parser,
     ended: bool,
     failed: Option<Error>,
+    /// How many bytes were read.
+    read: usize,
 }
 
 enum Parser {
@@ -118,7 +120,7 @@ impl Framer {
             Framing::EventStream => Parser::EventStream,
             Framing::JsonArray => Parser::JsonArray(json_array::Parser::default()),
         };
-        Self { framing, limit: DEFAULT_LIMIT, buffer: Buffer::default(), parser, ended: false, failed: None }
+        Self { framing, limit: DEFAULT_LIMIT, buffer: Buffer::default(), parser, ended: false, failed: None, read: 0 }
     }
 
     /// Sets the longest frame to accept, in bytes of the wire. A longer one is an error of kind `Decode`.
@@ -134,6 +136,11 @@ impl Framer {
         if !self.ended && self.failed.is_none() {
             self.buffer.push(chunk);
         }
+    }
+
+    /// How many bytes of the body are read: up to the end of the frame that was given last, where one was.
+    pub fn read(&self) -> usize {
+        self.read
     }
 
     /// Says that the body has ended: what is left counts as the last line or event, as some providers leave out
@@ -165,6 +172,7 @@ impl Framer {
             self.failed = Some(error.clone());
             self.buffer = Buffer::default();
         })?;
+        self.read += consumed;
         let bytes = self.buffer.take(consumed);
         Ok(found.map(|found| Frame {
             event: std::str::from_utf8(found.event.of(bytes)).unwrap_or_default(),

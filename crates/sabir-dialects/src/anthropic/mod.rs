@@ -50,6 +50,7 @@ room! {
             ..crate::bounds::anthropic()
         },
         encode: request::encode,
+        pass: request::pass,
         accept: request::accept,
         decode: response::decode,
         respond: response::respond,

@@ -27,7 +27,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Quirks};
+use sabir_core::{Abilities, Feature, Features, Passage, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
@@ -69,6 +69,10 @@ impl Dialect for CohereV2 {
 
     fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
         request::encode(request, endpoint)
+    }
+
+    fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+        request::pass(passage, request, endpoint)
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {

@@ -32,7 +32,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Quirks};
+use sabir_core::{Abilities, Feature, Features, Passage, Quirks};
 use sabir_core::{Dialect, Endpoint, Error, Result};
 
 /// Which of the two is spoken.
@@ -115,6 +115,10 @@ macro_rules! speak {
 
             fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
                 request::encode($api, request, endpoint)
+            }
+
+            fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+                request::pass($api, passage, request, endpoint)
             }
 
             fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {

@@ -38,6 +38,7 @@
 
 mod accept;
 mod part;
+mod pass;
 mod request;
 mod response;
 mod stream;
@@ -52,7 +53,7 @@ use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
 use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Quirks, Result};
+use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Passage, Quirks, Result};
 
 use self::tell::Messages;
 use crate::openai_answer::{self, Reader};
@@ -117,6 +118,10 @@ impl Dialect for OpenAiChat {
 
     fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
         request::encode(request, endpoint)
+    }
+
+    fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+        pass::pass(passage, request, endpoint)
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {

@@ -71,6 +71,7 @@ room! {
             ..crate::bounds::openai_responses()
         },
         encode: request::encode,
+        pass: request::pass,
         accept: accept::accept,
         decode: response::decode,
         respond: response::respond,

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 pub use accepting::Accepting;
 pub use outgoing::Outgoing;
-pub use relay::Relay;
+pub use relay::{Relay, strip};
 
 /// Listens at an address (`127.0.0.1:8080`; port 0 takes a free one), and says which one it is.
 ///

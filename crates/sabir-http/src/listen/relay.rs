@@ -142,8 +142,9 @@ impl Way {
     }
 }
 
-/// Takes out what is of the connection.
-fn strip(headers: &mut HeaderMap) {
+/// Takes out the headers that are of one connection and not of the exchange (RFC 9110 §7.6.1), those that `Connection`
+/// names among them.
+pub fn strip(headers: &mut HeaderMap) {
     let named: Vec<String> = headers
         .get_all(CONNECTION)
         .iter()

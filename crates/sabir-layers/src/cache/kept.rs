@@ -24,6 +24,7 @@ impl Kept {
     pub(super) fn chat(response: &ChatResponse) -> Self {
         let mut response = response.clone();
         (response.cost, response.receipt, response.cached, response.latency) = (FREE, None, None, None);
+        response.passed = None;
         response.attempts.clear();
         response.rate_limits.clear();
         Self::Chat(Arc::new(response))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sabir_core::chat::ChatResponse;
 use sabir_core::transport::BoxFuture;
-use sabir_core::{Call, Foreseen, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::{Call, Error, ErrorKind, Foreseen, Layer, Reply, Request, Result, Service, Shared, Stage};
 
 pub use redact::{Redact, redact};
 pub use size::MaxSize;
@@ -119,11 +119,20 @@ struct Guarded {
 
 impl Service for Guarded {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
+        if let (Request::Raw(_), false) = (request, self.checks.is_empty()) {
+            let message = "what is checked here must be read, and a raw request is not; ask at the path of a format";
+            return Err(Error::new(ErrorKind::Unsupported, message).with_stage(Stage::NotSent));
+        }
         let mut checked = request.clone();
         for check in &*self.checks {
             check.request(call, &mut checked).await?;
         }
-        match self.inner.call(call, &checked).await? {
+        // What was looked at is what is sent: bytes may say to others what nobody read here.
+        let mut read = call.passage.as_ref().filter(|_| !self.checks.is_empty()).map(|_| call.clone());
+        if let Some(read) = &mut read {
+            read.passage = None;
+        }
+        match self.inner.call(read.as_ref().unwrap_or(call), &checked).await? {
             Reply::Whole(mut response) => {
                 for check in &*self.checks {
                     check.response(call, &mut response).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use sabir_core::chat::{Event, EventStream, Fold};
+use sabir_core::chat::{Event, EventStream, Events, Fold};
 use sabir_core::drive::client::replay;
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Call, Error, Result};
@@ -62,6 +62,8 @@ enum State {
     Telling(EventStream),
     Over,
 }
+
+impl Events for Held {}
 
 impl Stream for Held {
     type Item = Result<Event>;
@@ -152,6 +154,8 @@ fn pass(filters: &mut [Box<dyn Filter>], piece: String) -> Result<String> {
     filters.iter_mut().try_fold(piece, |text, filter| filter.text(&text))
 }
 
+impl Events for Filtered {}
+
 impl Stream for Filtered {
     type Item = Result<Event>;
 
@@ -174,6 +178,8 @@ impl Stream for Filtered {
 }
 
 struct Nothing;
+
+impl Events for Nothing {}
 
 impl Stream for Nothing {
     type Item = Result<Event>;

@@ -124,7 +124,8 @@ impl Hedged {
 
 impl Service for Hedged {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        if call.hedged {
+        // Of what is not read it is not known what doing it twice would do.
+        if call.hedged || matches!(request, Request::Raw(_)) {
             return self.inner.call(call, request).await;
         }
         let recent = self.hedge.recent.get_or(&Place::of(call, request), Recent::default);

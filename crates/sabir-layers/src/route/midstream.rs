@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use sabir_core::chat::{Attempt, ChatResponse, Event, EventStream};
+use sabir_core::chat::{Attempt, ChatResponse, Event, EventStream, Events, Wire};
 use sabir_core::dialect::truncated;
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Error, Reply, Request, Result};
@@ -57,6 +57,10 @@ pub(super) struct MidStreamed {
     joined: Option<Joined>,
     /// The end, where something had to be told before it.
     end: Option<Box<ChatResponse>>,
+    /// Whether all is of the first stream.
+    is_first: bool,
+    /// The bytes of the end, of what is dropped with it.
+    last: Option<Wire>,
 }
 
 enum State {
@@ -78,7 +82,13 @@ enum Switched {
 impl MidStreamed {
     pub(super) fn new(stream: EventStream, journey: Journey, request: Request) -> Self {
         let joined = journey.mid_stream().continues().then(Joined::default);
-        Self { state: State::Telling(stream, Box::new((journey, request))), joined, end: None }
+        Self {
+            state: State::Telling(stream, Box::new((journey, request))),
+            joined,
+            end: None,
+            is_first: true,
+            last: None,
+        }
     }
 
     fn done(&mut self, mut response: Box<ChatResponse>, travel: Travel) -> Event {
@@ -150,6 +160,7 @@ impl Stream for MidStreamed {
             let item = match &mut this.state {
                 State::Telling(stream, _) => ready!(stream.as_mut().poll_next(cx)).unwrap_or_else(|| Err(truncated())),
                 State::Switching(switching) => {
+                    this.is_first = false;
                     let (state, item) = match ready!(switching.as_mut().poll(cx)) {
                         Switched::Restarted(stream, travel, attempt) => {
                             this.joined = this.joined.take().map(|_| Joined::default());
@@ -173,9 +184,10 @@ impl Stream for MidStreamed {
             };
             match item {
                 Ok(Event::Done(response)) => {
-                    let State::Telling(_, travel) = std::mem::replace(&mut this.state, State::Over) else {
+                    let State::Telling(mut stream, travel) = std::mem::replace(&mut this.state, State::Over) else {
                         return Poll::Ready(None);
                     };
+                    this.last = Some(stream.as_mut().wire());
                     return Poll::Ready(Some(Ok(this.done(response, travel))));
                 }
                 Ok(event) => {
@@ -194,6 +206,19 @@ impl Stream for MidStreamed {
                     this.state = this.broke_off(error, travel);
                 }
             }
+        }
+    }
+}
+
+/// As long as nothing was added or taken away.
+impl Events for MidStreamed {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        let this = &mut *self;
+        match &mut this.state {
+            _ if !this.is_first => Wire::Apart,
+            State::Telling(stream, _) => stream.as_mut().wire(),
+            State::Switching(_) => Wire::Apart,
+            State::Over => this.last.take().unwrap_or(Wire::Apart),
         }
     }
 }

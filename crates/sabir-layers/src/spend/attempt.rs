@@ -130,6 +130,11 @@ impl Attempt {
         usage
     }
 
+    /// It was answered with something that nobody read: what it used is not known, nor what it cost.
+    pub(super) fn unknown(&mut self) {
+        self.end(Outcome::Answered, Usage::default(), None, None);
+    }
+
     /// It cost nothing.
     pub(super) fn free(&mut self, outcome: Outcome) {
         let nothing = Cost { nano_usd: 0, basis: CostBasis::ListPrice };

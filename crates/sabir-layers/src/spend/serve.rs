@@ -44,6 +44,7 @@ impl Service for Spending {
                     other => other,
                 });
             }
+            Ok(Reply::Raw(_)) => attempt.unknown(),
             Ok(_) => attempt.free(Outcome::Answered),
             Err(error) => attempt.failed(error, input),
         }

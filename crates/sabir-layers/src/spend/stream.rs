@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use sabir_core::chat::{ChatRequest, Event, EventStream, Fold, Usage};
+use sabir_core::chat::{ChatRequest, Event, EventStream, Events, Fold, Usage, Wire};
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Error, ErrorKind, Result, Stage};
 use sabir_prices::Usd;
@@ -29,6 +29,8 @@ pub(super) struct Metered {
     is_cut: bool,
     /// Why, where it is the ledger that took no more.
     unwritten: Option<Error>,
+    /// The bytes of the end, of what is dropped with it.
+    last: Option<Wire>,
 }
 
 /// More money on its way; `None` where there is none.
@@ -51,6 +53,7 @@ impl Metered {
             waiting: None,
             is_cut: false,
             unwritten: None,
+            last: None,
         }
     }
 
@@ -156,6 +159,7 @@ impl Stream for Metered {
         let mut item = ready!(inner.as_mut().poll_next(cx));
         match &mut item {
             Some(Ok(Event::Done(response))) => {
+                this.last = Some(inner.as_mut().wire());
                 this.inner = None;
                 let (asked, spend) = (this.asked.take(), this.attempt.spend.clone());
                 let provider = this.attempt.model().provider.clone();
@@ -196,6 +200,18 @@ impl Stream for Metered {
             }
         }
         Poll::Ready(item)
+    }
+}
+
+impl Events for Metered {
+    fn wire(mut self: Pin<&mut Self>) -> Wire {
+        let this = &mut *self;
+        match &mut this.inner {
+            // What is below has given one event more.
+            Some(_) if this.waiting.is_some() => Wire::Held,
+            Some(inner) => inner.as_mut().wire(),
+            None => this.last.take().unwrap_or(Wire::Apart),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sabir_core::chat::{Event, EventStream};
+use sabir_core::chat::{Event, Events, EventStream};
 use sabir_core::{Call, Clock, Error, ErrorKind, Reply, Request, Result, Service, Shared};
 use sabir_testkit::{ManualClock, Report, check_layer, check_layer_on, collect};
 
@@ -91,6 +91,8 @@ impl Through {
 
 struct Ready(VecDeque<Result<Event>>);
 
+impl Events for Ready {}
+
 impl Stream for Ready {
     type Item = Result<Event>;
 
@@ -103,6 +105,8 @@ struct Changing {
     inner: Option<EventStream>,
     does: Does,
 }
+
+impl Events for Changing {}
 
 impl Stream for Changing {
     type Item = Result<Event>;
