@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use sabir::chat::{ChatResponse, Meta};
 use sabir::drive::decode_whole;
 use sabir::layers::guard::{Guard, MaxSize};
-use sabir::layers::{Receipts, Spend, Stack};
+use sabir::layers::{MidStream, Receipts, Route, Routes, Spend, Stack, Target};
 use sabir::ledger::{Dimension, Filter, Group, Ledger, MemoryLedger};
 use sabir::transport::{Body, BoxFuture};
 use sabir::{Client, Env, Provider, Registry, Result, Transport};
@@ -279,4 +279,45 @@ async fn what_a_layer_needs_is_written_anew() {
         assert_ne!(came.body, exchange.recording.body, "{why}");
         assert!(came.read(&exchange.recording).is_ok_and(|answer| answer.text() == "No."), "{why}");
     }
+}
+
+/// Answers the first time with the one body, and then with the other.
+#[derive(Clone, Debug)]
+struct BreaksOff(Arc<Mutex<Vec<&'static str>>>);
+
+impl Transport for BreaksOff {
+    fn send(&self, _: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Body>>> {
+        let body = self.0.lock().expect("free").pop().expect("one more");
+        let mut response = http::Response::new(sabir::transport::whole(body));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        Box::pin(async move { Ok(response) })
+    }
+}
+
+#[tokio::test]
+async fn what_another_continues_is_written_from_there_on() {
+    let first = "data: {\"id\":\"1\",\"new\":1,\"model\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"One two\"}}]}\n\n";
+    let second = "data: {\"id\":\"2\",\"model\":\"b\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" three\"}}]}\n\n\
+                  data: {\"id\":\"2\",\"model\":\"b\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+                  data: [DONE]\n\n";
+    let route = Route::named("fast", [Target::new("p", "a"), Target::new("p", "b").prefill(true)]);
+    let registry = Registry::empty();
+    registry.register(Provider::custom("p", "openai-chat", "https://provider.test/v1").expect("a provider"));
+    let client = Client::builder()
+        .env(Env::none())
+        .registry(registry)
+        .transport(BreaksOff(Arc::new(Mutex::new(vec![second, first]))))
+        .stack(Stack::standard().routes(Routes::new([route.mid_stream(MidStream::Continue)])))
+        .build()
+        .expect("a client");
+    let body = r#"{"model":"fast","messages":[{"role":"user","content":"Count"}],"stream":true,"stream_options":{"include_usage":true}}"#;
+    let request = http::Request::builder().method(Method::POST).uri("/v1/chat/completions");
+    let request = request.body(http_body_util::Full::new(Bytes::from(body))).expect("a request");
+    let answer = Gateway::new(client).answer(request).await;
+    let pieces: Vec<Bytes> = answer.into_body().map(|piece| piece.expect("it does not break off")).collect().await;
+    assert_eq!(pieces[0], first, "byte by byte");
+    let all: Vec<u8> = pieces.concat();
+    let dialect = sabir::dialects::dialect("openai-chat").expect("it is built");
+    let read = decode_whole(dialect, StatusCode::OK, &HeaderMap::new(), &all, true).expect("it is whole");
+    assert_eq!((read.text().as_str(), read.id.as_str()), ("One two three", "1"));
 }

@@ -49,7 +49,10 @@ impl Passage {
 /// Shows neither the prompt nor a key.
 impl fmt::Debug for Passage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Passage").field("dialect", &self.dialect).field("bytes", &self.body.len()).finish()
+        f.debug_struct("Passage")
+            .field("dialect", &self.dialect)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -106,9 +106,9 @@ impl Origin {
 
     async fn chat(&self, dialect: &'static dyn Dialect, call: &Call, request: &ChatRequest) -> Result<Reply> {
         let asked = call.passage.as_deref().filter(|passage| passage.says(dialect.name(), request));
-        let passed = asked.and_then(|passage| pass(dialect, passage, request, &self.endpoint));
-        let passes = passed.is_some();
-        let mut encoded = passed.map_or_else(|| encode(dialect, request, &self.endpoint), Ok)?;
+        let as_it_is = asked.and_then(|passage| pass(dialect, passage, request, &self.endpoint));
+        let passes = as_it_is.is_some();
+        let mut encoded = as_it_is.map_or_else(|| encode(dialect, request, &self.endpoint), Ok)?;
         if request.strict {
             refuse_losses(&encoded.losses)?;
         }
@@ -138,9 +138,9 @@ impl Origin {
         let body = collect(body, self.limits.body).await?;
         let answer = Answer { status: head.status, headers: &about.headers, body: &body };
         let mut response = dialect.decode(answer).map_err(|error| cut_or_garbled(error, head.status, &body))?;
-        let passed = passes.then(|| Box::new(Passed::new(body.clone(), &response, about.losses.clone())));
+        let to_client = passes.then(|| Box::new(Passed::new(body.clone(), &response, about.losses.clone())));
         about.complete(&mut response, &self.endpoint.provider, Some(body));
-        response.passed = passed;
+        response.passed = to_client;
         Ok(if request.stream { Reply::Stream(replay(response)) } else { Reply::Whole(Box::new(response)) })
     }
 }
