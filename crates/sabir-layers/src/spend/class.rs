@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sabir_core::{Call, Request, Result};
 
+use super::budget::Mode;
 use super::purse::{Fund, Purse};
 use super::tariff::Tariff;
 use super::{Spend, scope};
@@ -24,6 +25,10 @@ pub(super) struct Class {
     /// The budgets that concern them.
     pub(super) claims: Box<[Claim]>,
     pub(super) purses: Arc<[Arc<Purse>]>,
+    /// Whether any budget lets through what passes it, and says so.
+    pub(super) has_soft: bool,
+    /// Whether the window of any purse slides.
+    pub(super) slides: bool,
     /// When the windows of all purses are open.
     open: Range<Duration>,
 }
@@ -108,6 +113,8 @@ impl Class {
             model: request.model().into(),
             tags: call.tags.as_slice().into(),
             tariff: spend.tariff(call, request),
+            has_soft: claims.iter().any(|claim: &Claim| claim.fund.budget.mode == Mode::Soft),
+            slides: purses.iter().any(|purse: &Arc<Purse>| purse.until.is_none()),
             claims: claims.into(),
             purses: purses.into(),
             open,
