@@ -220,12 +220,9 @@ impl Attempt {
 impl Admitted {
     /// The row of an attempt that is let through now.
     fn row(&self, call: &Call) -> Opened {
-        let mut row = Opened::default();
+        let mut row = self.class.row.clone();
         row.call = call.trail.id_or(|| id::name(self.at)).clone();
         (row.attempt, row.time, row.reserved) = (call.trail.next_attempt(), self.at, self.reserved);
-        (row.tenant, row.key) = (self.class.tenant.clone(), self.class.key.clone());
-        (row.provider, row.model) = (self.class.provider.clone(), self.class.model.clone());
-        row.tags = self.class.tags.clone();
         row
     }
 }
