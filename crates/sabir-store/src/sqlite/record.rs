@@ -35,89 +35,30 @@ const RAISED: u8 = 3;
 
 /// The bytes of a record. Each thread writes all of its records into the same memory.
 #[derive(Debug)]
-pub(super) struct Bytes {
-    /// What is beyond the end is of records before.
-    room: Vec<u8>,
-    end: usize,
-}
+pub(super) struct Bytes(Vec<u8>);
 
 thread_local! {
     static LENT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What nearly every record has room in; much more is given back.
+/// What nearly every record has room in; more is given back.
 const ROOM: usize = 1024;
 
 impl Bytes {
-    /// With a head that is not written yet.
     fn new() -> Self {
         // At a thread's very end its memory is gone.
-        let mut room = LENT.try_with(Cell::take).unwrap_or_default();
-        if room.len() < ROOM {
-            room.resize(ROOM, 0);
-        }
-        Self { room, end: HEAD }
-    }
-
-    /// Room for so many bytes behind the end.
-    #[inline]
-    fn room(&mut self, length: usize) -> &mut [u8] {
-        let until = self.end + length;
-        if self.room.len() < until {
-            self.room.resize(2 * until, 0);
-        }
-        &mut self.room[self.end..until]
-    }
-
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        self.room(1)[0] = byte;
-        self.end += 1;
-    }
-
-    /// Without a loop: most of what a record costs its writer are numbers.
-    #[inline]
-    fn number(&mut self, number: u64) {
-        if number < u64::from(UNKNOWN) {
-            return self.byte(number.to_le_bytes()[0]);
-        }
-        let spare = number.leading_zeros() / 8;
-        let room = self.room(9);
-        room[0] = UNKNOWN + (8 - spare).to_le_bytes()[0];
-        room[1..].copy_from_slice(&number.to_le_bytes());
-        self.end += 9 - spare as usize;
-    }
-
-    #[inline]
-    fn known(&mut self, number: Option<u64>) {
-        match number {
-            Some(number) => self.number(number),
-            None => self.byte(UNKNOWN),
-        }
-    }
-
-    #[inline]
-    fn text(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.room(text.len()).copy_from_slice(text.as_bytes());
-        self.end += text.len();
-    }
-
-    /// Writes the head.
-    fn finish(&mut self) {
-        let bytes = &mut self.room[..self.end];
-        let length = u32::try_from(bytes.len() - HEAD).expect("a payload has at most 64 KB").to_le_bytes();
-        bytes[4..HEAD].copy_from_slice(&length);
-        let sum = crc32fast::hash(&bytes[4..]).to_le_bytes();
-        bytes[..4].copy_from_slice(&sum);
+        let mut bytes = LENT.try_with(Cell::take).unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(ROOM);
+        Self(bytes)
     }
 }
 
 impl Drop for Bytes {
     fn drop(&mut self) {
-        let room = std::mem::take(&mut self.room);
-        if room.len() <= 4 * ROOM {
-            let _ = LENT.try_with(|lent| lent.set(room));
+        let bytes = std::mem::take(&mut self.0);
+        if bytes.capacity() <= 2 * ROOM {
+            let _ = LENT.try_with(|lent| lent.set(bytes));
         }
     }
 }
@@ -126,7 +67,7 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.room[..self.end]
+        &self.0
     }
 }
 
@@ -149,35 +90,38 @@ pub(super) struct Raised {
 /// The record of an attempt that is opened.
 pub(super) fn opened(attempt: &Opened) -> Result<Bytes> {
     let mut bytes = begin(OPENED, attempt)?;
-    bytes.finish();
+    finish(&mut bytes.0);
     Ok(bytes)
 }
 
 /// The record of an attempt for which more is reserved.
 pub(super) fn raised(attempt: &Opened) -> Bytes {
-    let mut bytes = Bytes::new();
-    bytes.byte(RAISED);
-    bytes.text(&attempt.call);
-    bytes.number(attempt.attempt.into());
-    bytes.known(attempt.reserved);
-    bytes.finish();
-    bytes
+    let mut record = Bytes::new();
+    let bytes = &mut record.0;
+    bytes.extend_from_slice(&[0; HEAD]);
+    bytes.push(RAISED);
+    put_text(bytes, &attempt.call);
+    put(bytes, attempt.attempt.into());
+    put_known(bytes, attempt.reserved);
+    finish(bytes);
+    record
 }
 
 /// The record of an attempt that is closed. Where a receipt or a provider's list of its own tools is beyond all measure,
 /// it is left out: the cost is not.
 pub(super) fn closed(attempt: &Opened, ended: &Ended) -> Result<Bytes> {
-    let mut bytes = begin(CLOSED, attempt)?;
-    let start = bytes.end;
+    let mut record = begin(CLOSED, attempt)?;
+    let bytes = &mut record.0;
+    let start = bytes.len();
     for (receipt, tools) in [(true, true), (false, true), (false, false)] {
-        put_ended(&mut bytes, ended, receipt, tools);
-        if bytes.end <= HEAD + MOST {
+        put_ended(bytes, ended, receipt, tools);
+        if bytes.len() <= HEAD + MOST {
             break;
         }
-        bytes.end = start;
+        bytes.truncate(start);
     }
-    bytes.finish();
-    Ok(bytes)
+    finish(bytes);
+    Ok(record)
 }
 
 /// What stands at the front of these bytes of a journal.
@@ -223,59 +167,96 @@ pub(super) fn nanos(time: Duration) -> u64 {
 }
 
 fn begin(kind: u8, attempt: &Opened) -> Result<Bytes> {
-    let mut bytes = Bytes::new();
-    bytes.byte(kind);
-    bytes.text(&attempt.call);
-    bytes.number(attempt.attempt.into());
-    bytes.number(nanos(attempt.time));
+    let mut record = Bytes::new();
+    let bytes = &mut record.0;
+    bytes.extend_from_slice(&[0; HEAD]);
+    bytes.push(kind);
+    put_text(bytes, &attempt.call);
+    put(bytes, attempt.attempt.into());
+    put(bytes, nanos(attempt.time));
     for text in [&attempt.tenant, &attempt.key, &attempt.provider, &attempt.model] {
-        bytes.text(text);
+        put_text(bytes, text);
     }
-    bytes.number(attempt.tags.len() as u64);
+    put(bytes, attempt.tags.len() as u64);
     for (name, value) in &*attempt.tags {
-        bytes.text(name);
-        bytes.text(value);
+        put_text(bytes, name);
+        put_text(bytes, value);
     }
-    bytes.known(attempt.reserved);
-    if bytes.end <= HEAD + MOST_OPENED {
-        return Ok(bytes);
+    put_known(bytes, attempt.reserved);
+    if bytes.len() <= HEAD + MOST_OPENED {
+        return Ok(record);
     }
     let message = "the names and labels of a call are too long for the ledger: 16 KB are the most";
     Err(Error::new(ErrorKind::InvalidRequest, message).with_stage(Stage::NotSent))
 }
 
-fn put_ended(bytes: &mut Bytes, ended: &Ended, with_receipt: bool, with_tools: bool) {
+fn finish(bytes: &mut [u8]) {
+    let length = u32::try_from(bytes.len() - HEAD).expect("a payload has at most 64 KB").to_le_bytes();
+    bytes[4..HEAD].copy_from_slice(&length);
+    let sum = crc32fast::hash(&bytes[4..]).to_le_bytes();
+    bytes[..4].copy_from_slice(&sum);
+}
+
+/// Without a loop: most of what a record costs its writer are numbers.
+#[inline]
+fn put(bytes: &mut Vec<u8>, number: u64) {
+    if number < u64::from(UNKNOWN) {
+        return bytes.push(number.to_le_bytes()[0]);
+    }
+    let spare = number.leading_zeros() / 8;
+    let mut long = [0; 9];
+    long[0] = UNKNOWN + (8 - spare).to_le_bytes()[0];
+    long[1..].copy_from_slice(&number.to_le_bytes());
+    bytes.extend_from_slice(&long);
+    bytes.truncate(bytes.len() - spare as usize);
+}
+
+#[inline]
+fn put_known(bytes: &mut Vec<u8>, number: Option<u64>) {
+    match number {
+        Some(number) => put(bytes, number),
+        None => bytes.push(UNKNOWN),
+    }
+}
+
+#[inline]
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn put_ended(bytes: &mut Vec<u8>, ended: &Ended, with_receipt: bool, with_tools: bool) {
     match ended.outcome {
-        Outcome::Answered => bytes.byte(0),
+        Outcome::Answered => bytes.push(0),
         Outcome::Failed(kind) => {
-            bytes.byte(1);
-            bytes.text(kind.as_str());
+            bytes.push(1);
+            put_text(bytes, kind.as_str());
         }
-        Outcome::Cut => bytes.byte(2),
-        Outcome::Dropped => bytes.byte(3),
-        Outcome::Lost => bytes.byte(4),
+        Outcome::Cut => bytes.push(2),
+        Outcome::Dropped => bytes.push(3),
+        Outcome::Lost => bytes.push(4),
     }
     put_usage(bytes, &ended.usage, with_tools);
     put_cost(bytes, ended.cost);
     let receipt = ended.receipt.as_ref().filter(|_| with_receipt);
-    bytes.byte(receipt.is_some().into());
+    bytes.push(receipt.is_some().into());
     if let Some(receipt) = receipt {
         put_receipt(bytes, receipt);
     }
-    bytes.known(ended.first_event.map(nanos));
-    bytes.number(nanos(ended.latency));
+    put_known(bytes, ended.first_event.map(nanos));
+    put(bytes, nanos(ended.latency));
 }
 
-fn put_usage(bytes: &mut Bytes, usage: &Usage, with_tools: bool) {
+fn put_usage(bytes: &mut Vec<u8>, usage: &Usage, with_tools: bool) {
     let known = buckets(usage);
     let bits = known.iter().enumerate().fold(0, |bits, (at, n)| bits | u64::from(n.is_some()) << at);
-    bytes.number(bits << 1 | u64::from(usage.estimated));
-    known.into_iter().flatten().for_each(|number| bytes.number(number));
+    put(bytes, bits << 1 | u64::from(usage.estimated));
+    known.into_iter().flatten().for_each(|number| put(bytes, number));
     let tools = if with_tools { usage.tools.len() } else { 0 };
-    bytes.number(tools as u64);
+    put(bytes, tools as u64);
     for (tool, uses) in usage.tools.iter().take(tools) {
-        bytes.text(tool);
-        bytes.number(*uses);
+        put_text(bytes, tool);
+        put(bytes, *uses);
     }
 }
 
@@ -299,33 +280,33 @@ pub(super) fn usage_of(buckets: [Option<u64>; 12]) -> Usage {
     usage
 }
 
-fn put_cost(bytes: &mut Bytes, cost: Option<Cost>) {
-    let Some(cost) = cost else { return bytes.byte(0) };
-    bytes.byte(match cost.basis {
+fn put_cost(bytes: &mut Vec<u8>, cost: Option<Cost>) {
+    let Some(cost) = cost else { return bytes.push(0) };
+    bytes.push(match cost.basis {
         CostBasis::Reported => 1,
         CostBasis::ListPrice => 2,
         // What is not known here is trusted least.
         _ => 3,
     });
-    bytes.number(cost.nano_usd);
+    put(bytes, cost.nano_usd);
 }
 
 /// Total and basis follow from what is written.
-fn put_receipt(bytes: &mut Bytes, receipt: &Receipt) {
-    bytes.text(&receipt.prices);
+fn put_receipt(bytes: &mut Vec<u8>, receipt: &Receipt) {
+    put_text(bytes, &receipt.prices);
     put_cost(bytes, receipt.reported);
-    bytes.number(receipt.lines.len() as u64);
+    put(bytes, receipt.lines.len() as u64);
     for line in &receipt.lines {
         let place = place_of(&line.what);
-        bytes.byte(place);
+        bytes.push(place);
         if usize::from(place) == ITEMS.len() {
-            bytes.text(&serde_json::to_string(&line.what).unwrap_or_default());
+            put_text(bytes, &serde_json::to_string(&line.what).unwrap_or_default());
         }
-        bytes.byte(line.estimated.into());
-        bytes.known(line.attempt.map(|attempt| attempt as u64));
-        bytes.known(line.quantity);
-        bytes.known(line.unit_price);
-        bytes.known(line.nano_usd);
+        bytes.push(line.estimated.into());
+        put_known(bytes, line.attempt.map(|attempt| attempt as u64));
+        put_known(bytes, line.quantity);
+        put_known(bytes, line.unit_price);
+        put_known(bytes, line.nano_usd);
     }
 }
 
@@ -567,10 +548,10 @@ mod tests {
     fn numbers_of_every_length_and_items_of_every_kind() {
         let numbers = (0..64).flat_map(|bits| [(1_u64 << bits) - 1, 1 << bits, u64::MAX >> bits]).chain(240..260);
         for number in numbers.map(Some).chain([None]) {
-            let mut bytes = Bytes::new();
-            bytes.known(number);
-            assert_eq!(Reader(&bytes[HEAD..]).known(), Some(number), "{:?}", &bytes[HEAD..]);
-            assert!(bytes.len() <= HEAD + 9);
+            let mut bytes = Vec::new();
+            put_known(&mut bytes, number);
+            assert_eq!(Reader(&bytes).known(), Some(number), "{bytes:?}");
+            assert!(bytes.len() <= 9);
         }
         for (place, item) in ITEMS.iter().enumerate() {
             assert_eq!(usize::from(place_of(item)), place, "{item:?}");
