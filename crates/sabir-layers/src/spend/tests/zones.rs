@@ -109,7 +109,7 @@ fn zones_that_nobody_knows_are_refused() {
 fn a_budget_of_a_day_is_full_again_at_midnight_in_rome() {
     let outcomes = (0..5).map(|_| Outcome::whole(used(1_000, 0)));
     let house = House::new(|spend| spend.budget(Budget::per(in_rome(Window::day()), Usd(2_000_000))), outcomes);
-    let until = |time: u64| house.clock.advance(Duration::from_secs(time) - NOON - house.clock.now());
+    let until = |time: u64| house.clock.advance(Duration::from_secs(time).saturating_sub(NOON + house.clock.now()));
     let refused_for = || house.ask().expect_err("one is all that fits").retry_after().expect("a time").as_secs();
     // The next year's: a year, but a day or so, later.
     let (spring, autumn) = (SPRING + 364 * DAY, AUTUMN + 371 * DAY);
