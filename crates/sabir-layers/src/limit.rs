@@ -53,6 +53,7 @@ mod look;
 mod permit;
 mod reset;
 mod rule;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -63,14 +64,14 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sabir_core::transport::BoxFuture;
-use sabir_core::{Call, Clock, Foreseen, Layer, Reply, Request, Result, Service, Shared};
+use sabir_core::{Call, Clock, Foreseen, Layer, Request, Shared};
 use sabir_store::{Memory, Store};
 
-use self::estimate::{Count, Dates, Given, Need, rough, usage_of};
+use self::estimate::{Count, Dates, Given, rough};
 use self::gate::{Gates, Lane};
-use self::permit::Permit;
 pub use self::rule::Limit;
-use crate::{End, Metrics, PerPlace, RuntimeClock, Watch as _, watch};
+use self::serve::Limited;
+use crate::{Metrics, PerPlace, RuntimeClock};
 
 /// The layer that keeps limits. Clones share what is used of them; see the [module](self).
 #[derive(Clone, Debug)]
@@ -221,45 +222,5 @@ impl Layer for Limits {
             }
             attempts
         })
-    }
-}
-
-#[derive(Debug)]
-struct Limited {
-    limits: Arc<Limits>,
-    inner: Shared,
-}
-
-impl Service for Limited {
-    async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        let lane = self.limits.lane(call, request);
-        let need = Need::of(call, request, &self.limits.count, self.limits.reserve);
-        let mut permit = Permit::new(self.limits.clone(), lane, need);
-        wait::admit(&mut permit).await?;
-        let mut watched = self.limits.look_on(call, &permit).await;
-        // Looked at in place: a reply is large, and moving it about would be most of what this layer costs.
-        let mut reply = self.inner.call(call, request).await;
-        let streams = matches!(reply, Ok(Reply::Stream(_) | Reply::Raw(_)));
-        for permit in [Some(&mut permit), watched.as_mut()].into_iter().flatten() {
-            permit.answered(streams);
-            match &mut reply {
-                Ok(Reply::Stream(_) | Reply::Raw(_)) => {}
-                Ok(Reply::Whole(response)) => permit.end(End::Answer(response)),
-                Ok(other) => {
-                    if let Some(usage) = usage_of(other) {
-                        permit.used(usage);
-                    }
-                }
-                Err(error) => permit.failed(error),
-            }
-        }
-        if !streams {
-            return reply;
-        }
-        let reply = reply.map(|reply| watch(reply, permit));
-        match watched {
-            Some(watched) => reply.map(|reply| watch(reply, watched)),
-            None => reply,
-        }
     }
 }

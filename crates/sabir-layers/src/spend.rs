@@ -59,6 +59,7 @@ mod demand;
 mod funds;
 mod gauge;
 mod hold;
+mod id;
 mod load;
 #[cfg(all(test, sabir_model))]
 mod model;
@@ -71,16 +72,14 @@ mod tariff;
 #[cfg(test)]
 mod tests;
 mod window;
+mod zone;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sabir_core::chat::ChatRequest;
-use sabir_core::transport::BoxFuture;
-use sabir_core::{Call, Clock, Foreseen, Layer, Request, Shared, TraitsOf};
+use sabir_core::{Clock, TraitsOf};
 pub use sabir_prices::Usd;
 use sabir_store::{Ledger, Memory, Store};
 use sabir_tokens::{Counter, ModelId};
@@ -88,9 +87,7 @@ use sabir_tokens::{Counter, ModelId};
 use self::alert::Alarm;
 pub use self::alert::{Alert, AlertWebhook};
 pub use self::budget::{Budget, WhenLedgerFails, WhenUnpriced};
-use self::class::Classes;
 use self::purse::Fund;
-use self::serve::Spending;
 pub use self::standing::Standing;
 use self::tariff::Tariff;
 pub use self::window::Window;
@@ -249,78 +246,8 @@ impl Spend {
         self.receipts.now()
     }
 
-    /// What is known of the prices of a call.
-    fn tariff(&self, call: &Call, request: &Request) -> Arc<Tariff> {
-        let (_, held) = self.tariffs.of(call, request, Mutex::default);
-        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = |prices: &_| held.as_ref().is_none_or(|tariff| !tariff.is_of(prices));
-        let (provider, model) = (call.provider.as_str(), request.model());
-        let made = self.receipts.look(|prices| {
-            is_new(prices).then(|| {
-                let traits = (self.traits.unwrap_or_default().0)(provider, model);
-                Arc::new(Tariff::new(prices, provider, model, &traits))
-            })
-        });
-        if let Some(made) = made {
-            *held = Some(made);
-        }
-        held.as_ref().expect("it was made just now, or before").clone()
-    }
-
     /// About how many tokens a conversation is.
     fn input_of(&self, chat: Option<&ChatRequest>, provider: &str) -> u64 {
         chat.map_or(0, |chat| self.counter.count(chat, &ModelId::new(provider, chat.model.as_str())).tokens)
     }
-}
-
-impl Layer for Spend {
-    fn apply(&self, inner: Shared) -> Shared {
-        Shared::new(Spending { spend: Arc::new(self.clone()), classes: Classes::default(), inner })
-    }
-
-    fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
-        Box::pin(async move {
-            for attempt in &mut attempts {
-                let (call, request) = (&attempt.call, &attempt.request);
-                let concerning = self.funds.iter().filter(|fund| fund.budget.scope.concerns(call, request));
-                let holds: Vec<String> = concerning.map(|fund| fund.budget.to_string()).collect();
-                // Without budgets nothing is reserved, and nothing can refuse.
-                let refused = if holds.is_empty() { None } else { self.would_admit(call, request).await.err() };
-                attempt.judged("budgets", holds, refused);
-            }
-            attempts
-        })
-    }
-}
-
-/// An id for a call that has none: when it began, in milliseconds since 1970, and 80 bits that nobody else has; so ids
-/// sort by time, which is kind to a ledger's index.
-fn name(now: Duration) -> Arc<str> {
-    static RANDOM: LazyLock<[u64; 2]> = LazyLock::new(|| [0, 1].map(|number| RandomState::new().hash_one(number)));
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let [seed, process] = *RANDOM;
-    let time = now.as_secs().wrapping_mul(1_000).wrapping_add(now.subsec_millis().into());
-    let mut name = [0; 32];
-    // 64 bits that come once in a process, and 16 of the process.
-    name[..16].copy_from_slice(&hexadecimal(time << 16 | process & 0xffff));
-    name[16..].copy_from_slice(&hexadecimal(scattered(seed.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))));
-    std::str::from_utf8(&name).expect("hexadecimal digits").into()
-}
-
-/// Another number for each number, without a pattern (Steele, Lea and Flood, `SplitMix64`).
-fn scattered(number: u64) -> u64 {
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
-}
-
-/// By hand: to format numbers would be most of what an id costs.
-fn hexadecimal(number: u64) -> [u8; 16] {
-    let mut digits = [0; 16];
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
-        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-        pair[1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
-    }
-    digits
 }

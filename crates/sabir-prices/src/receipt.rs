@@ -6,30 +6,18 @@ use crate::Options;
 use crate::choose::{Chosen, Found};
 use crate::model::ModelPrices;
 
+/// The parts of input and output that are counted apart.
+static INPUT: [Item; 5] = [Item::CacheRead, Item::CacheWrite, Item::CacheWrite1h, Item::AudioInput, Item::ImageInput];
+static OUTPUT: [Item; 3] = [Item::Reasoning, Item::AudioOutput, Item::ImageOutput];
+
 /// The lines of what was used, each bucket once. `exact` is whether the prices are those of the very model.
 pub(crate) fn lines(model: Option<&ModelPrices>, exact: bool, usage: &Usage, options: &Options<'_>) -> Vec<Line> {
     let chosen = model.map(|model| Chosen::new(model, usage.input_total(), options));
     let mut lines = Lines { chosen, guessed: usage.estimated || !exact, told: Vec::with_capacity(4) };
-    lines.side(
-        usage.input_stated,
-        (Item::Input, usage.input),
-        [
-            (Item::CacheRead, usage.cache_read),
-            (Item::CacheWrite, usage.cache_write),
-            (Item::CacheWrite1h, usage.cache_write_1h),
-            (Item::AudioInput, usage.audio_input),
-            (Item::ImageInput, usage.image_input),
-        ],
-    );
-    lines.side(
-        usage.output_stated,
-        (Item::Output, usage.output),
-        [
-            (Item::Reasoning, usage.reasoning),
-            (Item::AudioOutput, usage.audio_output),
-            (Item::ImageOutput, usage.image_output),
-        ],
-    );
+    let input = [usage.cache_read, usage.cache_write, usage.cache_write_1h, usage.audio_input, usage.image_input];
+    lines.side(usage.input_stated, (Item::Input, usage.input), &INPUT, input);
+    let output = [usage.reasoning, usage.audio_output, usage.image_output];
+    lines.side(usage.output_stated, (Item::Output, usage.output), &OUTPUT, output);
     for (name, uses) in &usage.tools {
         lines.line(Item::Tool(name.clone()), Some(*uses), false);
     }
@@ -54,14 +42,15 @@ impl Lines<'_> {
         &mut self,
         stated: Option<u64>,
         main: (Item, Option<u64>),
-        parts: [(Item, Option<u64>); N],
+        parts: &[Item; N],
+        quantities: [Option<u64>; N],
     ) {
-        let known = parts.into_iter().filter(|(_, quantity)| quantity.is_some());
+        let known = parts.iter().zip(quantities).filter_map(|(item, quantity)| Some((item, quantity?)));
         let Some(mut left) = stated else {
             self.line(main.0, main.1, false);
-            return known.for_each(|(item, quantity)| self.line(item, quantity, false));
+            return known.for_each(|(item, quantity)| self.line(item.clone(), Some(quantity), false));
         };
-        let mut parts: Vec<(Item, u64)> = known.map(|(item, quantity)| (item, quantity.unwrap_or(0))).collect();
+        let mut parts: Vec<(Item, u64)> = known.map(|(item, quantity)| (item.clone(), quantity)).collect();
         // What has no price may be the dearest.
         parts.sort_by_key(|(item, _)| std::cmp::Reverse(self.price(item).map_or(u64::MAX, |found| found.price.0)));
         for (_, quantity) in &mut parts {

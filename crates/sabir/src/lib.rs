@@ -28,6 +28,7 @@
 //! * [`prices`] is what models cost; with [`layers::Receipts`] in the stack every answer has a
 //!   [`Receipt`](chat::Receipt), and [`ChatResponse::cost`](chat::ChatResponse::cost) where its price is known.
 //! * [`ledger`] keeps what was spent, a row for each attempt: in memory, or with the feature `ledger` in an SQLite file.
+//! * With the feature `zones`, the days of a budget begin by the clocks of a time zone: `Window::zone`.
 //! * [`tokens`] counts before a call is sent: exactly (feature `tokens-openai` for OpenAI's models), or with a bound.
 //! * With the feature `config`, `Client::from_config` makes a client of files, variables and words; with `reload` it
 //!   follows its file.

@@ -10,7 +10,8 @@ use crate::field::{Kind, Setting, choice, section};
 use crate::node::Node;
 use crate::scope::Scope;
 use crate::sections::gateway::CallerBudget;
-use crate::sections::words::{offset, period};
+use crate::sections::words::period;
+use crate::sections::zone::TimeZone;
 use crate::units::{Money, Share};
 use crate::values::leaf;
 
@@ -35,7 +36,8 @@ section! {
         limit: Option<Money>, also "max_budget";
         /// The period: a duration, which rolls, or `hour`, `day`, `week`, `month`, `year`, which begin by the calendar.
         period: Period = "month", also "budget_period";
-        /// Where the calendar's days begin: `UTC`, or an offset like `+02:00`.
+        /// Where the calendar's days begin: `UTC`, an offset like `+02:00`, or a name of the IANA database like `Europe/Rome`,
+        /// whose clocks may change.
         time_zone: Option<TimeZone>, also "timezone";
         /// What one request may cost at most.
         per_request: Option<Money>, also "max_cost_per_request";
@@ -150,15 +152,6 @@ leaf!(
     "^(hour|day|week|month|year|([0-9]+(ms|s|m|h|d|w))+)$", number: false, period
 );
 
-/// A time zone, in seconds east of UTC. A zone whose clocks change has two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeZone(pub i32);
-
-leaf!(
-    TimeZone, "a time zone", "UTC, or an offset like +02:00", "^(UTC|[+-][0-9]{2}:[0-9]{2})$",
-    number: false, |text| offset(text).map(TimeZone)
-);
-
 impl CostControl {
     /// The limits as a budget of the name `cost_control`; `None` where there are none. Over any 24 hours, unless the
     /// period says otherwise.
@@ -190,7 +183,7 @@ impl CallerBudget {
             name: name.into(),
             limit: self.limit,
             period: self.period,
-            time_zone: self.time_zone,
+            time_zone: self.time_zone.clone(),
             per_request: self.per_request,
             scope: BudgetScope::All,
             tag: None,

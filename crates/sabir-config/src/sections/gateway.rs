@@ -6,9 +6,10 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::costs::{BudgetMode, Period, TimeZone, UnknownPrice};
+use super::costs::{BudgetMode, Period, UnknownPrice};
 use super::provider::Url;
 use super::route::{OneOrMore, Short};
+use super::zone::TimeZone;
 use crate::field::{choice, section};
 use crate::secret::SecretRef;
 use crate::units::{Money, Share, Size};
@@ -111,7 +112,8 @@ section! {
         limit: Option<Money>, also "max_budget";
         /// The period: a duration, which rolls, or `hour`, `day`, `week`, `month`, `year`, which begin by the calendar.
         period: Period = "month", also "budget_period";
-        /// Where the calendar's days begin: `UTC`, or an offset like `+02:00`.
+        /// Where the calendar's days begin: `UTC`, an offset like `+02:00`, or a name of the IANA database like `Europe/Rome`,
+        /// whose clocks may change.
         time_zone: Option<TimeZone>, also "timezone";
         /// What one request may cost at most.
         per_request: Option<Money>, also "max_cost_per_request";

@@ -8,6 +8,7 @@ mod provider;
 mod route;
 mod tools;
 pub(crate) mod words;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub use calls::{
 pub use command::{LogsConfig, TemplateConfig};
 pub use costs::{
     BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, CostControl, LedgerConfig, LedgerFailure, Period,
-    PricesConfig, TimeZone, UnknownPrice,
+    PricesConfig, UnknownPrice,
 };
 pub use gateway::{
     AbandonedConfig, AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash,
@@ -28,6 +29,7 @@ pub use gateway::{
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
 pub use tools::{Confirm, McpConfig, Parameters, ToolCommand, ToolConfig};
+pub use zone::TimeZone;
 
 use crate::field::section;
 use crate::secret::SecretRef;

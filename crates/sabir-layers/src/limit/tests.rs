@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use sabir_core::chat::{ChatRequest, ChatResponse, Event, EventStream, RateLimit, Usage};
 use sabir_core::embed::EmbedRequest;
 use sabir_core::transport::BoxFuture;
-use sabir_core::{Error, ErrorKind, Key, Secret, Stage};
+use sabir_core::{Error, ErrorKind, Key, Reply, Result, Secret, Service, Stage};
 use sabir_store::{Cell, Taken};
 use sabir_testkit::{ManualClock, Outcome, Scripted, Step, Task, block_on_with, check_layer_on};
 

@@ -47,6 +47,10 @@ impl Admitted {
 pub(super) struct Dearest(Option<Arc<Ceiling>>);
 
 impl Dearest {
+    pub(super) fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The most that a call of this demand may cost by the list.
     pub(super) fn listed(&self, demand: &Demand) -> Option<u64> {
         self.0.as_ref()?.most(demand)
@@ -97,6 +101,8 @@ struct Asking<'a> {
     asked: Asked,
     length: Length,
     demand: Demand,
+    /// What the demand may cost by the list; set when it is reserved.
+    reserved: Option<u64>,
     now: Duration,
     notices: Vec<Notice>,
 }
@@ -121,18 +127,19 @@ impl<'a> Asking<'a> {
         let mut demand = Demand::new(0, length.first.saturating_mul(asked.answers));
         (demand.uses, demand.kept) = (asked.uses, asked.kept);
         let hold = Hold::new(spend.store.clone(), class.purses.clone());
-        Ok(Self { spend, call, request, class, hold, dearest, tier, asked, length, demand, now, notices: Vec::new() })
+        let (reserved, notices) = (None, Vec::new());
+        Ok(Self { spend, call, request, class, hold, dearest, tier, asked, length, demand, reserved, now, notices })
     }
 
     /// The usual case: prices are known, all is text, nothing has to be loaded, the budgets are here and have enough.
     fn take_at_once(&mut self) -> Option<()> {
         // Those that refuse nothing have something to say.
-        let warns = |claim: &Claim| !claim.fund.budget.is_hard();
-        if self.class.purses.iter().any(|purse| !purse.loaded.initialized()) || self.class.claims.iter().any(warns) {
+        if self.class.warns || self.class.purses.iter().any(|purse| !purse.loaded.initialized()) {
             return None;
         }
         self.demand.input = self.asked.input?;
-        let most = self.dearest.listed(&self.demand)?;
+        self.reserved = self.dearest.listed(&self.demand);
+        let most = self.reserved?;
         let is_passed = |claim: &Claim| {
             let budget = &claim.fund.budget;
             claim.purse.is_none() && budget.is_hard() && most > budget.most.0
@@ -162,6 +169,7 @@ impl<'a> Asking<'a> {
                 continue;
             };
             self.demand.input = input.unwrap_or(u64::MAX);
+            self.reserved = self.dearest.listed(&self.demand);
             match self.reserve().await? {
                 Ok(()) => break,
                 Err(short) if is_last => return Err(self.refused(short).await),
@@ -174,7 +182,7 @@ impl<'a> Asking<'a> {
 
     fn admitted(self) -> Admitted {
         Admitted {
-            reserved: self.dearest.listed(&self.demand),
+            reserved: self.reserved,
             class: self.class,
             hold: self.hold,
             dearest: self.dearest,
@@ -215,7 +223,7 @@ impl<'a> Asking<'a> {
         else {
             return over(format!("{may_cost}, more than the budget of {budget}: set a smaller max_tokens"));
         };
-        let used = self.spend.store.used(&purse.cell(0), self.now).get().await.unwrap_or(budget.most.0);
+        let used = self.spend.store.used(&purse.level, self.now).get().await.unwrap_or(budget.most.0);
         let left = budget.most - Usd(used);
         let whose = if purse.name.is_empty() { String::new() } else { format!(" ({})", purse.name) };
         if cost > budget.most.0 {
@@ -241,7 +249,7 @@ impl<'a> Asking<'a> {
             // A store that is here was asked when the last call was settled.
             if !claim.fund.budget.alerts.is_empty()
                 && let Some(purse) = purse
-                && let Answer::Later(used) = self.spend.store.used(&purse.cell(0), self.now)
+                && let Answer::Later(used) = self.spend.store.used(&purse.level, self.now)
             {
                 self.spend.ring(&claim.fund, purse, used.await?);
             }
@@ -249,7 +257,7 @@ impl<'a> Asking<'a> {
                 continue;
             }
             let used = match purse {
-                Some(purse) => self.spend.store.used(&purse.cell(0), self.now).get().await?,
+                Some(purse) => self.spend.store.used(&purse.level, self.now).get().await?,
                 None => self.dearest.most(claim, &self.demand),
             };
             let budget = &claim.fund.budget;

@@ -13,6 +13,7 @@ use super::Spend;
 use super::admit::Admitted;
 use super::alert::Alert;
 use super::bill::{estimate, is_billed};
+use super::id;
 
 /// An attempt under way. Settled and closed once; one that is dropped before it was sent costs nothing.
 pub(super) struct Attempt {
@@ -26,18 +27,19 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Writes down that an attempt is about to be sent.
-    pub(super) fn open(spend: &Arc<Spend>, admitted: Admitted, call: &Call) -> Result<Self> {
-        let began = spend.clock.now();
-        let mut attempt = Self { spend: spend.clone(), admitted, row: None, began, first: None, is_over: false };
-        if let Some(ledger) = &spend.ledger {
-            let row = attempt.admitted.row(call);
-            match ledger.open(&row) {
-                Ok(()) => attempt.row = Some(row),
-                Err(error) => attempt.unwritten(&error)?,
-            }
-        }
-        Ok(attempt)
+    /// One that is let through, and not yet written down.
+    pub(super) fn new(spend: &Arc<Spend>, admitted: Admitted) -> Self {
+        Self { spend: spend.clone(), admitted, row: None, began: Duration::ZERO, first: None, is_over: false }
+    }
+
+    /// Writes down that it is about to be sent.
+    pub(super) fn open(&mut self, call: &Call) -> Result<()> {
+        let Some(ledger) = &self.spend.ledger else { return Ok(()) };
+        self.began = self.spend.clock.now();
+        let row = self.row.insert(self.admitted.row(call));
+        let Err(error) = ledger.open(row) else { return Ok(()) };
+        self.row = None;
+        self.unwritten(&error)
     }
 
     /// Writes down what is reserved now. An error where that cannot be, and a budget lets nothing through that is not.
@@ -76,7 +78,7 @@ impl Attempt {
 
     /// Something of a stream came.
     pub(super) fn came(&mut self) {
-        if self.first.is_none() {
+        if self.first.is_none() && self.row.is_some() {
             self.first = Some(self.spend.clock.now());
         }
     }
@@ -188,21 +190,22 @@ impl Attempt {
 
     /// Gives back what was not spent. When that was, since 1970.
     fn settle(&mut self, usage: &Usage, cost: Option<Cost>) -> Duration {
-        let Admitted { class, dearest, hold, .. } = &mut self.admitted;
+        let Admitted { class, dearest, hold, at, .. } = &mut self.admitted;
         if class.purses.is_empty() {
             return Duration::ZERO;
         }
-        let used = || Demand::new(usage.input_total().unwrap_or(0), usage.output_total().unwrap_or(0));
-        let is_free = cost.is_some_and(|cost| cost.nano_usd == 0) && usage.is_unknown();
+        // What does not slide is the same at any time of its window, and this is of the one in which it began.
+        let now = if class.slides { self.spend.now() } else { *at };
+        let listed = cost.map_or(0, |cost| cost.nano_usd);
+        if dearest.is_known() || (listed == 0 && cost.is_some() && usage.is_unknown()) {
+            hold.settle(|_| listed, now);
+            return now;
+        }
+        let used = Demand::new(usage.input_total().unwrap_or(0), usage.output_total().unwrap_or(0));
         let spent = |purse: usize| {
             let claim = class.claims.iter().find(|claim| claim.purse == Some(purse));
-            match (claim, cost) {
-                (Some(claim), _) if !is_free && dearest.is_assumed(claim) => dearest.most(claim, &used()),
-                (_, Some(cost)) => cost.nano_usd,
-                (_, None) => 0,
-            }
+            claim.filter(|claim| dearest.is_assumed(claim)).map_or(listed, |claim| dearest.most(claim, &used))
         };
-        let now = self.spend.now();
         hold.settle(spent, now);
         now
     }
@@ -213,7 +216,7 @@ impl Attempt {
         for claim in self.admitted.class.claims.iter().filter(|claim| !claim.fund.budget.alerts.is_empty()) {
             let Some(purse) = claim.purse.and_then(|at| hold.purses().get(at)) else { continue };
             // One that is elsewhere is asked when the next call is admitted.
-            let Some(Ok(used)) = hold.store().used(&purse.cell(0), now).now() else { continue };
+            let Some(Ok(used)) = hold.store().used(&purse.level, now).now() else { continue };
             self.spend.ring(&claim.fund, purse, used);
         }
     }
@@ -222,12 +225,9 @@ impl Attempt {
 impl Admitted {
     /// The row of an attempt that is let through now.
     fn row(&self, call: &Call) -> Opened {
-        let mut row = Opened::default();
-        row.call = call.trail.id_or(|| super::name(self.at)).clone();
+        let mut row = self.class.row.clone();
+        row.call = call.trail.id_or(|| id::name(self.at)).clone();
         (row.attempt, row.time, row.reserved) = (call.trail.next_attempt(), self.at, self.reserved);
-        (row.tenant, row.key) = (self.class.tenant.clone(), self.class.key.clone());
-        (row.provider, row.model) = (self.class.provider.clone(), self.class.model.clone());
-        row.tags = self.class.tags.clone();
         row
     }
 }
@@ -252,6 +252,8 @@ impl Spend {
 impl Drop for Attempt {
     /// Dropped before it was sent, or in a panic.
     fn drop(&mut self) {
-        self.free(Outcome::Failed(ErrorKind::Cancelled));
+        if !self.is_over {
+            self.free(Outcome::Failed(ErrorKind::Cancelled));
+        }
     }
 }

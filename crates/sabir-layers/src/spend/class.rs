@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sabir_core::{Call, Request, Result};
+use sabir_store::Opened;
 
 use super::purse::{Fund, Purse};
 use super::tariff::Tariff;
@@ -15,15 +16,16 @@ use super::{Spend, scope};
 /// What is known of calls of one client, key, provider and model with the same labels.
 #[derive(Debug)]
 pub(super) struct Class {
-    pub(super) tenant: Arc<str>,
-    pub(super) key: Arc<str>,
-    pub(super) provider: Arc<str>,
-    pub(super) model: Arc<str>,
-    pub(super) tags: Arc<[(String, String)]>,
+    /// Their row in the ledger, without what each has of its own.
+    pub(super) row: Opened,
     pub(super) tariff: Arc<Tariff>,
     /// The budgets that concern them.
     pub(super) claims: Box<[Claim]>,
     pub(super) purses: Arc<[Arc<Purse>]>,
+    /// Whether any budget lets through what passes it, and says so.
+    pub(super) warns: bool,
+    /// Whether the window of any purse slides.
+    pub(super) slides: bool,
     /// When the windows of all purses are open.
     open: Range<Duration>,
 }
@@ -101,13 +103,15 @@ impl Class {
             });
             claims.push(Claim { fund: fund.clone(), purse: at });
         }
+        let mut row = Opened::default();
+        (row.tenant, row.key) = (call.tenant.as_str().into(), scope::key(call).into());
+        (row.provider, row.model) = (call.provider.as_str().into(), request.model().into());
+        row.tags = call.tags.as_slice().into();
         Ok(Self {
-            tenant: call.tenant.as_str().into(),
-            key: scope::key(call).into(),
-            provider: call.provider.as_str().into(),
-            model: request.model().into(),
-            tags: call.tags.as_slice().into(),
+            row,
             tariff: spend.tariff(call, request),
+            warns: claims.iter().any(|claim: &Claim| !claim.fund.budget.is_hard()),
+            slides: purses.iter().any(|purse: &Arc<Purse>| purse.until.is_none()),
             claims: claims.into(),
             purses: purses.into(),
             open,
@@ -115,11 +119,11 @@ impl Class {
     }
 
     fn is_of(&self, call: &Call, request: &Request) -> bool {
-        *self.model == *request.model()
-            && *self.provider == *call.provider
-            && *self.tenant == *call.tenant
-            && *self.key == *scope::key(call)
-            && *self.tags == *call.tags
+        *self.row.model == *request.model()
+            && *self.row.provider == *call.provider
+            && *self.row.tenant == *call.tenant
+            && *self.row.key == *scope::key(call)
+            && *self.row.tags == *call.tags
     }
 
     /// Whether its windows are open and its prices are those that hold.
@@ -147,7 +151,7 @@ mod tests {
             classes.of(&spend, &call, &request, Duration::from_secs(second)).expect("room")
         };
         let (first, other) = (of("a", 0), of("b", 1));
-        assert_eq!((&*first.tenant, &*other.purses[0].name), ("a", "client \"b\""));
+        assert_eq!((&*first.row.tenant, &*other.purses[0].name), ("a", "client \"b\""));
         assert!(Arc::ptr_eq(&first, &of("a", 3_599)) && Arc::ptr_eq(&other, &of("b", 9)));
         let next = of("a", 3_600);
         assert!(!Arc::ptr_eq(&first.purses[0], &next.purses[0]), "another window");

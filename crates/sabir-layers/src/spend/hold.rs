@@ -124,6 +124,13 @@ impl Hold {
 
     /// Says what was really spent, of each purse by its place. What is left over is there again at once.
     pub(super) fn settle(&mut self, spent: impl Fn(usize) -> u64, now: Duration) {
+        if self.besides.is_empty() {
+            // Nearly always: one take of each purse.
+            let (purses, cells) = (self.purses.iter(), self.cells.iter());
+            cells.enumerate().for_each(|(at, cell)| put_back(&*self.store, cell, spent(at), now));
+            purses.zip(&self.cells).for_each(|(purse, cell)| purse.release(cell.amount));
+            return self.cells.clear();
+        }
         for purse in 0..self.purses.len().min(self.cells.len()) {
             let mut rest = spent(purse);
             let mut next = Some(purse);
@@ -132,10 +139,7 @@ impl Hold {
                 let cell = &self.cells[at];
                 let used = if next.is_none() { rest } else { rest.min(cell.amount) };
                 rest -= used;
-                // What slides counts from its settlement on.
-                if used != cell.amount || matches!(cell.rule, Rule::Rolling { .. }) {
-                    self.store.settle(cell, used, now);
-                }
+                put_back(&*self.store, cell, used, now);
             }
         }
         self.forget();
@@ -148,6 +152,13 @@ impl Hold {
         }
         self.cells.clear();
         self.besides.clear();
+    }
+}
+
+fn put_back(store: &dyn Store, cell: &Cell, used: u64, now: Duration) {
+    // What slides counts from its settlement on.
+    if used != cell.amount || matches!(cell.rule, Rule::Rolling { .. }) {
+        store.settle(cell, used, now);
     }
 }
 

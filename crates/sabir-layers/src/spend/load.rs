@@ -30,7 +30,7 @@ impl Spend {
         };
         let load = || async {
             for (at, spent) in read(ledger, pieces(purse, self.born)).await? {
-                self.store.settle(&purse.cell(0), spent, at.min(now));
+                self.store.settle(&purse.level, spent, at.min(now));
             }
             Ok(())
         };

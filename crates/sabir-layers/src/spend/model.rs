@@ -32,7 +32,7 @@ fn take(hold: &mut Hold, amounts: &[u64]) -> bool {
 }
 
 fn used(store: &Arc<dyn Store>, purse: &Purse) -> u64 {
-    store.used(&purse.cell(0), NOW).now().expect("here").expect("a number")
+    store.used(&purse.level, NOW).now().expect("here").expect("a number")
 }
 
 /// Three calls of two purses, of which one is settled, one is dropped and one is topped up: at no time is more taken than

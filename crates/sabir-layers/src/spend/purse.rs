@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sabir_core::{Call, Error, ErrorKind, Request, Result, Stage};
-use sabir_store::{Cell, Filter, Key, Rule};
+use sabir_store::{Cell, Filter, Rule};
 use tokio::sync::OnceCell;
 
 use super::Budget;
@@ -32,8 +32,8 @@ const LATE: Duration = Duration::from_secs(3_600);
 pub(super) struct Purse {
     /// Of whom; empty where all share one.
     pub(super) name: String,
-    key: Key,
-    rule: Rule,
+    /// Of which nothing is taken, to ask how much is.
+    pub(super) level: Cell,
     pub(super) from: Duration,
     /// `None` where the window slides.
     pub(super) until: Option<Duration>,
@@ -60,7 +60,7 @@ impl Fund {
     /// # Errors
     /// Where there are too many already.
     pub(super) fn purse(&self, call: &Call, request: &Request, now: Duration) -> Result<Option<Arc<Purse>>> {
-        let Some(window) = self.budget.window else { return Ok(None) };
+        let Some(window) = &self.budget.window else { return Ok(None) };
         let name = self.budget.scope.purse(call, request);
         let mut purses = self.purses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(purse) = purses.get(&name).filter(|purse| purse.is_of(now)) {
@@ -84,8 +84,7 @@ impl Fund {
             (None, span) => Rule::Rolling { most, window: span.unwrap_or_default() },
         };
         let purse = Arc::new(Purse {
-            key: format!("{}:{start}:{name}", self.id).into(),
-            rule,
+            level: Cell { key: format!("{}:{start}:{name}", self.id).into(), rule, amount: 0, mark: 0 },
             from,
             until,
             reserved: AtomicU64::new(0),
@@ -120,7 +119,7 @@ impl Purse {
 
     /// Whether nothing that was spent of it still counts.
     fn is_over(&self, now: Duration) -> bool {
-        let span = match self.rule {
+        let span = match self.level.rule {
             // And a piece.
             Rule::Rolling { window, .. } => window.saturating_mul(2),
             _ => return !self.is_of(now),
@@ -130,7 +129,7 @@ impl Purse {
 
     /// A take of so much from it.
     pub(super) fn cell(&self, amount: u64) -> Cell {
-        Cell { key: self.key.clone(), rule: self.rule, amount, mark: 0 }
+        Cell { amount, ..self.level.clone() }
     }
 
     /// How long until something comes back by itself; `None` where nothing ever does.

@@ -36,7 +36,7 @@ impl Spend {
         let (mut all, now) = (Vec::new(), self.now());
         for fund in &self.funds {
             for purse in fund.open(now) {
-                let used = self.store.used(&purse.cell(0), now).get().await?;
+                let used = self.store.used(&purse.level, now).get().await?;
                 // Both are read one after the other while calls go on; the store's is the one that counts.
                 let reserved = purse.reserved().min(used);
                 all.push(Standing {

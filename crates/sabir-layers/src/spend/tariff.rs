@@ -1,8 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sabir_core::ModelTraits;
+use sabir_core::{Call, ModelTraits, Request};
 use sabir_prices::{Ceiling, Listed, Options, Prices};
 use sabir_tokens::ModelId;
+
+use super::Spend;
 
 /// What is known of one place's prices, found once for each list of prices.
 #[derive(Debug)]
@@ -54,5 +56,25 @@ impl Tariff {
         let provider = if is_ours { &self.id.provider } else { provider };
         let found = self.prices.listed(provider, model);
         if is_ours { found.or_else(|| self.listed.clone()) } else { found }
+    }
+}
+
+impl Spend {
+    /// What is known of the prices of a call.
+    pub(super) fn tariff(&self, call: &Call, request: &Request) -> Arc<Tariff> {
+        let (_, held) = self.tariffs.of(call, request, Mutex::default);
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |prices: &_| held.as_ref().is_none_or(|tariff| !tariff.is_of(prices));
+        let (provider, model) = (call.provider.as_str(), request.model());
+        let made = self.receipts.look(|prices| {
+            is_new(prices).then(|| {
+                let traits = (self.traits.unwrap_or_default().0)(provider, model);
+                Arc::new(Tariff::new(prices, provider, model, &traits))
+            })
+        });
+        if let Some(made) = made {
+            *held = Some(made);
+        }
+        held.as_ref().expect("it was made just now, or before").clone()
     }
 }

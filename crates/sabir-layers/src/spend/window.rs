@@ -1,50 +1,63 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The time over which a budget is counted: a calendar's, at a fixed offset from UTC, or one that slides.
+#[cfg(feature = "zones")]
+use sabir_core::{Error, ErrorKind, Result};
+
+#[cfg(feature = "zones")]
+use super::zone::Named;
+use super::zone::Zone;
+
+/// The time over which a budget is counted: a calendar's, or one that slides.
 ///
-/// A zone whose clocks change is two offsets: a day there is an hour longer or shorter twice a year, which a fixed offset
-/// does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A calendar's days are those of UTC, of an [offset](Window::east) from it, or of a [time zone](Window::zone): there a day
+/// has 23 or 25 hours when the clocks change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Window(Kind);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    /// Every so many seconds, from this many after 1970 began; and seconds east of UTC.
-    Every(u32, u32, i32),
-    /// Every so many months, from January on; and seconds east of UTC.
-    Months(u8, i32),
+    Calendar(Unit, Zone),
     Rolling(Duration),
 }
 
-const HOUR: u32 = 3_600;
-const DAY: u32 = 24 * HOUR;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Unit {
+    Hour,
+    Day,
+    Week,
+    Month,
+    Year,
+}
 
 impl Window {
     /// From one full hour to the next.
     pub const fn hour() -> Self {
-        Self(Kind::Every(HOUR, 0, 0))
+        Self::each(Unit::Hour)
     }
 
     /// From midnight to midnight, in UTC.
     pub const fn day() -> Self {
-        Self(Kind::Every(DAY, 0, 0))
+        Self::each(Unit::Day)
     }
 
     /// From Monday to Monday, in UTC.
     pub const fn week() -> Self {
-        // The first of January 1970 was a Thursday.
-        Self(Kind::Every(7 * DAY, 4 * DAY, 0))
+        Self::each(Unit::Week)
     }
 
     /// From the first of a month to the next, in UTC.
     pub const fn month() -> Self {
-        Self(Kind::Months(1, 0))
+        Self::each(Unit::Month)
     }
 
     /// From the first of January to the next, in UTC.
     pub const fn year() -> Self {
-        Self(Kind::Months(12, 0))
+        Self::each(Unit::Year)
+    }
+
+    const fn each(unit: Unit) -> Self {
+        Self(Kind::Calendar(unit, Zone::East(0)))
     }
 
     /// Any span of this length, from whenever: what was spent is forgotten once it is older, by at most a sixtieth.
@@ -54,10 +67,30 @@ impl Window {
 
     /// At so many seconds east of UTC, as `3_600` for UTC+1. It is no matter to one that slides.
     #[must_use]
-    pub const fn east(self, seconds: i32) -> Self {
+    pub fn east(self, seconds: i32) -> Self {
+        self.at(Zone::East(seconds))
+    }
+
+    /// In the time zone of this name of the IANA database, as `Europe/Rome`: with a day of 23 hours when its clocks are put
+    /// forward, and one of 25 when they are put back. An hour that the clocks show twice is two. It is no matter to one that
+    /// slides.
+    ///
+    /// The system's database is asked, where it has one; else the one that was built in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] where there is no zone of this name.
+    #[cfg(feature = "zones")]
+    pub fn zone(self, name: &str) -> Result<Self> {
+        let unknown = || {
+            let message = format!("no time zone is called {name:?}: write its name in the IANA database (Europe/Rome)");
+            Error::new(ErrorKind::Configuration, message)
+        };
+        Ok(self.at(Zone::Named(Named::of(name).ok_or_else(unknown)?)))
+    }
+
+    fn at(self, zone: Zone) -> Self {
         Self(match self.0 {
-            Kind::Every(length, start, _) => Kind::Every(length, start, seconds),
-            Kind::Months(count, _) => Kind::Months(count, seconds),
+            Kind::Calendar(unit, _) => Kind::Calendar(unit, zone),
             rolling @ Kind::Rolling(_) => rolling,
         })
     }
@@ -66,29 +99,45 @@ impl Window {
     pub(super) fn span(&self) -> Option<Duration> {
         match self.0 {
             Kind::Rolling(span) => Some(span),
-            _ => None,
+            Kind::Calendar(..) => None,
         }
     }
 
     /// From when until (not including) when it is open at this time, all since 1970 in UTC. One that slides began its
     /// length ago and has no end.
     pub(super) fn around(&self, now: Duration) -> (Duration, Option<Duration>) {
-        let utc = |local: i64, east: i32| Duration::from_secs(u64::try_from(local - i64::from(east)).unwrap_or(0));
-        let local = |east: i32| i64::try_from(now.as_secs()).unwrap_or(i64::MAX / 2) + i64::from(east);
-        match self.0 {
-            Kind::Every(length, start, east) => {
-                let (length, start) = (i64::from(length), i64::from(start));
-                let from = (local(east) - start).div_euclid(length) * length + start;
-                (utc(from, east), Some(utc(from + length, east)))
+        let (unit, zone) = match &self.0 {
+            Kind::Calendar(unit, zone) => (unit, zone),
+            Kind::Rolling(span) => return (now.saturating_sub(*span), None),
+        };
+        let time = |seconds: i64| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX / 2);
+        if *unit == Unit::Hour {
+            let (from, until) = zone.hour(now);
+            return (time(from), Some(time(until)));
+        }
+        let (first, next) = unit.around(zone.day(now));
+        (time(zone.midnight(first)), Some(time(zone.midnight(next))))
+    }
+}
+
+impl Unit {
+    /// The first day, and the first of the next one, around this day since 1970.
+    fn around(self, day: i64) -> (i64, i64) {
+        let months = |count: i64| {
+            let (year, month) = month_of(day);
+            let months = (year * 12 + month).div_euclid(count) * count;
+            (first_day(months), first_day(months + count))
+        };
+        match self {
+            Self::Hour | Self::Day => (day, day + 1),
+            // The first of January 1970 was a Thursday.
+            Self::Week => {
+                let monday = (day - 4).div_euclid(7) * 7 + 4;
+                (monday, monday + 7)
             }
-            Kind::Months(count, east) => {
-                let (year, month) = month_of(local(east).div_euclid(DAY.into()));
-                let first = |months: i64| first_day(months) * i64::from(DAY);
-                let count = i64::from(count);
-                let months = (year * 12 + month).div_euclid(count) * count;
-                (utc(first(months), east), Some(utc(first(months + count), east)))
-            }
-            Kind::Rolling(span) => (now.saturating_sub(span), None),
+            Self::Month => months(1),
+            Self::Year => months(12),
         }
     }
 }
@@ -113,24 +162,21 @@ fn first_day(months: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 - 719_468
 }
 
-/// `an hour`, `a month (UTC+01:00)`, `any 24h`.
+/// `an hour`, `a month (UTC+01:00)`, `a day (Europe/Rome)`, `any 24h`.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, east) = match self.0 {
-            Kind::Every(HOUR, _, east) => ("an hour", east),
-            Kind::Every(DAY, _, east) => ("a day", east),
-            Kind::Every(_, _, east) => ("a week", east),
-            Kind::Months(1, east) => ("a month", east),
-            Kind::Months(_, east) => ("a year", east),
-            Kind::Rolling(span) => return write!(f, "any {}", Span(span)),
+        let (unit, zone) = match &self.0 {
+            Kind::Calendar(unit, zone) => (unit, zone),
+            Kind::Rolling(span) => return write!(f, "any {}", Span(*span)),
         };
-        f.write_str(name)?;
-        if east == 0 {
-            return Ok(());
-        }
-        let minutes = east.unsigned_abs() / 60;
-        let sign = if east < 0 { '-' } else { '+' };
-        write!(f, " (UTC{sign}{:02}:{:02})", minutes / 60, minutes % 60)
+        f.write_str(match unit {
+            Unit::Hour => "an hour",
+            Unit::Day => "a day",
+            Unit::Week => "a week",
+            Unit::Month => "a month",
+            Unit::Year => "a year",
+        })?;
+        if *zone == Zone::East(0) { Ok(()) } else { write!(f, " ({zone})") }
     }
 }
 

@@ -105,10 +105,10 @@ impl Shared {
     }
 
     /// Adds the record of an attempt that is closed. Where it cannot be written it is kept, to be tried again.
-    pub(super) fn close(&self, record: Vec<u8>) -> Result<(), Failure> {
+    pub(super) fn close(&self, record: &[u8]) -> Result<(), Failure> {
         let mut state = self.state();
         // Behind those that wait, so that no more have to than must.
-        let error = match state.journal.append(&record) {
+        let error = match state.journal.append(record) {
             Ok(()) => {
                 self.wake(&mut state);
                 return Ok(());
@@ -120,7 +120,7 @@ impl Shared {
             return Err(failed(format!("{error}; nor is there room in memory: it will count as lost")));
         }
         state.kept_bytes += record.len();
-        state.kept.push_back(record);
+        state.kept.push_back(record.to_vec());
         self.wake(&mut state);
         Err(failed(format!("{error}; it is kept in memory and tried again")))
     }
@@ -381,7 +381,7 @@ mod tests {
         let close = |call: &str| {
             let attempt = Opened { call: call.into(), ..Opened::default() };
             let ended = Ended::new(Outcome::Answered, Duration::ZERO);
-            shared.close(record::closed(&attempt, &ended).expect("fits")).expect("written");
+            shared.close(&record::closed(&attempt, &ended).expect("fits")).expect("written");
         };
         let mut committer = Committer::new(&shared, connection, folder.clone(), "me".into());
         let rows = |committer: &Committer<'_>| -> i64 {

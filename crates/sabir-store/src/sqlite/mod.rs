@@ -207,7 +207,7 @@ impl Ledger for Sqlite {
 
     fn close(&self, attempt: &Opened, ended: &Ended) -> Result<()> {
         let record = record::closed(attempt, ended)?;
-        self.shared.close(record).map_err(|why| self.error("cannot be written", &why))
+        self.shared.close(&record).map_err(|why| self.error("cannot be written", &why))
     }
 
     fn spent(&self, of: &Filter) -> Result<Spent> {

@@ -6,6 +6,8 @@
 //! one. Texts have their length before them. A closed attempt is written with all that was written when it was opened: so
 //! either record can be understood without the other.
 
+use std::cell::Cell;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,44 @@ const OPENED: u8 = 1;
 const CLOSED: u8 = 2;
 const RAISED: u8 = 3;
 
+/// The bytes of a record. Each thread writes all of its records into the same memory.
+#[derive(Debug)]
+pub(super) struct Bytes(Vec<u8>);
+
+thread_local! {
+    static LENT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What nearly every record has room in; more is given back.
+const ROOM: usize = 1024;
+
+impl Bytes {
+    fn new() -> Self {
+        // At a thread's very end its memory is gone.
+        let mut bytes = LENT.try_with(Cell::take).unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(ROOM);
+        Self(bytes)
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.0);
+        if bytes.capacity() <= 2 * ROOM {
+            let _ = LENT.try_with(|lent| lent.set(bytes));
+        }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// What a payload says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Record {
@@ -48,38 +88,40 @@ pub(super) struct Raised {
 }
 
 /// The record of an attempt that is opened.
-pub(super) fn opened(attempt: &Opened) -> Result<Vec<u8>> {
+pub(super) fn opened(attempt: &Opened) -> Result<Bytes> {
     let mut bytes = begin(OPENED, attempt)?;
-    finish(&mut bytes);
+    finish(&mut bytes.0);
     Ok(bytes)
 }
 
 /// The record of an attempt for which more is reserved.
-pub(super) fn raised(attempt: &Opened) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(64);
+pub(super) fn raised(attempt: &Opened) -> Bytes {
+    let mut record = Bytes::new();
+    let bytes = &mut record.0;
     bytes.extend_from_slice(&[0; HEAD]);
     bytes.push(RAISED);
-    put_text(&mut bytes, &attempt.call);
-    put(&mut bytes, attempt.attempt.into());
-    put_known(&mut bytes, attempt.reserved);
-    finish(&mut bytes);
-    bytes
+    put_text(bytes, &attempt.call);
+    put(bytes, attempt.attempt.into());
+    put_known(bytes, attempt.reserved);
+    finish(bytes);
+    record
 }
 
 /// The record of an attempt that is closed. Where a receipt or a provider's list of its own tools is beyond all measure,
 /// it is left out: the cost is not.
-pub(super) fn closed(attempt: &Opened, ended: &Ended) -> Result<Vec<u8>> {
-    let mut bytes = begin(CLOSED, attempt)?;
+pub(super) fn closed(attempt: &Opened, ended: &Ended) -> Result<Bytes> {
+    let mut record = begin(CLOSED, attempt)?;
+    let bytes = &mut record.0;
     let start = bytes.len();
     for (receipt, tools) in [(true, true), (false, true), (false, false)] {
-        put_ended(&mut bytes, ended, receipt, tools);
+        put_ended(bytes, ended, receipt, tools);
         if bytes.len() <= HEAD + MOST {
             break;
         }
         bytes.truncate(start);
     }
-    finish(&mut bytes);
-    Ok(bytes)
+    finish(bytes);
+    Ok(record)
 }
 
 /// What stands at the front of these bytes of a journal.
@@ -124,24 +166,25 @@ pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn begin(kind: u8, attempt: &Opened) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(384);
+fn begin(kind: u8, attempt: &Opened) -> Result<Bytes> {
+    let mut record = Bytes::new();
+    let bytes = &mut record.0;
     bytes.extend_from_slice(&[0; HEAD]);
     bytes.push(kind);
-    put_text(&mut bytes, &attempt.call);
-    put(&mut bytes, attempt.attempt.into());
-    put(&mut bytes, nanos(attempt.time));
+    put_text(bytes, &attempt.call);
+    put(bytes, attempt.attempt.into());
+    put(bytes, nanos(attempt.time));
     for text in [&attempt.tenant, &attempt.key, &attempt.provider, &attempt.model] {
-        put_text(&mut bytes, text);
+        put_text(bytes, text);
     }
-    put(&mut bytes, attempt.tags.len() as u64);
+    put(bytes, attempt.tags.len() as u64);
     for (name, value) in &*attempt.tags {
-        put_text(&mut bytes, name);
-        put_text(&mut bytes, value);
+        put_text(bytes, name);
+        put_text(bytes, value);
     }
-    put_known(&mut bytes, attempt.reserved);
+    put_known(bytes, attempt.reserved);
     if bytes.len() <= HEAD + MOST_OPENED {
-        return Ok(bytes);
+        return Ok(record);
     }
     let message = "the names and labels of a call are too long for the ledger: 16 KB are the most";
     Err(Error::new(ErrorKind::InvalidRequest, message).with_stage(Stage::NotSent))
@@ -475,7 +518,7 @@ mod tests {
         let mut random = Random(8);
         let bytes = closed(&attempt(&mut random, 1), &ended(&mut random)).expect("fits");
         for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes.clone();
+            let mut flipped = bytes.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(!matches!(next(&flipped), Next::Whole(_)), "bit {bit}");
         }

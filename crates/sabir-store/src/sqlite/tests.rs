@@ -297,7 +297,7 @@ fn what_is_kept_for_a_full_disk_has_a_bound() {
     let mut long = named("long", None);
     long.model = "m".repeat(16_000).into();
     let record = record::closed(&long, &answered()).expect("fits");
-    let closed = (0..400).map(|_| shared.close(record.clone()).expect_err("no room").to_string());
+    let closed = (0..400).map(|_| shared.close(&record).expect_err("no room").to_string());
     let given_up = closed.filter(|error| error.contains("it will count as lost")).count() as u64;
     let health = shared.health();
     assert_eq!((health.given_up, health.kept), (given_up, 400 - given_up));

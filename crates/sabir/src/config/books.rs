@@ -28,7 +28,7 @@ impl Books {
         let ledger = super::spend::ledger(config)?;
         let read: Option<Arc<dyn Ledger>> = ledger.clone().map(|ledger| Arc::new(Read(ledger)) as Arc<dyn Ledger>);
         let has_budgets = config.cost_control.budget().is_some() || !config.budgets.is_empty();
-        let budgets = super::spend::spend(config, &receipts, read.as_ref()).filter(|_| has_budgets);
+        let budgets = super::spend::spend(config, &receipts, read.as_ref())?.filter(|_| has_budgets);
         Ok(Self { receipts, ledger, budgets })
     }
 

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use sabir_config::{
     BudgetConfig, BudgetMode, BudgetScope, CalendarUnit, Config, LedgerFailure, Period, TimeZone, UnknownPrice,
 };
-use sabir_core::Result;
+use sabir_core::{Error, ErrorKind, Result};
 use sabir_layers::{Budget, Receipts, Spend, WhenLedgerFails, WhenUnpriced, Window};
 use sabir_prices::Usd;
 use sabir_store::Ledger;
 
 /// The layer that keeps them; `None` where nothing is said.
-pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dyn Ledger>>) -> Option<Spend> {
+pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dyn Ledger>>) -> Result<Option<Spend>> {
     let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
     let mut budgets = Vec::new();
     for said in all.chain(of_callers(config)) {
-        budgets.extend(budgets_of(&said));
+        budgets.extend(budgets_of(&said)?);
     }
     if budgets.is_empty() && ledger.is_none() {
-        return None;
+        return Ok(None);
     }
     let spend = budgets.into_iter().fold(Spend::by(receipts), Spend::budget);
-    Some(ledger.cloned().into_iter().fold(spend, Spend::ledger))
+    Ok(Some(ledger.cloned().into_iter().fold(spend, Spend::ledger)))
 }
 
 /// Those of the gateway's keys and teams, by the labels that it gives to their calls.
@@ -57,17 +57,17 @@ pub(super) fn ledger(config: &Config) -> Result<Option<Arc<dyn Ledger>>> {
     match config.ledger {
         Some(_) => {
             let message = "ledger: this program was built without one (the feature `ledger`)";
-            Err(sabir_core::Error::new(sabir_core::ErrorKind::Configuration, message))
+            Err(Error::new(ErrorKind::Configuration, message))
         }
         None => Ok(None),
     }
 }
 
 /// Those of one section: one for the period and one for each request, for each that is named under `only`.
-fn budgets_of(said: &BudgetConfig) -> Vec<Budget> {
+fn budgets_of(said: &BudgetConfig) -> Result<Vec<Budget>> {
     let mut budgets = Vec::new();
     if let Some(most) = said.limit {
-        let window = window(said.period, said.time_zone);
+        let window = window(said.period, said.time_zone.as_ref())?;
         let thresholds = said.thresholds.iter().map(|share| percent(share.0));
         budgets.push((said.name.clone(), Budget::per(window, Usd(most.0)).alerts(thresholds)));
     }
@@ -93,7 +93,7 @@ fn budgets_of(said: &BudgetConfig) -> Vec<Budget> {
         };
         scoped(said, &name, budget)
     });
-    scoped.collect()
+    Ok(scoped.collect())
 }
 
 /// One purse for each of a kind; or, where some are named, one for each of those and none for the others.
@@ -124,16 +124,25 @@ fn scoped(said: &BudgetConfig, name: &str, budget: Budget) -> Vec<Budget> {
     said.only.iter().map(one).collect()
 }
 
-fn window(period: Period, zone: Option<TimeZone>) -> Window {
+fn window(period: Period, zone: Option<&TimeZone>) -> Result<Window> {
     let window = match period {
-        Period::Rolling(span) => return Window::rolling(span),
+        Period::Rolling(span) => return Ok(Window::rolling(span)),
         Period::Calendar(CalendarUnit::Hour) => Window::hour(),
         Period::Calendar(CalendarUnit::Day) => Window::day(),
         Period::Calendar(CalendarUnit::Week) => Window::week(),
         Period::Calendar(CalendarUnit::Year) => Window::year(),
         _ => Window::month(),
     };
-    window.east(zone.map_or(0, |TimeZone(east)| east))
+    match zone {
+        None => Ok(window),
+        Some(TimeZone::East(east)) => Ok(window.east(*east)),
+        #[cfg(feature = "zones")]
+        Some(TimeZone::Named(name)) => window.zone(name),
+        Some(_) => {
+            let message = "time_zone: this program was built without the names of time zones (the feature `zones`)";
+            Err(Error::new(ErrorKind::Configuration, message))
+        }
+    }
 }
 
 /// A share of a whole as whole per cent: the nearest.
@@ -155,7 +164,10 @@ mod tests {
     fn said(text: &str) -> Vec<String> {
         let config = Loader::new().text("sabir.toml", text, Format::Toml).load().expect("a configuration");
         let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
-        all.chain(of_callers(&config)).flat_map(|said| budgets_of(&said)).map(|budget| format!("{budget:?}")).collect()
+        all.chain(of_callers(&config))
+            .flat_map(|said| budgets_of(&said).expect("zones"))
+            .map(|budget| format!("{budget:?}"))
+            .collect()
     }
 
     #[test]
@@ -178,6 +190,15 @@ mod tests {
         let day = std::time::Duration::from_secs(86_400);
         let rolling = Budget::per(Window::rolling(day), Usd::dollars(100)).when_unpriced(WhenUnpriced::Refuse);
         assert_eq!(all, [format!("{:?}", rolling.named("cost_control"))]);
+    }
+
+    #[cfg(feature = "zones")]
+    #[test]
+    fn days_begin_by_the_clocks_of_a_zone() {
+        let made = said("[[budgets]]\nname = \"team\"\nlimit = 5\nperiod = \"day\"\ntime_zone = \"Europe/Rome\"\n");
+        let rome = Window::day().zone("Europe/Rome").expect("a zone");
+        let rome = Budget::per(rome, Usd::dollars(5)).when_unpriced(WhenUnpriced::Refuse);
+        assert_eq!(made, [format!("{:?}", rome.named("team"))]);
     }
 
     #[test]

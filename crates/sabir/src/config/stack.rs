@@ -65,7 +65,7 @@ pub(super) fn assembled(
     if config.prices.receipts {
         stack = stack.receipts(receipts.clone());
     }
-    if let Some(spend) = spend(config, &receipts, ledger) {
+    if let Some(spend) = spend(config, &receipts, ledger)? {
         let spend = before.spend.iter().fold(spend, Spend::after).meter(&before.metrics);
         kept.spend = Some(spend.clone());
         stack = stack.spend(spend);

@@ -4,6 +4,8 @@ mod purses;
 mod random;
 mod rules;
 mod streams;
+#[cfg(feature = "zones")]
+mod zones;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
