@@ -16,10 +16,11 @@ impl Gateway {
     /// # Errors
     /// `Configuration` where a key cannot be fetched, or the access log not be opened.
     pub fn from_config(client: Client, config: &Config) -> Result<Self> {
-        Self::made(client, config, None)
+        Self::made(client, config, None, None)
     }
 
-    fn made(client: Client, config: &Config, log: Option<AccessLog>) -> Result<Self> {
+    /// Some things go on where they were: the file of the log, and what is kept of an issuer.
+    fn made(client: Client, config: &Config, log: Option<AccessLog>, before: Option<&Self>) -> Result<Self> {
         let said = &config.gateway;
         let longest = usize::try_from(said.max_body.0).unwrap_or(usize::MAX);
         let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
@@ -28,6 +29,9 @@ impl Gateway {
         }
         if let Some(key) = &said.admin_key {
             gateway = gateway.admin(&key.resolve()?);
+        }
+        if let Some(said) = &said.oidc {
+            gateway = gateway.tokens(said, before)?;
         }
         if let Some(said) = &said.access_log {
             let open = || said.path.as_ref().map_or_else(AccessLog::stderr, AccessLog::file);
@@ -73,13 +77,29 @@ impl Gateway {
     /// Goes by what was read.
     pub(crate) fn follow(&self, live: &Live) -> Result<()> {
         // The same file goes on: to open it anew would be to lose what waits to be written.
-        let fresh = Self::made(live.client(), &live.config(), self.log())?;
+        let fresh = Self::made(live.client(), &live.config(), self.log(), Some(self))?;
         if fresh.is_open() && !self.is_open() {
             let message = "gateway: there are no keys any more, and everybody would be let in; start it again for that";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
         self.become_like(&fresh);
         Ok(())
+    }
+}
+
+impl Gateway {
+    /// Tokens open what is the administrator's. Keys that were fetched stay, where the same issuer is asked for the same.
+    #[cfg(feature = "oidc")]
+    fn tokens(self, said: &sabir::config::OidcConfig, before: Option<&Self>) -> Result<Self> {
+        let kept = before.and_then(|before| before.now().admin.tokens()).filter(|kept| kept.is_of(said));
+        let tokens = kept.map_or_else(|| crate::oidc::Oidc::new(said).map(Arc::new), Ok)?;
+        Ok(self.set(|inner| inner.admin.admit_tokens(tokens)))
+    }
+
+    #[cfg(not(feature = "oidc"))]
+    fn tokens(self, _: &sabir::config::OidcConfig, _: Option<&Self>) -> Result<Self> {
+        let message = "gateway.oidc: this program was built without it (sabir-gateway's feature `oidc`)";
+        Err(Error::new(ErrorKind::Configuration, message))
     }
 }
 

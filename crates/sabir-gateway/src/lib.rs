@@ -34,6 +34,7 @@
 mod access;
 #[cfg(feature = "config")]
 mod admin;
+mod administrator;
 #[cfg(feature = "config")]
 mod configured;
 mod connection;
@@ -44,6 +45,8 @@ mod headers;
 mod incoming;
 mod keys;
 mod mount;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod own;
 mod server;
 #[cfg(feature = "tls")]

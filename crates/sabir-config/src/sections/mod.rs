@@ -23,7 +23,7 @@ pub use costs::{
 };
 pub use gateway::{
     AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash, KeyHashConfig,
-    LimitMode, Moment, TlsConfig,
+    LimitMode, Moment, OidcConfig, TlsConfig,
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
