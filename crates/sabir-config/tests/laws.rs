@@ -67,8 +67,9 @@ fn every_field_is_taken_from_who_weighs_most() {
     assert!(all.len() > 60, "{}", all.len());
     // What does not go alone, or not with the defaults of its neighbours.
     let not_alone = [
-        "gateway.tls.certificate", "gateway.tls.key", "hedge.after", "hedge.min_delay", "prompt_cache.ttl",
-        "retry.initial_delay", "retry.max_retries", "timeouts.connect", "timeouts.total",
+        "gateway.oidc.audience", "gateway.oidc.claim", "gateway.oidc.issuer", "gateway.oidc.jwks_url",
+        "gateway.oidc.value", "gateway.tls.certificate", "gateway.tls.key", "hedge.after", "hedge.min_delay",
+        "prompt_cache.ttl", "retry.initial_delay", "retry.max_retries", "timeouts.connect", "timeouts.total",
     ];
     for (path, field) in all.iter().filter(|(path, _)| !not_alone.contains(&path.as_str())) {
         let line = Source::File { file: "f.toml".into(), line: 1 };

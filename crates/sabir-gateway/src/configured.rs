@@ -22,7 +22,8 @@ impl Gateway {
         Self::made(client, config, None, None)
     }
 
-    fn made(client: Client, config: &Config, log: Option<AccessLog>, rows: Option<&Rows>) -> Result<Self> {
+    /// Some things go on where they were: the files of the logs, and what is kept of an issuer.
+    fn made(client: Client, config: &Config, log: Option<AccessLog>, before: Option<&Self>) -> Result<Self> {
         let said = &config.gateway;
         let longest = usize::try_from(said.max_body.0).unwrap_or(usize::MAX);
         let mut gateway = Self::new(client).longest_body(longest).models(said.models.iter().cloned());
@@ -35,12 +36,16 @@ impl Gateway {
         if let Some(key) = &said.admin_key {
             gateway = gateway.admin(&key.resolve()?);
         }
+        if let Some(said) = &said.oidc {
+            gateway = gateway.tokens(said, before)?;
+        }
         if let Some(said) = &said.access_log {
             let open = || said.path.as_ref().map_or_else(AccessLog::stderr, AccessLog::file);
             gateway = gateway.access_log(log.map_or_else(open, Ok)?);
         }
         if let Some(said) = &said.request_log {
-            gateway = gateway.rows(self::rows(said, rows)?);
+            let before = before.map(Self::now);
+            gateway = gateway.rows(rows(said, before.as_ref().and_then(|before| before.rows.as_ref()))?);
         }
         Ok(gateway)
     }
@@ -82,7 +87,7 @@ impl Gateway {
     /// Goes by what was read.
     pub(crate) fn follow(&self, live: &Live) -> Result<()> {
         // The same file goes on: to open it anew would be to lose what waits to be written.
-        let fresh = Self::made(live.client(), &live.config(), self.log(), self.now().rows.as_ref())?;
+        let fresh = Self::made(live.client(), &live.config(), self.log(), Some(self))?;
         if fresh.is_open() && !self.is_open() {
             let message = "gateway: there are no keys any more, and everybody would be let in; start it again for that";
             return Err(Error::new(ErrorKind::Configuration, message));
@@ -107,6 +112,22 @@ fn rows(said: &RequestLogConfig, before: Option<&Rows>) -> Result<Rows> {
 fn rows(_: &RequestLogConfig, _: Option<&Rows>) -> Result<Rows> {
     let message = "gateway.request_log: this program was built without one (the feature `request-log`)";
     Err(Error::new(ErrorKind::Configuration, message))
+}
+
+impl Gateway {
+    /// Tokens open what is the administrator's. Keys that were fetched stay, where the same issuer is asked for the same.
+    #[cfg(feature = "oidc")]
+    fn tokens(self, said: &sabir::config::OidcConfig, before: Option<&Self>) -> Result<Self> {
+        let kept = before.and_then(|before| before.now().admin.tokens()).filter(|kept| kept.is_of(said));
+        let tokens = kept.map_or_else(|| crate::oidc::Oidc::new(said).map(Arc::new), Ok)?;
+        Ok(self.set(|inner| inner.admin.admit_tokens(tokens)))
+    }
+
+    #[cfg(not(feature = "oidc"))]
+    fn tokens(self, _: &sabir::config::OidcConfig, _: Option<&Self>) -> Result<Self> {
+        let message = "gateway.oidc: this program was built without it (sabir-gateway's feature `oidc`)";
+        Err(Error::new(ErrorKind::Configuration, message))
+    }
 }
 
 /// Who is let in; `None` where everybody is.

@@ -35,13 +35,15 @@ fn stay_out(why: &str) -> Error {
 /// The key that a request shows, wherever a client of any dialect puts one.
 pub(crate) fn shown<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(AUTHORIZATION.as_str()).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
     let bare = || KEY_HEADERS.iter().find_map(|name| text(name));
     let in_query = || uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="));
-    bearer.or_else(bare).or_else(in_query).map(Cow::Borrowed)
+    bearer(headers).or_else(bare).or_else(in_query).map(Cow::Borrowed)
+}
+
+/// What a request shows as its bearer (RFC 6750).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 impl Guest {

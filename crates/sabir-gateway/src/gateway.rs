@@ -17,9 +17,9 @@ use sabir::{Call, Client, Error, ErrorKind, Request, Result, Secret, Shared, Tra
 use tracing::{Instrument as _, Span};
 
 use crate::access::{AccessLog, Line};
+use crate::administrator::{Administrators, NotOne, Who};
 use crate::door::{self, Guest};
 use crate::incoming::{self, Left};
-use crate::keys::Digest;
 use crate::leavers::{Cap, Leavers};
 use crate::raw::{self, Raw};
 use crate::request_log::Rows;
@@ -47,7 +47,7 @@ pub(crate) struct Inner {
     pub(crate) keys: Option<Keys>,
     log: Option<AccessLog>,
     pub(crate) rows: Option<Rows>,
-    admin: Option<Digest>,
+    pub(crate) admin: Administrators,
     models: Vec<String>,
     longest_body: usize,
     patience: Duration,
@@ -71,7 +71,7 @@ impl Gateway {
             service: Shared::new(counting::Counting::around(&client)),
             client,
             keys: None,
-            admin: None,
+            admin: Administrators::default(),
             models: Vec::new(),
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
@@ -90,7 +90,7 @@ impl Gateway {
         }))
     }
 
-    fn set(self, change: impl FnOnce(&mut Inner)) -> Self {
+    pub(crate) fn set(self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0.now.write().unwrap_or_else(PoisonError::into_inner)));
         self
     }
@@ -139,7 +139,7 @@ impl Gateway {
 
     /// The administrator's key: it opens `/metrics` where keys are asked for. Only its hash is kept.
     pub fn admin(self, key: &Secret) -> Self {
-        self.set(|inner| inner.admin = Some(Digest::of(key.expose())))
+        self.set(|inner| inner.admin.admit_key(key))
     }
 
     /// The models that are listed to clients, as they name them. Without them: the default models of all providers whose
@@ -199,10 +199,9 @@ impl Gateway {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether a request has the administrator's key; `None` where there is none to have.
-    pub(crate) fn is_admin(&self, head: &Parts) -> Option<bool> {
-        let admin = self.now().admin?;
-        Some(door::shown(&head.headers, &head.uri).is_some_and(|key| admin == Digest::of(&key)))
+    /// Which administrator asks by this request.
+    pub(crate) async fn administrator(&self, head: &Parts) -> std::result::Result<Who, NotOne> {
+        self.now().admin.admit(head).await
     }
 
     /// Who asks by this request.

@@ -35,6 +35,7 @@
 mod access;
 #[cfg(feature = "config")]
 mod admin;
+mod administrator;
 #[cfg(feature = "config")]
 mod configured;
 mod connection;
@@ -46,6 +47,8 @@ mod incoming;
 mod keys;
 mod leavers;
 mod mount;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod own;
 mod raw;
 mod request_log;

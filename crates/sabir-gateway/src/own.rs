@@ -10,9 +10,9 @@ use sabir::transport::{Body, whole};
 use serde_json::{Value, json};
 
 use crate::Gateway;
+use crate::administrator::NotOne;
 
 /// Answers what no dialect was asked for.
-#[cfg_attr(not(feature = "config"), expect(clippy::unused_async, reason = "a ledger is read where there is one"))]
 pub(crate) async fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
     let path = head.uri.path().trim_end_matches('/');
     let is_get = head.method == Method::GET || head.method == Method::HEAD;
@@ -22,7 +22,7 @@ pub(crate) async fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
             json_of(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "draining" }))
         }
         "/readyz" if is_get => json_of(StatusCode::OK, &json!({ "status": "ready" })),
-        "/metrics" if is_get => metrics(gateway, head),
+        "/metrics" if is_get => metrics(gateway, head).await,
         #[cfg(feature = "config")]
         "/v1/usage" if is_get => crate::usage::own(gateway, head).await,
         "/api/version" if is_get => json_of(StatusCode::OK, &json!({ "version": env!("CARGO_PKG_VERSION") })),
@@ -31,9 +31,14 @@ pub(crate) async fn answer(gateway: &Gateway, head: &Parts) -> Response<Body> {
     }
 }
 
-fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
-    if !gateway.is_admin(head).unwrap_or_else(|| gateway.is_open()) {
-        return error(StatusCode::UNAUTHORIZED, "the metrics are for the administrator: send the administrator's key");
+async fn metrics(gateway: &Gateway, head: &Parts) -> Response<Body> {
+    match gateway.administrator(head).await {
+        Ok(_) => {}
+        Err(NotOne::Nobody) if gateway.is_open() => {}
+        Err(NotOne::Nobody) => {
+            return error(StatusCode::UNAUTHORIZED, "the metrics are for the administrator, and there is none here");
+        }
+        Err(NotOne::Refused(status, why)) => return error(status, &why),
     }
     let text = gateway.client().metrics().prometheus() + &figures(gateway);
     whole_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)

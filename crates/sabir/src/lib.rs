@@ -56,7 +56,6 @@ mod registry;
 mod stream;
 pub mod tools;
 
-pub use sabir_core::{check, raw};
 #[doc(inline)]
 pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]
@@ -65,6 +64,7 @@ pub use sabir_core::{
     Result, Secret, Service, Shared, Signer, Stage, Trail, Transport, Verdict, batch, chat, count, dialect, drive,
     embed, error, exchange, frame, models, rerank, secret, service, transport,
 };
+pub use sabir_core::{check, raw};
 pub use sabir_dialects as dialects;
 #[doc(inline)]
 pub use sabir_dialects::catalog::traits;

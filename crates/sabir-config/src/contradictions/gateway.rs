@@ -15,6 +15,7 @@ const OWN_TAGS: [&str; 3] = ["key", "team", "user"];
 pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
     let gateway = &settings.gateway;
     models(settings, &gateway.models, "gateway.models", found);
+    oidc(settings, found);
     let mut opened: HashMap<KeyHash, &str> = HashMap::new();
     for (name, key) in &gateway.keys {
         let at = format!("gateway.keys.{name}");
@@ -40,6 +41,46 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
         for (number, budget) in team.budgets.iter().enumerate() {
             costs::budget(&budget.named("it"), &format!("{at}.budgets[{number}]"), found);
         }
+    }
+}
+
+/// What every token has says nothing of who is an administrator.
+const OF_ALL: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "jti", "azp"];
+
+fn oidc(settings: &Settings, found: &mut Found<'_>) {
+    let Some(said) = &settings.gateway.oidc else { return };
+    let at = |field: &str| format!("gateway.oidc.{field}");
+    let mut is_secure = |field: &str, url: &str| {
+        let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        match uri.as_ref().and_then(http::Uri::scheme_str) {
+            Some("https") => {}
+            Some("http") if is_here => {}
+            Some("http") => {
+                let message = "must begin with https: who can change the keys on their way is the administrator";
+                found.fault(at(field), message);
+            }
+            _ => found.fault(at(field), "must be an address, like https://login.example.com"),
+        }
+    };
+    is_secure("issuer", &said.issuer);
+    if let Some(url) = &said.jwks_url {
+        is_secure("jwks_url", &url.0);
+    }
+    if said.issuer.contains(['@', '?', '#']) {
+        found.fault(at("issuer"), "is an address without a user, `?` or `#`");
+    }
+    for (field, text) in [("audience", &said.audience), ("claim", &said.claim), ("value", &said.value)] {
+        if text.trim().is_empty() {
+            found.fault(at(field), "is empty, and would fit more than administrators; say what it must be");
+        }
+    }
+    if OF_ALL.contains(&said.claim.as_str()) {
+        let message =
+            format!("{} says nothing of who is an administrator; name one like `roles` or `groups`", said.claim);
+        found.fault(at("claim"), message);
     }
 }
 

@@ -34,6 +34,9 @@ section! {
         key: Option<SecretRef>, env "SABIR_SERVE_KEY";
         /// The key of the administrator, who may ask for `/metrics` and `/admin/v1`.
         admin_key: Option<SecretRef>, env "SABIR_ADMIN_KEY";
+        /// Administrators whom another service knows: by its tokens, beside the key or in its place. Off unless the
+        /// section is there.
+        oidc: Option<OidcConfig>;
         /// The file in which keys are kept that the administrator issues while it runs, by their hashes alone; the log of
         /// such changes stands beside it, with `.audit` behind its name. Without it nothing can be changed so.
         state: Option<PathBuf>;
@@ -54,6 +57,21 @@ section! {
         dry_run: bool = "false";
         /// HTTPS. Off unless the section is there.
         tls: Option<TlsConfig>;
+    }
+
+    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks OpenID Connect.
+    OidcConfig {
+        /// Who issues the tokens: an address, letter for letter as it stands in them under `iss`.
+        issuer: String;
+        /// Whom the tokens are for: what must stand in them under `aud`.
+        audience: String;
+        /// The claim that tells an administrator, by its name, or by a path with points into objects
+        /// (`realm_access.roles`).
+        claim: String;
+        /// What the claim must be, or have among its values.
+        value: String;
+        /// Where the issuer's keys are. Unless said, its `/.well-known/openid-configuration` tells.
+        jwks_url: Option<Url>;
     }
 
     /// A key of a client of the gateway.

@@ -24,7 +24,7 @@ pub use costs::{
 };
 pub use gateway::{
     AbandonedConfig, AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash,
-    KeyHashConfig, LimitMode, Moment, OtlpConfig, RequestLogConfig, TlsConfig,
+    KeyHashConfig, LimitMode, Moment, OidcConfig, OtlpConfig, RequestLogConfig, TlsConfig,
 };
 pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};

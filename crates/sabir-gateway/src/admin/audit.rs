@@ -10,6 +10,8 @@ use sabir::config::Config;
 use sabir::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
+use crate::administrator::Who;
+
 use super::change::{self, owners, rfc3339};
 
 /// How much of its end is read, in bytes.
@@ -22,11 +24,19 @@ fn path(config: &Config) -> Result<PathBuf> {
 }
 
 /// Notes a change; it is on the disk when this returns.
-pub(super) fn note(config: &Config, action: &str, key: &str, before: &Value, after: &Value) -> Result<()> {
+pub(super) fn note(config: &Config, who: &Who, action: &str, key: &str, before: &Value, after: &Value) -> Result<()> {
     // Where no state is kept, only a reload can be asked for, which changes nothing but what the file says.
     let Ok(path) = path(config) else { return Ok(()) };
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut line = json!({ "time": rfc3339(time), "who": "admin", "action": action });
+    let who = match who {
+        Who::Key => json!("admin"),
+        // An object: no subject can pass itself off as who has the key.
+        #[cfg(feature = "oidc")]
+        Who::Subject(subject) => {
+            json!({ "subject": subject, "issuer": config.gateway.oidc.as_ref().map(|said| &said.issuer) })
+        }
+    };
+    let mut line = json!({ "time": rfc3339(time), "who": who, "action": action });
     for (name, value) in [("key", &Value::from(key)), ("before", &masked(before)), ("after", &masked(after))] {
         if !value.is_null() && value != "" {
             line[name] = value.clone();

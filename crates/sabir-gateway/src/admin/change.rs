@@ -9,7 +9,7 @@ use sabir::config::Config;
 use sabir::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
-use super::{Operator, audit};
+use super::{Hand, audit};
 use crate::Gateway;
 
 /// The longest state that is read, in bytes: as much as a configuration may have.
@@ -18,7 +18,7 @@ const LONGEST: u64 = 1 << 20;
 /// Makes a change to one key: `becomes` gives what is kept of it from what was; nothing to take it away.
 pub(super) fn make(
     gateway: &Gateway,
-    operator: &Operator,
+    operator: &Hand<'_>,
     action: &str,
     name: &str,
     becomes: impl FnOnce(Option<Map<String, Value>>) -> Result<Option<Value>>,
@@ -37,7 +37,7 @@ pub(super) fn make(
     let text = format!("{whole:#}\n");
     operator.live().loader().clone().state(text.as_str()).load()?;
     // Before it is in force: a change that nobody can find afterwards must not be.
-    audit::note(&config, action, name, &before.unwrap_or_default(), &after.unwrap_or_default())?;
+    audit::note(&config, &operator.who, action, name, &before.unwrap_or_default(), &after.unwrap_or_default())?;
     write(path, &text).map_err(|error| {
         Error::new(ErrorKind::Provider, format!("the change is not in force: cannot write {}: {error}", path.display()))
     })?;

@@ -6,7 +6,7 @@ use sabir::config::{Config, GatewayKey, KeyHash, Source};
 use sabir::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value, json};
 
-use super::{Operator, change};
+use super::{Hand, change};
 use crate::{Gateway, Keys};
 
 /// What may be said of a key. Its secret is made here: one that is sent would be known to others.
@@ -51,7 +51,7 @@ fn shown(config: &Config, name: &str, key: &GatewayKey) -> Value {
 }
 
 /// Makes a key. Its secret is in the answer, this once.
-pub(super) fn issue(gateway: &Gateway, operator: &Operator, mut said: Map<String, Value>) -> Result<Value> {
+pub(super) fn issue(gateway: &Gateway, operator: &Hand<'_>, mut said: Map<String, Value>) -> Result<Value> {
     let Some(Value::String(name)) = said.remove("name") else {
         return Err(wrong("a key needs a `name`"));
     };
@@ -73,7 +73,7 @@ pub(super) fn issue(gateway: &Gateway, operator: &Operator, mut said: Map<String
 }
 
 /// Changes what a key is good for. What is `null` is taken away.
-pub(super) fn change(gateway: &Gateway, operator: &Operator, name: &str, said: Map<String, Value>) -> Result<Value> {
+pub(super) fn change(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: Map<String, Value>) -> Result<Value> {
     only_known(&said)?;
     change::make(gateway, operator, "change", name, |before| {
         let mut key = before.ok_or_else(|| not_issued(operator, name))?;
@@ -89,7 +89,7 @@ pub(super) fn change(gateway: &Gateway, operator: &Operator, name: &str, said: M
 }
 
 /// Takes a key away.
-pub(super) fn revoke(gateway: &Gateway, operator: &Operator, name: &str) -> Result<Value> {
+pub(super) fn revoke(gateway: &Gateway, operator: &Hand<'_>, name: &str) -> Result<Value> {
     change::make(gateway, operator, "revoke", name, |before| {
         before.map(|_| None).ok_or_else(|| not_issued(operator, name))
     })?;
@@ -97,7 +97,7 @@ pub(super) fn revoke(gateway: &Gateway, operator: &Operator, name: &str) -> Resu
 }
 
 /// Puts a new secret in the place of the old, which opens for a while beside it.
-pub(super) fn rotate(gateway: &Gateway, operator: &Operator, name: &str, said: &Map<String, Value>) -> Result<Value> {
+pub(super) fn rotate(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: &Map<String, Value>) -> Result<Value> {
     if let Some(other) = said.keys().find(|field| *field != "overlap_seconds") {
         return Err(wrong(&format!("{other} is not known here; `overlap_seconds` is")));
     }
@@ -130,7 +130,7 @@ pub(super) fn rotate(gateway: &Gateway, operator: &Operator, name: &str, said: &
     Ok(json!({ "object": "key", "name": name, "key": secret.expose(), "old_expires": end.as_secs() }))
 }
 
-fn named(operator: &Operator, name: &str) -> Result<Value> {
+fn named(operator: &Hand<'_>, name: &str) -> Result<Value> {
     let config = operator.live().config();
     let key = config.gateway.keys.get(name).ok_or_else(|| not_issued(operator, name))?;
     Ok(shown(&config, name, key))
@@ -147,7 +147,7 @@ fn only_known(said: &Map<String, Value>) -> Result<()> {
     }
 }
 
-fn not_issued(operator: &Operator, name: &str) -> Error {
+fn not_issued(operator: &Hand<'_>, name: &str) -> Error {
     if operator.live().config().gateway.keys.contains_key(name) {
         let message = format!("the key {name:?} stands in the configuration; change it there");
         return Error::new(ErrorKind::InvalidRequest, message).with_status(http::StatusCode::CONFLICT);

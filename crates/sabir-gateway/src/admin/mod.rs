@@ -16,6 +16,7 @@ use sabir::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
 use crate::Gateway;
+use crate::administrator::{NotOne, Who};
 use crate::own::{error, json_of};
 use crate::usage;
 
@@ -41,6 +42,18 @@ impl Operator {
     }
 }
 
+/// Who changes something, and what by.
+struct Hand<'a> {
+    operator: &'a Operator,
+    who: Who,
+}
+
+impl Hand<'_> {
+    fn live(&self) -> &Live {
+        self.operator.live()
+    }
+}
+
 const ROOT: &str = "/admin/v1";
 
 /// Whether a request is for the administrator's API.
@@ -50,9 +63,9 @@ pub(crate) fn is_meant(head: &Parts) -> bool {
 
 /// Answers the administrator.
 pub(crate) async fn answer(gateway: &Gateway, head: &Parts, body: Result<Bytes>) -> Response<Body> {
-    let mut response = match admitted(gateway, head) {
-        Ok(()) => match body {
-            Ok(body) => routed(gateway, head, body).await,
+    let mut response = match admitted(gateway, head).await {
+        Ok(who) => match body {
+            Ok(body) => routed(gateway, who, head, body).await,
             Err(wrong) => refused(&wrong),
         },
         Err(response) => *response,
@@ -62,20 +75,20 @@ pub(crate) async fn answer(gateway: &Gateway, head: &Parts, body: Result<Bytes>)
     response
 }
 
-fn admitted(gateway: &Gateway, head: &Parts) -> std::result::Result<(), Box<Response<Body>>> {
+async fn admitted(gateway: &Gateway, head: &Parts) -> std::result::Result<Who, Box<Response<Body>>> {
     let no = |status, message: &str| Err(Box::new(error(status, message)));
     if gateway.operator().get().is_none() {
         return no(StatusCode::NOT_FOUND, "this gateway follows no configuration, and so has no administrator's API");
     }
-    match gateway.is_admin(head) {
-        Some(true) => Ok(()),
-        Some(false) => no(StatusCode::UNAUTHORIZED, "this is for the administrator: send the administrator's key"),
+    match gateway.administrator(head).await {
+        Ok(who) => Ok(who),
+        Err(NotOne::Refused(status, why)) => no(status, &why),
         // Also where everybody is let in: a page in a browser on this machine must not be able to change keys.
-        None => no(StatusCode::FORBIDDEN, "there is no administrator here; set `gateway.admin_key`"),
+        Err(NotOne::Nobody) => no(StatusCode::FORBIDDEN, "there is no administrator here; set `gateway.admin_key`"),
     }
 }
 
-async fn routed(gateway: &Gateway, head: &Parts, body: Bytes) -> Response<Body> {
+async fn routed(gateway: &Gateway, who: Who, head: &Parts, body: Bytes) -> Response<Body> {
     let path = head.uri.path().strip_prefix(ROOT).unwrap_or_default().trim_matches('/').to_owned();
     let parts: Vec<&str> = path.split('/').collect();
     let method = head.method.as_str();
@@ -97,7 +110,7 @@ async fn routed(gateway: &Gateway, head: &Parts, body: Bytes) -> Response<Body> 
     };
     let gateway = gateway.clone();
     // Files are written and read, and commands may be run for keys.
-    let done = tokio::task::spawn_blocking(move || done(&gateway, wanted, said)).await;
+    let done = tokio::task::spawn_blocking(move || done(&gateway, who, wanted, said)).await;
     match done {
         Ok(Ok((status, answer))) => json_of(status, &answer),
         Ok(Err(wrong)) => refused(&wrong),
@@ -116,15 +129,16 @@ enum Wanted {
     Rotate(String),
 }
 
-fn done(gateway: &Gateway, wanted: Wanted, said: Map<String, Value>) -> Result<(StatusCode, Value)> {
+fn done(gateway: &Gateway, who: Who, wanted: Wanted, said: Map<String, Value>) -> Result<(StatusCode, Value)> {
     let operator = gateway.operator().get().expect("it was looked for");
     let _alone = operator.alone();
+    let operator = &Hand { operator, who };
     Ok(match wanted {
-        Wanted::Keys => (StatusCode::OK, keys::list(&operator.live.config())),
-        Wanted::Config => (StatusCode::OK, shown(&operator.live)),
-        Wanted::Audit => (StatusCode::OK, audit::read(&operator.live.config())?),
+        Wanted::Keys => (StatusCode::OK, keys::list(&operator.live().config())),
+        Wanted::Config => (StatusCode::OK, shown(operator.live())),
+        Wanted::Audit => (StatusCode::OK, audit::read(&operator.live().config())?),
         Wanted::Reload => {
-            audit::note(&operator.live.config(), "reload", "", &Value::Null, &Value::Null)?;
+            audit::note(&operator.live().config(), &operator.who, "reload", "", &Value::Null, &Value::Null)?;
             gateway.reload()?;
             (StatusCode::OK, json!({ "status": "reloaded" }))
         }

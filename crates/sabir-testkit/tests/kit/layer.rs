@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use sabir_core::chat::{Event, Events, EventStream};
+use sabir_core::chat::{Event, EventStream, Events};
 use sabir_core::{Call, Clock, Error, ErrorKind, Reply, Request, Result, Service, Shared};
 use sabir_testkit::{ManualClock, Report, check_layer, check_layer_on, collect};
 
