@@ -182,9 +182,9 @@ async fn what_is_in_a_known_format_is_metered_as_any_call() {
     assert_eq!(text(answer).await, ANSWER, "byte by byte");
     let (line, _, sent) = house.last();
     assert_eq!((line.as_str(), sent.as_ref()), ("POST https://api.openai.com/v1/chat/completions", body.as_bytes()));
-    let spent = house.spent();
-    assert_eq!((spent.len(), spent[0].names[1].as_str(), spent[0].unpriced), (1, "gpt-4o-mini", 0));
-    assert!(spent[0].nano_usd > 0 && spent[0].usage.output == Some(2));
+    let groups = house.spent();
+    assert_eq!((groups.len(), groups[0].names[1].as_str(), groups[0].unpriced), (1, "gpt-4o-mini", 0));
+    assert!(groups[0].nano_usd > 0 && groups[0].usage.output == Some(2));
 
     // Another dialect of the same provider is spoken, not translated.
     house.post("/raw/openai/v1/responses", r#"{"model":"gpt-4o-mini","input":"Hi"}"#).await;
@@ -197,10 +197,10 @@ async fn what_is_not_read_costs_what_nobody_knows() {
     let mut house = house(open(), 200, spending);
     house.gateway = house.gateway.access_log(AccessLog::to(Lines(log.clone())).expect("a log"));
     drop(text(house.post("/raw/openai/v1/batches", "{}").await).await);
-    let spent = house.spent();
-    assert_eq!((spent.len(), spent[0].attempts, spent[0].unpriced, spent[0].nano_usd), (1, 1, 1, 0));
-    assert_eq!(spent[0].names, ["openai", "raw"]);
-    assert!(spent[0].usage.is_unknown());
+    let groups = house.spent();
+    assert_eq!((groups.len(), groups[0].attempts, groups[0].unpriced, groups[0].nano_usd), (1, 1, 1, 0));
+    assert_eq!(groups[0].names, ["openai", "raw"]);
+    assert!(groups[0].usage.is_unknown());
     let House { gateway, .. } = house;
     drop(gateway);
     let line = wait_for(&log).await;

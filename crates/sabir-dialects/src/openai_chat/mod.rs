@@ -38,7 +38,6 @@
 
 mod accept;
 mod part;
-mod pass;
 mod request;
 mod response;
 mod stream;
@@ -121,7 +120,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-        pass::pass(passage, request, endpoint)
+        crate::passing::openai_chat::pass(passage, request, endpoint)
     }
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {

@@ -1,11 +1,11 @@
-//! A client's own body: when it may go on as it is.
+//! When a client's own body may go on in Chat Completions, which are spoken in most ways.
 
 use sabir_core::chat::{ChatRequest, Content, Part, Role, Tool};
 use sabir_core::dialect::Encoded;
 use sabir_core::{Endpoint, Passage};
 
-use super::NAME;
-use crate::passing::Plain;
+use super::Plain;
+use crate::openai_chat::NAME;
 
 /// The quirks that are heeded here; where there are others the request is written anew.
 const HEEDED: &[&str] =
@@ -16,7 +16,7 @@ const REWRITTEN: &[&str] =
     &["functions", "function_call", "random_seed", "reasoning", "thinking", "thinking_budget", "enable_thinking"];
 
 /// The client's own body, where the provider takes all of it in the words that the client has for it.
-pub(super) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+pub(crate) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
     let quirk = |name, usual| endpoint.quirks.get(name).unwrap_or(usual);
     let plain = Plain::read(passage.body())?;
     let takes_marks = endpoint.quirks.get("cache_control").is_some();

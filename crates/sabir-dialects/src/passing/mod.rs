@@ -1,5 +1,8 @@
 //! A client's own body, on its way to a provider of the same dialect.
 
+#[cfg(feature = "openai-chat")]
+pub(crate) mod openai_chat;
+
 use bytes::Bytes;
 
 /// The most fields of one object: each is compared with those before it.
