@@ -59,7 +59,7 @@ section! {
         tls: Option<TlsConfig>;
     }
 
-    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks OpenID Connect.
+    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks `OpenID` Connect.
     OidcConfig {
         /// Who issues the tokens: an address, letter for letter as it stands in them under `iss`.
         issuer: String;
