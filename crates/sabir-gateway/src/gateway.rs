@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     log: Option<AccessLog>,
     pub(crate) admin: Administrators,
     models: Vec<String>,
+    #[cfg(feature = "config")]
+    pub(crate) mcp: crate::mcp::Servers,
     longest_body: usize,
     patience: Duration,
 }
@@ -60,6 +62,8 @@ impl Gateway {
             keys: None,
             admin: Administrators::default(),
             models: Vec::new(),
+            #[cfg(feature = "config")]
+            mcp: crate::mcp::Servers::default(),
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
             log: None,
@@ -142,6 +146,8 @@ impl Gateway {
     /// From now on it says that it is not ready; what is under way is answered.
     pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+        #[cfg(feature = "config")]
+        self.now().mcp.close();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -169,6 +175,11 @@ impl Gateway {
         let (id, now) = (headers::request_id(), self.now());
         let line = now.log.as_ref().map(|log| log.begin(&id, &head));
         let mut response = match sabir::dialects::spoken(&head.method, &head.uri, &head.headers) {
+            #[cfg(feature = "config")]
+            _ if crate::mcp::is_meant(&head) => {
+                let body = incoming::read(body, &head.headers, now.longest_body, now.patience);
+                now.mcp.answer(now.keys.as_ref(), &head, body, line.as_ref()).await
+            }
             Some(format) => {
                 let asked = now.asked(format, head, body, &id, line.as_ref());
                 asked.await.unwrap_or_else(|error| refuse(format, &error))

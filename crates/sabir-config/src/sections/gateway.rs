@@ -24,6 +24,9 @@ section! {
         /// The models that are listed to clients, as they name them; unless said, the default models of all providers
         /// whose keys are there.
         models: Vec<String>;
+        /// The MCP servers of `mcp` that are offered at `/mcp/NAME` to whoever has the key under `key`, and to everybody
+        /// where no keys are asked for. None unless said.
+        mcp: Vec<String>;
         /// A key for whoever is told it, of the name `default`, besides those under `keys`.
         key: Option<SecretRef>, env "SABIR_SERVE_KEY";
         /// The key of the administrator, who may ask for `/metrics` and `/admin/v1`.
@@ -44,7 +47,7 @@ section! {
         tls: Option<TlsConfig>;
     }
 
-    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks OpenID Connect.
+    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks OIDC.
     OidcConfig {
         /// Who issues the tokens: an address, letter for letter as it stands in them under `iss`.
         issuer: String;
@@ -69,6 +72,9 @@ section! {
         /// The models it may ask, as clients name them or as `provider/model`; `*` at the end stands for anything. All
         /// of its team's unless said.
         models: Vec<String>;
+        /// The MCP servers of `mcp` that it may use, at `/mcp/NAME`: those of its team unless said, and none that its
+        /// team may not where that says. None where neither says.
+        mcp: Vec<String>;
         /// The team it belongs to.
         team: Option<String>;
         /// Who has it: a label of its calls.
@@ -97,6 +103,8 @@ section! {
     GatewayTeam {
         /// The models its keys may ask at most; all unless said.
         models: Vec<String>;
+        /// The MCP servers of `mcp` that its keys may use.
+        mcp: Vec<String>;
         /// Labels of its calls.
         tags: BTreeMap<String, String>;
         /// What its keys may spend together.
