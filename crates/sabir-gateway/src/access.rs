@@ -182,6 +182,15 @@ impl Line {
         self.say("format", sabir::raw::RAW);
     }
 
+    /// Which MCP server was asked, and with whose key.
+    #[cfg(feature = "config")]
+    pub(crate) fn is_for_mcp(&self, server: &str, key: Option<&str>) {
+        self.say("mcp", server);
+        if let Some(key) = key {
+            self.say("key", key);
+        }
+    }
+
     /// The service, with an ear to what it answers.
     pub(crate) fn listen(&self, service: &Shared) -> Shared {
         Shared::new(Heard { line: self.clone(), inner: service.clone() })

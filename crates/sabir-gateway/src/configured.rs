@@ -9,6 +9,7 @@ use sabir::ledger::{RequestLog, SqliteRequests};
 use sabir::{Client, Error, ErrorKind, Result};
 
 use crate::admin::Operator;
+use crate::mcp::Servers;
 use crate::request_log::Rows;
 use crate::{AccessLog, Gateway, Keys, VirtualKey};
 
@@ -39,6 +40,8 @@ impl Gateway {
         if let Some(said) = &said.oidc {
             gateway = gateway.tokens(said, before)?;
         }
+        let servers = Servers::of(config, before.map(|before| before.now().mcp.clone()).as_ref())?;
+        gateway = gateway.set(|inner| inner.mcp = servers);
         if let Some(said) = &said.access_log {
             let open = || said.path.as_ref().map_or_else(AccessLog::stderr, AccessLog::file);
             gateway = gateway.access_log(log.map_or_else(open, Ok)?);
@@ -138,7 +141,9 @@ fn keys(config: &Config) -> Result<Option<Keys>> {
     }
     let keys = Keys::new();
     if let Some(key) = &said.key {
-        keys.admit(key.resolve()?.expose(), VirtualKey::new("default"));
+        let mut about = VirtualKey::new("default");
+        about.mcp.clone_from(&said.mcp);
+        keys.admit(key.resolve()?.expose(), about);
     }
     for (name, key) in &said.keys {
         let about = Arc::new(about(config, name, key));
@@ -163,6 +168,11 @@ fn about(config: &Config, name: &str, said: &GatewayKey) -> VirtualKey {
     key.tags = said.tags.iter().chain(shared).map(|(tag, value)| (tag.clone(), value.clone())).collect();
     key.raw = said.raw || team.is_some_and(|team| team.raw);
     key.team_models = team.map(|team| team.models.clone()).unwrap_or_default();
+    key.mcp = match team.map(|team| &team.mcp).filter(|servers| !servers.is_empty()) {
+        Some(servers) if said.mcp.is_empty() => servers.clone(),
+        Some(servers) => said.mcp.iter().filter(|name| servers.contains(name)).cloned().collect(),
+        None => said.mcp.clone(),
+    };
     (key.team, key.user, key.disabled) = (said.team.clone(), said.user.clone(), said.disabled);
     key.expires = said.expires.map(|end| SystemTime::UNIX_EPOCH + end.0);
     key

@@ -79,6 +79,13 @@ impl Guest {
         self.0.as_ref().is_some_and(|key| key.raw)
     }
 
+    /// Whether this one may use an MCP server; `for_all` are those that are open to whoever needs no key.
+    #[cfg(feature = "config")]
+    pub(crate) fn may_use(&self, server: &str, for_all: &[String]) -> bool {
+        let servers = self.0.as_deref().map_or(for_all, |key| &key.mcp);
+        servers.iter().any(|name| name == server)
+    }
+
     /// The name of its key; `None` at a gateway that asks for none.
     pub(crate) fn name(&self) -> Option<&str> {
         self.0.as_deref().map(|key| key.name.as_str())

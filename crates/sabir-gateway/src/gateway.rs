@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) rows: Option<Rows>,
     pub(crate) admin: Administrators,
     models: Vec<String>,
+    #[cfg(feature = "config")]
+    pub(crate) mcp: crate::mcp::Servers,
     longest_body: usize,
     patience: Duration,
     read_on: Cap,
@@ -73,6 +75,8 @@ impl Gateway {
             keys: None,
             admin: Administrators::default(),
             models: Vec::new(),
+            #[cfg(feature = "config")]
+            mcp: crate::mcp::Servers::default(),
             longest_body: 32 << 20,
             patience: Duration::from_secs(30),
             passage: true,
@@ -189,6 +193,8 @@ impl Gateway {
     /// From now on it says that it is not ready; what is under way is answered.
     pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+        #[cfg(feature = "config")]
+        self.now().mcp.close();
     }
 
     pub(crate) fn leavers(&self) -> &Leavers {
@@ -224,6 +230,12 @@ impl Gateway {
         let spoken = || sabir::dialects::spoken(&head.method, &head.uri, &head.headers);
         let wanted = Raw::of(&head.uri).map(Wanted::Raw).or_else(|| spoken().map(Wanted::Spoken));
         let mut response = match wanted {
+            #[cfg(feature = "config")]
+            _ if crate::mcp::is_meant(&head) => {
+                let come = incoming::read(body.as_mut(), &head.headers, now.longest_body, now.patience);
+                let answered = now.mcp.answer(now.keys.as_ref(), &head, come, line.as_ref()).await;
+                left.forget(body, answered).await
+            }
             Some(wanted) => {
                 let span = span::begin(&head, &id);
                 let about = About { id: &id, line: line.as_ref(), leavers: self.leavers(), span: &span };

@@ -61,6 +61,8 @@ pub struct VirtualKey {
     pub user: Option<String>,
     /// The models that its team may ask; it may ask none but those that are in both. Empty for all.
     pub team_models: Vec<String>,
+    /// The MCP servers that it may use, at `/mcp/NAME`.
+    pub mcp: Vec<String>,
 }
 
 impl VirtualKey {

@@ -25,6 +25,7 @@
 //! | `/v1/usage` | what the key that is shown has spent, from the ledger (feature `config`); `?since=7d&by=day,model` |
 //! | `/admin/v1/…` | keys, usage, configuration and the log of changes, for the administrator; of a gateway that follows a
 //!   configuration (feature `config`) |
+//! | `/mcp/NAME` | servers of the Model Context Protocol that a configuration names (feature `config`) |
 //! | `/metrics` | what the client's meter counts, as Prometheus text; for the administrator where keys are asked for |
 //!
 //! A model is named as for a client: `provider/model`, a route or alias of the client's layers, or any name at all where
@@ -46,6 +47,8 @@ mod headers;
 mod incoming;
 mod keys;
 mod leavers;
+#[cfg(feature = "config")]
+mod mcp;
 mod mount;
 #[cfg(feature = "oidc")]
 mod oidc;

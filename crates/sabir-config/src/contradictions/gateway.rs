@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
     let gateway = &settings.gateway;
     models(settings, &gateway.models, "gateway.models", found);
     oidc(settings, found);
+    servers(settings, &gateway.mcp, "gateway.mcp", found);
     let mut opened: HashMap<KeyHash, &str> = HashMap::new();
     for (name, key) in &gateway.keys {
         let at = format!("gateway.keys.{name}");
@@ -36,10 +37,32 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
         let at = format!("gateway.teams.{name}");
         self::name(name, &at, found);
         models(settings, &team.models, &format!("{at}.models"), found);
+        servers(settings, &team.mcp, &format!("{at}.mcp"), found);
         labels(&team.tags, &at, found);
         limits(&team.limits, &at, found);
         for (number, budget) in team.budgets.iter().enumerate() {
             costs::budget(&budget.named("it"), &format!("{at}.budgets[{number}]"), found);
+        }
+    }
+}
+
+/// MCP servers that are offered: ones that there are, by names that can stand in a path.
+fn servers(settings: &Settings, names: &[String], at: &str, found: &mut Found<'_>) {
+    for name in names {
+        let Some(server) = settings.mcp.get(name) else {
+            let near = nearest(name, settings.mcp.keys().map(String::as_str));
+            let hint = near.map_or_else(|| "declare it in `mcp`".to_owned(), |near| format!("did you mean {near}?"));
+            found.fault(at, format!("there is no MCP server {name:?}; {hint}"));
+            continue;
+        };
+        if server.url.is_none() {
+            found.fault(at, format!("the MCP server {name:?} is a program; those with a `url` can be offered"));
+        }
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+            found.fault(
+                at,
+                format!("{name:?} cannot stand in a path; name the server with letters, digits, `-` and `_`"),
+            );
         }
     }
 }
@@ -59,10 +82,10 @@ fn oidc(settings: &Settings, found: &mut Found<'_>) {
             Some("https") => {}
             Some("http") if is_here => {}
             Some("http") => {
-                let message = "must begin with https: who can change the keys on their way is the administrator";
+                let message = "has no https: who can change the keys on their way is the administrator";
                 found.fault(at(field), message);
             }
-            _ => found.fault(at(field), "must be an address, like https://login.example.com"),
+            _ => found.fault(at(field), "is no address; write one like https://login.example.com"),
         }
     };
     is_secure("issuer", &said.issuer);
@@ -71,11 +94,6 @@ fn oidc(settings: &Settings, found: &mut Found<'_>) {
     }
     if said.issuer.contains(['@', '?', '#']) {
         found.fault(at("issuer"), "is an address without a user, `?` or `#`");
-    }
-    for (field, text) in [("audience", &said.audience), ("claim", &said.claim), ("value", &said.value)] {
-        if text.trim().is_empty() {
-            found.fault(at(field), "is empty, and would fit more than administrators; say what it must be");
-        }
     }
     if OF_ALL.contains(&said.claim.as_str()) {
         let message =
@@ -89,6 +107,7 @@ fn key(settings: &Settings, key: &GatewayKey, at: &str, found: &mut Found<'_>) {
         found.fault(at, "opens nothing: it has no `hash`; `sabir gateway-key new` makes a key and its hash");
     }
     models(settings, &key.models, &format!("{at}.models"), found);
+    servers(settings, &key.mcp, &format!("{at}.mcp"), found);
     let teams = &settings.gateway.teams;
     if let Some(team) = key.team.as_deref().filter(|team| !teams.contains_key(*team)) {
         let near = nearest(team, teams.keys().map(String::as_str));

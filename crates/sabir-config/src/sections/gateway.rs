@@ -30,6 +30,9 @@ section! {
         /// The models that are listed to clients, as they name them; unless said, the default models of all providers
         /// whose keys are there.
         models: Vec<String>;
+        /// The MCP servers of `mcp` that are offered at `/mcp/NAME` to whoever has the key under `key`, and to everybody
+        /// where no keys are asked for. None unless said.
+        mcp: Vec<String>;
         /// A key for whoever is told it, of the name `default`, besides those under `keys`.
         key: Option<SecretRef>, env "SABIR_SERVE_KEY";
         /// The key of the administrator, who may ask for `/metrics` and `/admin/v1`.
@@ -59,7 +62,7 @@ section! {
         tls: Option<TlsConfig>;
     }
 
-    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks `OpenID` Connect.
+    /// Who is an administrator by a token (a JWT, RFC 7519) of a service that speaks OIDC.
     OidcConfig {
         /// Who issues the tokens: an address, letter for letter as it stands in them under `iss`.
         issuer: String;
@@ -84,6 +87,9 @@ section! {
         /// The models it may ask, as clients name them or as `provider/model`; `*` at the end stands for anything. All
         /// of its team's unless said.
         models: Vec<String>;
+        /// The MCP servers of `mcp` that it may use, at `/mcp/NAME`: those of its team unless said, and none that its
+        /// team may not where that says. None where neither says.
+        mcp: Vec<String>;
         /// The team it belongs to.
         team: Option<String>;
         /// Who has it: a label of its calls.
@@ -116,6 +122,8 @@ section! {
         models: Vec<String>;
         /// Whether its keys may ask a provider for anything it has, at `/raw/PROVIDER/…`.
         raw: bool = "false";
+        /// The MCP servers of `mcp` that its keys may use.
+        mcp: Vec<String>;
         /// Labels of its calls.
         tags: BTreeMap<String, String>;
         /// What its keys may spend together.

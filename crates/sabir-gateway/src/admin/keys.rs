@@ -10,7 +10,7 @@ use super::{Hand, change};
 use crate::{Gateway, Keys};
 
 /// What may be said of a key. Its secret is made here: one that is sent would be known to others.
-const FIELDS: [&str; 9] = ["models", "team", "user", "tags", "expires", "disabled", "raw", "budgets", "limits"];
+const FIELDS: [&str; 10] = ["models", "mcp", "team", "user", "tags", "expires", "disabled", "raw", "budgets", "limits"];
 
 /// How long the old key opens beside the new one, unless it is said.
 const OVERLAP: Duration = Duration::from_secs(86_400);
@@ -41,6 +41,7 @@ fn shown(config: &Config, name: &str, key: &GatewayKey) -> Value {
         "team": key.team,
         "user": key.user,
         "models": key.models,
+        "mcp": key.mcp,
         "tags": key.tags,
         "expires": key.expires.map(|end| end.0.as_secs()),
         "disabled": key.disabled,

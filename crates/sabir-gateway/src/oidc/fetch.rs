@@ -1,4 +1,4 @@
-//! Where an issuer has its keys (OpenID Connect Discovery 1.0), and the keys themselves.
+//! Where an issuer has its keys (`OpenID Connect` Discovery 1.0), and the keys themselves.
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;

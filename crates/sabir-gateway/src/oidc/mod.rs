@@ -1,4 +1,4 @@
-//! Administrators by the tokens of a service that speaks OpenID Connect: its keys are fetched, kept, and asked for anew
+//! Administrators by the tokens of a service that speaks `OpenID Connect`: its keys are fetched, kept, and asked for anew
 //! where a token names another.
 
 mod fetch;

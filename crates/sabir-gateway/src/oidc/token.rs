@@ -12,7 +12,7 @@ use super::keys::Algorithm;
 const LONGEST: usize = 16 << 10;
 /// How far the clocks of this machine and the issuer's may be apart.
 const LEEWAY: Duration = Duration::from_secs(60);
-/// The longest subject, in bytes (OpenID Connect Core 1.0 §2: 255 characters of ASCII).
+/// The longest subject, in bytes (`OpenID Connect` Core 1.0 §2: 255 characters of ASCII).
 const LONGEST_SUBJECT: usize = 255;
 
 /// A token whose parts were read; nothing of it is believed yet.
