@@ -199,8 +199,8 @@ mod tests {
         for body in [r#"{"a":{"b":1},"b":{"a":2},"c":[{"a":1},{"a":2}]}"#, "{}", "[1,2]", r#"{"a":["b","b"]}"#] {
             assert!(Plain::read(&Bytes::from_static(body.as_bytes())).is_some(), "{body}");
         }
-        let many: String = (0..=MOST_FIELDS).map(|n| format!(r#""{n}":0,"#)).collect();
-        assert!(Plain::read(&format!("{{{}}}", many.trim_end_matches(',')).into()).is_none());
+        let many: Vec<String> = (0..=MOST_FIELDS).map(|n| format!(r#""{n}":0"#)).collect();
+        assert!(Plain::read(&format!("{{{}}}", many.join(",")).into()).is_none());
     }
 
     #[test]
