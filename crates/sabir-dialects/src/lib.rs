@@ -85,14 +85,7 @@ pub mod openai_responses;
 mod openai_tools;
 #[cfg(feature = "gemini")]
 mod openapi_schema;
-#[cfg(any(
-    feature = "anthropic",
-    feature = "cohere-v2",
-    feature = "gemini",
-    feature = "ollama",
-    feature = "openai-chat",
-    feature = "openai-responses"
-))]
+#[allow(dead_code, reason = "without dialects nobody passes")]
 mod passing;
 mod paths;
 #[allow(dead_code, reason = "each room uses some of it")]

@@ -43,15 +43,14 @@ macro_rules! method {
         ) -> sabir_core::Result<sabir_core::dialect::Encoded> {
             $encode(request, endpoint)
         }
-    };
-    (pass, $pass:expr) => {
+
         fn pass(
             &self,
             passage: &sabir_core::Passage,
             request: &sabir_core::chat::ChatRequest,
             endpoint: &sabir_core::Endpoint,
         ) -> Option<sabir_core::dialect::Encoded> {
-            $pass(passage, request, endpoint)
+            $crate::passing::pass(self, passage, request, endpoint)
         }
     };
     (decode, $decode:expr) => {

@@ -9,7 +9,7 @@ const FILE: usize = 600;
 const ROOM: usize = 1200;
 /// Rooms that are longer than that, and how long each may be: to be lowered, never raised.
 const LONG_ROOMS: &[(&str, usize)] =
-    &[("anthropic", 1372), ("bedrock", 1548), ("cohere_v2", 1212), ("gemini", 1737), ("openai_responses", 1710)];
+    &[("anthropic", 1352), ("bedrock", 1548), ("gemini", 1730), ("openai_responses", 1701)];
 /// The median file.
 const MEDIAN: usize = 200;
 

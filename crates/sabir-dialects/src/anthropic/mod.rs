@@ -50,7 +50,6 @@ room! {
             ..crate::bounds::anthropic()
         },
         encode: request::encode,
-        pass: request::pass,
         accept: request::accept,
         decode: response::decode,
         respond: response::respond,

@@ -1,12 +1,11 @@
 //! Requests: written to the provider, read from a client.
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use sabir_core::chat::{
     ChatRequest, Content, Effort, FunctionTool, Message, Part, ResponseFormat, Role, Tool, ToolChoice,
 };
 use sabir_core::dialect::{Asked, Encoded};
-use sabir_core::{Endpoint, Error, ErrorKind, Feature, Loss, Passage, Result};
+use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -17,7 +16,6 @@ use crate::blocks::{
     turns, write_turns,
 };
 use crate::json::{Fields, List, Object, Wrong, json_of, known, title_of, value_of, write_json};
-use crate::passing::Plain;
 use crate::shared::{Losses, need_messages, no_arguments, schema_format};
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
@@ -39,6 +37,8 @@ const MOST_BY_DEFAULT: u64 = 32_000;
 
 /// What is asked, as an HTTP request.
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    let path = if endpoint.base_url.trim_end_matches('/').ends_with("/v1") { "/messages" } else { "/v1/messages" };
+    let uri = endpoint.url(path)?;
     let version = endpoint.headers.get(VERSION);
     let mut writer = Writer {
         modern: version.is_some_and(|v| v == MODERN_VERSION),
@@ -49,28 +49,7 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let mut body = Vec::with_capacity(1024);
     write_body(request, endpoint, &mut writer, &mut body)?;
     writer.outcome.refused.map_or(Ok(()), Err)?;
-    post(request, body.into(), writer.outcome.losses.0, endpoint)
-}
-
-/// The client's own body.
-pub(super) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-    let plain = Plain::read(passage.body())?;
-    let usual = USUAL_VERSION;
-    let ours = endpoint.headers.get(VERSION).unwrap_or(&usual);
-    let is_usual = passage.headers().get(VERSION).is_none_or(|theirs| theirs == ours)
-        // The one is in the header here, of the other a header is made.
-        && !plain.has(&["anthropic_version", "betas"])
-        // What is not said is set here.
-        && request.max_tokens.is_some()
-        && endpoint.quirks.names().next().is_none();
-    let body = plain.with_model(&request.model).filter(|_| is_usual)?;
-    post(request, body, Vec::new(), endpoint).ok()
-}
-
-fn post(request: &ChatRequest, body: Bytes, losses: Vec<Loss>, endpoint: &Endpoint) -> Result<Encoded> {
-    let path = if endpoint.base_url.trim_end_matches('/').ends_with("/v1") { "/messages" } else { "/v1/messages" };
-    let version = endpoint.headers.get(VERSION);
-    let mut encoded = Encoded::post_json(endpoint.url(path)?, body, losses);
+    let mut encoded = Encoded::post_json(uri, body, writer.outcome.losses.0);
     if version.is_none() {
         encoded.headers.insert(VERSION, USUAL_VERSION);
     }

@@ -25,10 +25,10 @@ mod tests;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded, sse_unless_whole};
+use sabir_core::dialect::{Answer, Asked, Decoder, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Passage, Quirks};
-use sabir_core::{Dialect, Endpoint, Error, Result};
+use sabir_core::{Abilities, Feature, Features, Quirks};
+use sabir_core::{Dialect, Error, Result};
 
 /// The dialect's name, and the namespace of its options and metadata.
 const NAME: &str = "cohere-v2-chat";
@@ -67,13 +67,7 @@ impl Dialect for CohereV2 {
         &["/v2/chat"]
     }
 
-    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        request::encode(request, endpoint)
-    }
-
-    fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-        request::pass(passage, request, endpoint)
-    }
+    crate::room::method!(encode, request::encode);
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
         response::decode(answer)

@@ -2,14 +2,13 @@
 
 use sabir_core::chat::{ChatRequest, Content, Effort, Message, Part, ReasoningRequest, Role, Tool, ToolChoice};
 use sabir_core::dialect::Encoded;
-use sabir_core::{Endpoint, Feature, Passage, Result};
+use sabir_core::{Endpoint, Feature, Result};
 use serde_json::json;
 
 use super::NAME;
 use super::part::{Said, Speaker};
 use crate::cohere::write_format;
 use crate::json::{List, Object};
-use crate::passing::Plain;
 use crate::shared::{Losses, need_messages, path, write_tool};
 
 /// What is asked.
@@ -19,13 +18,6 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     let (mut losses, mut out) = (Losses::default(), Vec::new());
     write_body(request, &mut out, &mut losses);
     Ok(Encoded::post_json(uri, out, losses.0))
-}
-
-/// The client's own body.
-pub(super) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-    let body = Plain::read(passage.body())?.with_model(&request.model)?;
-    let uri = crate::cohere::uri(endpoint, "/v2/chat").ok()?;
-    endpoint.quirks.names().next().is_none().then(|| Encoded::post_json(uri, body, Vec::new()))
 }
 
 fn write_body(request: &ChatRequest, out: &mut Vec<u8>, losses: &mut Losses) {

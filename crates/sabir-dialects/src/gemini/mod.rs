@@ -89,7 +89,6 @@ room! {
             ..crate::bounds::gemini()
         },
         encode: request::encode,
-        pass: request::pass,
         accept: accept::accept,
         decode: response::decode,
         respond: response::respond,

@@ -2,7 +2,7 @@
 
 use sabir_core::chat::{ChatRequest, Content, Meta, Part, ResponseFormat, Role, Tool, ToolChoice};
 use sabir_core::dialect::Encoded;
-use sabir_core::{Endpoint, Error, ErrorKind, Feature, Passage, Result};
+use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::{Value, json};
 
 use super::write::Parts;
@@ -10,7 +10,6 @@ use super::{ALT, NAME, PARAMETERS, SEPARATE, SIGNATURE, TURN};
 use crate::google_model;
 use crate::google_thinking::write_thinking;
 use crate::json::{List, Object, known, merged, wrapped};
-use crate::passing::Plain;
 use crate::shared::{Losses, need_messages, path};
 
 /// The signature by which Google lets calls pass that its models did not make: models from the third generation on
@@ -52,13 +51,6 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     ]);
     losses.options(request, NAME);
     Ok(Encoded::post_json(uri, out, losses.0))
-}
-
-/// The client's own body. The model stands in the path.
-pub(super) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-    let is_usual = endpoint.quirks.names().next().is_none() && !Plain::read(passage.body())?.has(&["model"]);
-    let uri = endpoint.url(&place(request, endpoint).ok()?).ok().filter(|_| is_usual)?;
-    Some(Encoded::post_json(uri, passage.body().clone(), Vec::new()))
 }
 
 /// `/models/MODEL:generateContent`, behind the publisher where the row names one.

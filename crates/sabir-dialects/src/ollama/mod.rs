@@ -30,10 +30,10 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Encoded, Encoder, Responded};
+use sabir_core::dialect::{Answer, Asked, Decoder, Encoder, Responded};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Feature, Features, Passage, Quirks};
-use sabir_core::{Dialect, Endpoint, Error, Result};
+use sabir_core::{Abilities, Feature, Features, Quirks};
+use sabir_core::{Dialect, Error, Result};
 
 /// Which of the two is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,13 +113,7 @@ macro_rules! speak {
                 &[$path]
             }
 
-            fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-                request::encode($api, request, endpoint)
-            }
-
-            fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-                request::pass($api, passage, request, endpoint)
-            }
+            crate::room::method!(encode, |request, endpoint| request::encode($api, request, endpoint));
 
             fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
                 response::decode($api, self, answer)

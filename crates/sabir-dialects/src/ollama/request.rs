@@ -2,46 +2,31 @@
 
 use std::collections::HashMap;
 
-use http::Uri;
 use sabir_core::chat::{
     ChatRequest, Content, Effort, Message, ReasoningRequest, ResponseFormat, Role, Tool, ToolResult,
 };
 use sabir_core::dialect::Encoded;
-use sabir_core::{Endpoint, Error, ErrorKind, Feature, Passage, Result};
+use sabir_core::{Endpoint, Error, ErrorKind, Feature, Result};
 use serde_json::{Map, Value};
 
 use super::said::Said;
 use super::{Api, prompt};
 use crate::json::{List, Object, object_text};
-use crate::passing::Plain;
 use crate::shared::{Losses, path, write_tool};
 
 /// What is asked.
 pub(super) fn encode(api: Api, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-    let uri = uri(api, endpoint)?;
-    let mut writer = Writer { api, losses: Losses::default(), calls: HashMap::new() };
-    let mut out = Vec::new();
-    writer.body(request, &mut out)?;
-    Ok(Encoded::post_json(uri, out, writer.losses.0))
-}
-
-/// The client's own body.
-pub(super) fn pass(api: Api, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-    if endpoint.quirks.names().next().is_some() {
-        return None;
-    }
-    let body = Plain::read(passage.body())?.with_model(&request.model)?;
-    Some(Encoded::post_json(uri(api, endpoint).ok()?, body, Vec::new()))
-}
-
-fn uri(api: Api, endpoint: &Endpoint) -> Result<Uri> {
     let base = endpoint.base_url.trim_end_matches('/');
     let endpoint = Endpoint {
         base_url: ["/api", "/v1"].iter().find_map(|end| base.strip_suffix(end)).unwrap_or(base).to_owned(),
         provider: endpoint.provider.clone(),
         ..Endpoint::default()
     };
-    endpoint.url(if api == Api::Chat { "/api/chat" } else { "/api/generate" })
+    let uri = endpoint.url(if api == Api::Chat { "/api/chat" } else { "/api/generate" })?;
+    let mut writer = Writer { api, losses: Losses::default(), calls: HashMap::new() };
+    let mut out = Vec::new();
+    writer.body(request, &mut out)?;
+    Ok(Encoded::post_json(uri, out, writer.losses.0))
 }
 
 struct Writer<'r> {

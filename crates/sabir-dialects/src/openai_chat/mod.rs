@@ -50,9 +50,9 @@ mod tests;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sabir_core::chat::{ChatRequest, ChatResponse};
-use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoded, Encoder, Responded, sse_unless_whole};
+use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoder, Responded, sse_unless_whole};
 use sabir_core::frame::Framing;
-use sabir_core::{Abilities, Endpoint, Error, Feature, Features, Passage, Quirks, Result};
+use sabir_core::{Abilities, Error, Feature, Features, Quirks, Result};
 
 use self::tell::Messages;
 use crate::openai_answer::{self, Reader};
@@ -115,13 +115,7 @@ impl Dialect for OpenAiChat {
         ]
     }
 
-    fn encode(&self, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
-        request::encode(request, endpoint)
-    }
-
-    fn pass(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-        crate::passing::openai_chat::pass(passage, request, endpoint)
-    }
+    crate::room::method!(encode, request::encode);
 
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse> {
         openai_answer::decode::<Messages>(self, answer)

@@ -71,7 +71,6 @@ room! {
             ..crate::bounds::openai_responses()
         },
         encode: request::encode,
-        pass: request::pass,
         accept: accept::accept,
         decode: response::decode,
         respond: response::respond,

@@ -2,7 +2,7 @@
 
 use sabir_core::chat::{ChatRequest, Content, Message, Part, Role, ToolResult};
 use sabir_core::dialect::Encoded;
-use sabir_core::{Endpoint, Feature, Passage, Result};
+use sabir_core::{Endpoint, Feature, Result};
 use serde_json::{Map, Value, json};
 
 use super::NAME;
@@ -12,7 +12,6 @@ use crate::openai::{put, write_format};
 use crate::openai_content::{plain, write_flat};
 use crate::openai_reasoning::effort_json;
 use crate::openai_tools::{write_choice, write_flat as write_tools};
-use crate::passing::Plain;
 use crate::shared::{Losses, need_messages, path};
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
@@ -52,15 +51,6 @@ pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encod
     ]);
     losses.options(request, NAME);
     Ok(Encoded::post_json(uri, out, losses.0))
-}
-
-/// The client's own body.
-pub(super) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-    if endpoint.quirks.names().next().is_some() {
-        return None;
-    }
-    let body = Plain::read(passage.body())?.with_model(&request.model)?;
-    Some(Encoded::post_json(endpoint.url("/responses").ok()?, body, Vec::new()))
 }
 
 /// Whether a request names something that the server keeps, and that the input adds to.

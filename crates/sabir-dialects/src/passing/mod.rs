@@ -1,12 +1,56 @@
 //! A client's own body, on its way to a provider of the same dialect.
 
 #[cfg(feature = "openai-chat")]
-pub(crate) mod openai_chat;
+mod openai_chat;
 
 use bytes::Bytes;
+use sabir_core::chat::{ChatRequest, Message};
+use sabir_core::dialect::Encoded;
+use sabir_core::{Dialect, Endpoint, Passage};
 
 /// The most fields of one object: each is compared with those before it.
 const MOST_FIELDS: usize = 64;
+
+/// The client's own body, to where a request of the dialect goes and with its headers; only the model's name is another's.
+/// `None` where the dialect would say anything else than the body does.
+pub(crate) fn pass(
+    dialect: &dyn Dialect,
+    passage: &Passage,
+    request: &ChatRequest,
+    endpoint: &Endpoint,
+) -> Option<Encoded> {
+    let plain = Plain::read(passage.body())?;
+    let has_quirks = endpoint.quirks.names().next().is_some();
+    let body = match dialect.name() {
+        #[cfg(feature = "openai-chat")]
+        crate::openai_chat::NAME if openai_chat::is_usual(&plain, request, endpoint) => {
+            plain.with_model(&request.model)
+        }
+        // What is not said there is set by us; of what the one names a header is made, the other is one.
+        "anthropic-messages"
+            if !has_quirks && request.max_tokens.is_some() && !plain.has(&["anthropic_version", "betas"]) =>
+        {
+            plain.with_model(&request.model)
+        }
+        // The model stands in the path.
+        "gemini-generate" if !has_quirks && !plain.has(&["model"]) => Some(passage.body().clone()),
+        "cohere-v2-chat" | "ollama-chat" | "ollama-generate" | "openai-responses" if !has_quirks => {
+            plain.with_model(&request.model)
+        }
+        _ => None,
+    }?;
+    // Where it goes and with which headers depends on nothing else.
+    let mut short = ChatRequest::new(request.model.as_str()).message(Message::user("-")).max_tokens(1);
+    (short.stream, short.options) = (request.stream, request.options.clone());
+    let mut encoded = dialect.encode(&short, endpoint).ok()?;
+    let version = |headers: &http::HeaderMap| headers.get("anthropic-version").cloned();
+    let theirs = version(passage.headers()).filter(|_| dialect.name() == "anthropic-messages");
+    if theirs.is_some() && theirs != version(&encoded.headers).or_else(|| version(&endpoint.headers)) {
+        return None;
+    }
+    (encoded.body, encoded.losses) = (body, Vec::new());
+    Some(encoded)
+}
 
 /// The text of an object that all readers read alike: nowhere in it is a name said twice, or written in escapes, so that
 /// what was read here and what the provider reads are the same. Names that differ only in case and underscores are one:
@@ -155,8 +199,8 @@ mod tests {
         for body in [r#"{"a":{"b":1},"b":{"a":2},"c":[{"a":1},{"a":2}]}"#, "{}", "[1,2]", r#"{"a":["b","b"]}"#] {
             assert!(Plain::read(&Bytes::from_static(body.as_bytes())).is_some(), "{body}");
         }
-        let many: String = (0..=MOST_FIELDS).map(|n| format!(r#""{n}":0,"#)).collect();
-        assert!(Plain::read(&format!("{{{}}}", many.trim_end_matches(',')).into()).is_none());
+        let many: Vec<String> = (0..=MOST_FIELDS).map(|n| format!(r#""{n}":0"#)).collect();
+        assert!(Plain::read(&format!("{{{}}}", many.join(",")).into()).is_none());
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! When a client's own body may go on in Chat Completions, which are spoken in most ways.
 
+use sabir_core::Endpoint;
 use sabir_core::chat::{ChatRequest, Content, Part, Role, Tool};
-use sabir_core::dialect::Encoded;
-use sabir_core::{Endpoint, Passage};
 
 use super::Plain;
 use crate::openai_chat::NAME;
@@ -15,10 +14,9 @@ const HEEDED: &[&str] =
 const REWRITTEN: &[&str] =
     &["functions", "function_call", "random_seed", "reasoning", "thinking", "thinking_budget", "enable_thinking"];
 
-/// The client's own body, where the provider takes all of it in the words that the client has for it.
-pub(crate) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
+/// Whether the provider takes all of a body in the words that the client has for it.
+pub(super) fn is_usual(plain: &Plain<'_>, request: &ChatRequest, endpoint: &Endpoint) -> bool {
     let quirk = |name, usual| endpoint.quirks.get(name).unwrap_or(usual);
-    let plain = Plain::read(passage.body())?;
     let takes_marks = endpoint.quirks.get("cache_control").is_some();
     let other_limit = match quirk("max_tokens_field", "max_tokens") {
         "max_tokens" => "max_completion_tokens",
@@ -31,7 +29,7 @@ pub(crate) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint
         let asked = request.options.get(NAME, "stream_options");
         !request.stream || asked.is_some_and(|options| options["include_usage"] == true)
     };
-    let is_usual = endpoint.quirks.names().all(|name| HEEDED.contains(&name))
+    endpoint.quirks.names().all(|name| HEEDED.contains(&name))
         && may_stream
         && !plain.has(REWRITTEN)
         && !plain.has(&[other_limit])
@@ -43,9 +41,7 @@ pub(crate) fn pass(passage: &Passage, request: &ChatRequest, endpoint: &Endpoint
         && request.messages.iter().all(|message| {
             (message.role != Role::Developer || quirk("system_role", "system") == "developer")
                 && message.parts.iter().all(|part| is_plain(part, takes_marks))
-        });
-    let body = plain.with_model(&request.model).filter(|_| is_usual)?;
-    Some(Encoded::post_json(endpoint.url("/chat/completions").ok()?, body, Vec::new()))
+        })
 }
 
 fn is_marked(tool: &Tool) -> bool {
