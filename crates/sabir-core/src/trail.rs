@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// What all attempts of one call share: an id, and a count of the attempts. Clones of a [`Call`](crate::Call) walk the
@@ -10,12 +10,13 @@ pub struct Trail(Arc<Walked>);
 struct Walked {
     id: OnceLock<Arc<str>>,
     attempts: AtomicU32,
+    left: AtomicBool,
 }
 
 impl Trail {
     /// A trail whose call has this id already.
     pub fn named(id: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Walked { id: OnceLock::from(id.into()), attempts: AtomicU32::new(0) }))
+        Self(Arc::new(Walked { id: OnceLock::from(id.into()), ..Walked::default() }))
     }
 
     /// The call's id, where it has one.
@@ -31,6 +32,16 @@ impl Trail {
     /// The number of the next attempt, from 0; no number is given twice.
     pub fn next_attempt(&self) -> u32 {
         self.0.attempts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The call leaves for whoever answers it: no layer can hold it back any more.
+    pub fn leaves(&self) {
+        self.0.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call has left: an attempt of it may have to be paid.
+    pub fn has_left(&self) -> bool {
+        self.0.left.load(Ordering::Relaxed)
     }
 }
 

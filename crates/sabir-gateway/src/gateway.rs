@@ -409,9 +409,9 @@ impl Inner {
         let service = line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
         let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned(), provider };
         let request = HttpRequest::from_parts(head, body);
-        let open = span.clone();
+        let (open, trail) = (span.clone(), call.trail.clone());
         let serving = async move { span::until_end(&open, format.serve(&visit, call, request).await) };
-        Ok(leavers.follow(self.read_on, line, serving.instrument(span.clone())).await)
+        Ok(leavers.follow(self.read_on, line, trail, serving.instrument(span.clone())).await)
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use http::Response;
-use sabir::Result;
 use sabir::transport::{Body, BoxFuture};
+use sabir::{Result, Trail};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -60,18 +60,20 @@ impl fmt::Debug for Leavers {
 }
 
 impl Leavers {
-    /// Waits for an answer that is read on should the client go away, before it begins or in its middle.
+    /// Waits for an answer that is read on should the client go away, before it begins or in its middle. A call that has
+    /// not left when its client does, because it stands in a line, is not made.
     pub(crate) async fn follow(
         &self,
         cap: Cap,
         line: Option<&Line>,
+        trail: Trail,
         serving: impl Future<Output = Response<Body>> + Send + 'static,
     ) -> Response<Body> {
         if cap.time.is_zero() {
             return serving.await;
         }
         let leaving = || Leaving { all: self.clone(), cap, line: line.cloned() };
-        let response = Serving { inner: Some(Box::pin(serving)), leaving: leaving() }.await;
+        let response = Serving { inner: Some(Box::pin(serving)), trail, leaving: leaving() }.await;
         response.map(|body| Box::pin(Going { inner: Some(body), leaving: leaving() }) as Body)
     }
 
@@ -146,6 +148,7 @@ async fn read_out(mut body: Body, most: usize) -> bool {
 /// An answer that is not there yet.
 struct Serving {
     inner: Option<BoxFuture<'static, Response<Body>>>,
+    trail: Trail,
     leaving: Leaving,
 }
 
@@ -164,7 +167,7 @@ impl Future for Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if let Some(serving) = self.inner.take() {
+        if let Some(serving) = self.inner.take().filter(|_| self.trail.has_left()) {
             let most = self.leaving.cap.bytes;
             self.leaving.read(async move { read_out(serving.await.into_body(), most).await });
         }

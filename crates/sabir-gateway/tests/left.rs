@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http_body_util::Full;
 use sabir::chat::Usage;
+use sabir::layers::{Limit, Limits, Stack};
 use sabir::ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, RequestLog, RequestRow, Spent};
 use sabir::transport::Body;
 use sabir::{Client, Env, Result};
@@ -119,6 +120,24 @@ async fn a_whole_answer_is_waited_for_though_nobody_else_does() {
         assert!(left.is_err() && simulator.in_flight() == 1, "the provider works");
         assert_eq!(ledger.one().await.outcome, outcome, "a stream of thirty seconds is beyond the cap");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_a_line_is_not_made_for_nobody() {
+    let simulator = Simulator::new();
+    simulator.push(Turn::answer(Answer::text("salt")).delay_before(Duration::from_secs(5)));
+    let stack = Stack::new().limits(Limits::default().limit(Limit::concurrent(1)));
+    let client = Client::builder().env(Env::none()).service("sim", simulator.clone()).stack(stack);
+    let gateway = Gateway::new(client.build().expect("a client"));
+    let waits = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::timeout(Duration::from_secs(1), gateway.answer(ask(false))).await.expect_err("it is not its turn");
+    };
+    let (answered, ()) = futures_util::join!(gateway.answer(ask(false)), waits);
+    assert_eq!(answered.status(), 200);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(simulator.served(), 1);
+    assert!(figures(&gateway).await.contains("given_up\"} 0\n"));
 }
 
 /// Rows as they are written.

@@ -152,7 +152,9 @@ impl Directory {
 
 impl Service for Directory {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        match self.registry.find(&call.provider)? {
+        let registered = self.registry.find(&call.provider)?;
+        call.trail.leaves();
+        match registered {
             Registered::Provider(provider) => {
                 let for_chat = matches!(request, Request::Chat(_));
                 self.origin(call, &provider, for_chat)?.call(call, request).await
