@@ -127,6 +127,7 @@ impl Gateway {
     }
 
     #[cfg(not(feature = "oidc"))]
+    #[expect(clippy::unused_self, reason = "it is used where there is an issuer")]
     fn tokens(self, _: &sabir::config::OidcConfig, _: Option<&Self>) -> Result<Self> {
         let message = "gateway.oidc: this program was built without it (sabir-gateway's feature `oidc`)";
         Err(Error::new(ErrorKind::Configuration, message))
