@@ -220,7 +220,6 @@ impl Gateway {
     pub async fn answer<B>(&self, request: HttpRequest<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
@@ -289,33 +288,20 @@ struct About<'a> {
 
 impl Inner {
     /// The answer, or the refusal of a request that was not read to its end.
-    async fn serve<B>(
+    async fn serve<B: http_body::Body<Data = Bytes> + Send>(
         self: &Arc<Self>,
         wanted: Wanted,
         head: Parts,
         body: Pin<&mut B>,
         about: About<'_>,
-    ) -> std::result::Result<Response<Body>, Box<Response<Body>>>
-    where
-        B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Body>, Box<Response<Body>>> {
         let raw = match wanted {
             Wanted::Spoken(format) => return self.spoken(format, None, head, body, about).await,
             Wanted::Raw(raw) => raw,
         };
-        let let_in = async {
-            let raw = raw?;
-            let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
-            raw::are_open(&guest, self.raw)?;
-            if !self.client.registry().contains(&raw.provider) {
-                let message = format!("there is no provider {:?} here", raw.provider);
-                return Err(Error::new(ErrorKind::NotFound, message).with_stage(sabir::Stage::NotSent));
-            }
-            Ok((raw, guest))
-        };
         let refuse = |error| Box::new(raw::refuse(&error));
-        let (raw, guest) = let_in.await.map_err(refuse)?;
+        let raw = raw.map_err(refuse)?;
+        let guest = self.let_in_raw(&raw, &head).map_err(refuse)?;
         match raw.format(&head, self.client.registry()) {
             // What is asked in a format that is known is answered as anywhere else, by this provider.
             Some((format, provider)) => {
@@ -327,35 +313,38 @@ impl Inner {
         }
     }
 
-    async fn spoken<B>(
+    async fn spoken<B: http_body::Body<Data = Bytes> + Send>(
         self: &Arc<Self>,
         format: Format,
         of: Option<(Guest, String)>,
         head: Parts,
         body: Pin<&mut B>,
         about: About<'_>,
-    ) -> std::result::Result<Response<Body>, Box<Response<Body>>>
-    where
-        B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Body>, Box<Response<Body>>> {
         let asked = self.asked(format, of, head, body, about).await;
         asked.map_err(|error| Box::new(refuse(format, &error)))
     }
 
-    /// Anything that a provider has.
-    async fn sent<B>(
+    /// Who asks a provider for anything it has.
+    fn let_in_raw(&self, raw: &Raw, head: &Parts) -> Result<Guest> {
+        let guest = door::let_in(self.keys.as_ref(), &head.headers, &head.uri)?;
+        raw::are_open(&guest, self.raw)?;
+        if self.client.registry().contains(&raw.provider) {
+            return Ok(guest);
+        }
+        let message = format!("there is no provider {:?} here", raw.provider);
+        Err(Error::new(ErrorKind::NotFound, message).with_stage(sabir::Stage::NotSent))
+    }
+
+    /// Anything that a provider has, unread.
+    async fn sent<B: http_body::Body<Data = Bytes> + Send>(
         &self,
         guest: Guest,
         raw: Raw,
         head: Parts,
         body: Pin<&mut B>,
         about: About<'_>,
-    ) -> Result<Response<Body>>
-    where
-        B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Body>> {
         raw::may_all(&guest, &raw.provider)?;
         if let Some(line) = about.line {
             line.is_of(&guest);
@@ -378,18 +367,14 @@ impl Inner {
         call
     }
 
-    async fn asked<B>(
+    async fn asked<B: http_body::Body<Data = Bytes> + Send>(
         self: &Arc<Self>,
         format: Format,
         of: Option<(Guest, String)>,
         head: Parts,
         body: Pin<&mut B>,
         About { id, line, leavers, span }: About<'_>,
-    ) -> Result<Response<Body>>
-    where
-        B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Body>> {
         if let Some(line) = line {
             line.is_in(format);
         }

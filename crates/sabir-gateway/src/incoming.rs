@@ -26,7 +26,6 @@ const FORGETTING: Duration = Duration::from_secs(2);
 pub(crate) async fn read<B>(body: Pin<&mut B>, headers: &HeaderMap, longest: usize, patience: Duration) -> Result<Bytes>
 where
     B: http_body::Body<Data = Bytes> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let message = "a compressed request is not taken here; send it as it is";
@@ -47,7 +46,6 @@ pub(crate) async fn read_as_it_is<B>(
 ) -> Result<Bytes>
 where
     B: http_body::Body<Data = Bytes> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > longest as u64) {
