@@ -40,6 +40,17 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
         }
     }
+
+    /// Reads to the end of all, of which nothing is wanted.
+    pub(super) async fn leave(&mut self) {
+        while let Ok(come) = self.from.fill_buf().await {
+            let read = come.len();
+            if read == 0 {
+                return;
+            }
+            self.from.consume(read);
+        }
+    }
 }
 
 #[cfg(test)]

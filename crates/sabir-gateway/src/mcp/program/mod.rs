@@ -15,6 +15,8 @@ mod pump;
 mod rooms;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::super::refused;
 
-/// How long a program may take to end when its standard input has.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long is waited for a program that was killed.
+const UNKILLED: Duration = Duration::from_secs(2);
 /// How much of what one program complains about is told, in bytes.
 const MOST_COMPLAINTS: usize = 64 << 10;
 
@@ -47,15 +47,12 @@ pub(super) fn start(name: &str, program: &McpProgram) -> Result<(Process, ChildS
 }
 
 impl Process {
-    /// Ends it: its standard input is closed already, which is how it is told. Whether it is known to be gone, as what it
-    /// writes has ended; then what it leaves behind is ended at once.
-    pub(super) async fn end(self, is_gone: bool) {
+    /// Ends it, with all that it started and left behind. It had its time to end by itself.
+    pub(super) async fn end(self) {
         let Self { group, mut child } = self;
-        if !is_gone && timeout(FAREWELL, child.wait()).await.is_ok() {
-            return group.leave();
-        }
         drop(group);
-        let _ = timeout(FAREWELL, child.wait()).await;
+        // Nothing stands against that but a system that hangs.
+        let _ = timeout(UNKILLED, child.wait()).await;
     }
 }
 

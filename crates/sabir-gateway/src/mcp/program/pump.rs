@@ -1,18 +1,23 @@
 //! Carries messages between a session and its program, until one of them ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::select_all;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::lines::Lines;
 use super::session::{Pipes, Shared};
 
 /// The longest message of a program, in bytes: a picture of some megabytes fits.
 const LONGEST: usize = 16 << 20;
+
+/// How long a program may take to end when its standard input has.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs until the program or the session ends, then ends both.
 pub(super) async fn run<R, W>(
@@ -25,8 +30,9 @@ pub(super) async fn run<R, W>(
     W: AsyncWrite + Send + Unpin,
 {
     let Pipes { output, input, process } = pipes;
+    let mut lines = Lines::new(output, LONGEST);
     let is_gone = {
-        let reading = read(&shared, output);
+        let reading = read(&shared, &mut lines);
         let writing = write(input, said).map(|()| false);
         let resting = shared.rest().map(|()| false);
         // Also when nobody is left who could stop it.
@@ -35,14 +41,16 @@ pub(super) async fn run<R, W>(
         select_all([reading.boxed(), writing.boxed(), resting.boxed(), stopping.boxed()]).await.0
     };
     shared.end();
-    if let Some(process) = process {
-        process.end(is_gone).await;
+    let Some(process) = process else { return };
+    if !is_gone {
+        // Its input is closed now, which is how a program is told to end; that it has ended is seen by its output.
+        let _ = timeout(FAREWELL, lines.leave()).await;
     }
+    process.end().await;
 }
 
 /// Reads what the program says; whether it has ended. What is no message is passed over: some programs print.
-async fn read(shared: &Shared, output: impl AsyncRead + Unpin) -> bool {
-    let mut lines = Lines::new(output, LONGEST);
+async fn read(shared: &Shared, lines: &mut Lines<impl AsyncRead + Unpin>) -> bool {
     loop {
         match lines.next().await {
             Ok(Some(line)) => {
