@@ -38,6 +38,8 @@ use super::{Closing, refused};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 
+/// The longest time that is waited for anything, so that no time is beyond what clocks can say.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long a session is kept in which nothing is asked, and no stream open.
 const IDLE: Duration = Duration::from_secs(15 * 60);
 /// How long a program is kept for a key's next request where there are no sessions.
@@ -63,7 +65,7 @@ impl Program {
         before: Option<&Arc<Self>>,
     ) -> Result<Option<Arc<Self>>> {
         let Some(program) = said.program()? else { return Ok(None) };
-        let (start, timeout) = (said.start_timeout, said.timeout);
+        let (start, timeout) = (said.start_timeout.min(LONGEST), said.timeout.min(LONGEST));
         let is_same =
             |before: &&Arc<Self>| (&before.program, before.start, before.timeout) == (&program, start, timeout);
         if let Some(before) = before.filter(is_same) {

@@ -1,6 +1,7 @@
 //! What clients say: each message to the process that it is for, and the way of its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -95,9 +96,12 @@ impl Program {
             let message = "the header mcp-method is not the method of the message";
             return Err(refused(StatusCode::BAD_REQUEST, message).with_code(MISMATCH));
         }
-        let session = self.table.spare(key).map_or_else(|| self.begin(key, SPARE, closing), Ok)?;
+        let (session, starts) = match self.table.spare(key) {
+            Some(session) => (session, Duration::ZERO),
+            None => (self.begin(key, SPARE, closing)?, self.start),
+        };
         let goes_on = asked.method == LISTEN;
-        let limit = if asked.method == DISCOVER { self.start } else { self.timeout };
+        let limit = if asked.method == DISCOVER { self.start } else { starts.saturating_add(self.timeout) };
         let mut waiting = self.put(session, asked, Instant::now() + limit).await?;
         waiting.kept = Some(Arc::downgrade(&self.table));
         if goes_on {
