@@ -50,7 +50,7 @@ struct House {
 
 /// Where a server is.
 enum Server {
-    Far(Far),
+    Far(Box<Far>),
     Program(Arc<Program>),
 }
 
@@ -95,7 +95,7 @@ impl Servers {
             };
             let server = match Program::of(name, said, &rooms, before)? {
                 Some(program) => Some(Server::Program(program)),
-                None => Far::of(name, said)?.map(Server::Far),
+                None => Far::of(name, said)?.map(|far| Server::Far(Box::new(far))),
             };
             servers.extend(server.map(|server| (name.clone(), server)));
         }

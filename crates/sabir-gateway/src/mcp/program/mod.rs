@@ -48,7 +48,7 @@ const SPARE: Duration = Duration::from_secs(60);
 /// A server that is a program.
 pub(super) struct Program {
     name: String,
-    program: McpProgram,
+    command: McpProgram,
     /// The longest that it may take to begin, and that a call may take.
     start: Duration,
     timeout: Duration,
@@ -64,15 +64,15 @@ impl Program {
         rooms: &Rooms,
         before: Option<&Arc<Self>>,
     ) -> Result<Option<Arc<Self>>> {
-        let Some(program) = said.program()? else { return Ok(None) };
+        let Some(command) = said.program()? else { return Ok(None) };
         let (start, timeout) = (said.start_timeout.min(LONGEST), said.timeout.min(LONGEST));
         let is_same =
-            |before: &&Arc<Self>| (&before.program, before.start, before.timeout) == (&program, start, timeout);
+            |before: &&Arc<Self>| (&before.command, before.start, before.timeout) == (&command, start, timeout);
         if let Some(before) = before.filter(is_same) {
             return Ok(Some(before.clone()));
         }
         let table = Arc::new(Table::default());
-        Ok(Some(Arc::new(Self { name: name.to_owned(), program, start, timeout, rooms: rooms.clone(), table })))
+        Ok(Some(Arc::new(Self { name: name.to_owned(), command, start, timeout, rooms: rooms.clone(), table })))
     }
 
     /// Ends the sessions in which nothing is under way, and lets none begin.
@@ -130,7 +130,7 @@ impl Program {
         getrandom::fill(&mut random).map_err(|error| {
             Error::new(ErrorKind::Configuration, format!("the system gives no random numbers: {error}"))
         })?;
-        let (process, input, output) = process::start(&self.name, &self.program)?;
+        let (process, input, output) = process::start(&self.name, &self.command)?;
         let pipes = Pipes { output, input, process: Some(process) };
         Ok(Session::begin(URL_SAFE_NO_PAD.encode(random), key, pipes, idle, Some(room)))
     }

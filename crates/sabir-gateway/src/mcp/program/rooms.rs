@@ -16,13 +16,15 @@ const MOST_OF_KEY: usize = 32;
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Counts the programs that run, until they are gone. Clones are the same.
-#[derive(Clone)]
-pub(crate) struct Rooms(Arc<(Mutex<BTreeMap<Option<String>, usize>>, watch::Sender<()>)>);
+#[derive(Clone, Default)]
+pub(crate) struct Rooms(Arc<All>);
 
-impl Default for Rooms {
-    fn default() -> Self {
-        Self(Arc::new((Mutex::default(), watch::Sender::new(()))))
-    }
+#[derive(Default)]
+struct All {
+    /// How many each key has; `None` is whoever needs none.
+    taken: Mutex<BTreeMap<Option<String>, usize>>,
+    /// Has a receiver in each room.
+    last: watch::Sender<()>,
 }
 
 /// One program's place; it is free again when this is dropped.
@@ -39,7 +41,7 @@ impl Rooms {
     /// # Errors
     /// 429 where the key has too many, 503 where there are too many in all.
     pub(super) fn take(&self, key: Option<&str>) -> Result<Room> {
-        let mut taken = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let key = key.map(str::to_owned);
         let refuse = |status, message| {
             Err(Error::new(ErrorKind::RateLimit, message).with_status(status).with_retry_after(AGAIN))
@@ -55,18 +57,18 @@ impl Rooms {
         }
         *own += 1;
         drop(taken);
-        Ok(Room { rooms: self.clone(), key, _taken: self.0.1.subscribe() })
+        Ok(Room { rooms: self.clone(), key, _taken: self.0.last.subscribe() })
     }
 
     /// Ready when no program runs.
     pub(crate) async fn are_empty(&self) {
-        self.0.1.closed().await;
+        self.0.last.closed().await;
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let mut taken = self.rooms.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.rooms.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = taken.get_mut(&self.key) {
             *own -= 1;
             if *own == 0 {
@@ -94,6 +96,6 @@ mod tests {
         assert_eq!(all.len() + of_ada.len(), MOST);
         assert_eq!(refused(&rooms, Some("bob")), Some(StatusCode::SERVICE_UNAVAILABLE));
         drop((all, of_ada));
-        assert!(rooms.0.0.lock().expect("no panic").is_empty());
+        assert!(rooms.0.taken.lock().expect("no panic").is_empty());
     }
 }
