@@ -70,8 +70,8 @@ impl Waiting {
                 Next::Letter(Letter::Answer { message, error }) => {
                     return Ok((self.whole(message, error), error.is_some()));
                 }
-                Next::Letter(Letter::Message(message)) => return Ok((self.stream(Some(event(&message))), false)),
-                Next::Silent if self.streams => return Ok((self.stream(None), false)),
+                Next::Letter(Letter::Message(message)) => return Ok((self.stream(event(&message)), false)),
+                Next::Silent if self.streams => return Ok((self.stream(STILL_HERE), false)),
                 Next::Silent => {}
                 Next::Gone => return Err(self.gone()),
                 Next::Late => return Err(self.late()),
@@ -100,8 +100,8 @@ impl Waiting {
         response
     }
 
-    fn stream(self, first: Option<Bytes>) -> Response<Body> {
-        let rest = unfold((first, Some(self)), |(first, waiting)| async move {
+    fn stream(self, first: Bytes) -> Response<Body> {
+        let rest = unfold((Some(first), Some(self)), |(first, waiting)| async move {
             let waiting = waiting?;
             if let Some(first) = first {
                 return Some((Ok(first), (None, Some(waiting))));
