@@ -55,6 +55,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -64,6 +66,13 @@ mod tests {
             assert_eq!(lines.next().await.expect("read").as_deref(), Some(line.as_bytes()));
         }
         assert_eq!(lines.next().await.expect("read"), None);
+        let text = "ü\n\nzwölf\n".as_bytes();
+        for cut in 0..=text.len() {
+            let mut lines = Lines::new(text[..cut].chain(&text[cut..]), 8);
+            for line in ["ü", "", "zwölf"] {
+                assert_eq!(lines.next().await.expect("read").as_deref(), Some(line.as_bytes()), "cut at {cut}");
+            }
+        }
         let mut lines = Lines::new(&b"ok\n123456789\n"[..], 8);
         assert!(lines.next().await.is_ok());
         assert_eq!(lines.next().await.map_err(|error| error.kind()), Err(io::ErrorKind::InvalidData));

@@ -37,6 +37,11 @@ impl Mailbox {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether both are the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Puts a message in; `false` where too much waits already.
     pub(super) fn put(&self, message: Bytes) -> bool {
         let mut waiting = self.waiting();

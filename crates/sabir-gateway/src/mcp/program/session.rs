@@ -235,7 +235,8 @@ impl Drop for Question {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.used = Instant::now();
-        state.asked.retain(|asked| asked.id != self.id);
+        // Another one may have its id already, if it was answered.
+        state.asked.retain(|asked| !asked.mailbox.is(&self.mailbox));
     }
 }
 

@@ -103,7 +103,12 @@ async fn answers_find_their_requests_and_ids_are_used_once_at_a_time() {
         let (answered, _) = waiting.answer().await.expect("an answer");
         assert_eq!(text(answered.into_body()).await, result(json));
     }
-    assert!(session.ask(id("1"), true).is_ok(), "it is answered");
+    let old = session.ask(id("1"), true).expect("it is answered");
+    play.say(&result("1")).await;
+    assert!(matches!(old.mailbox.next().await, Some(Letter::Answer { .. })));
+    let _new = session.ask(id("1"), true).expect("it is answered again");
+    drop(old);
+    assert!(session.ask(id("1"), true).is_err(), "the new one is under way");
 }
 
 #[tokio::test]
