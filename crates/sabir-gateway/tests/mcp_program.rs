@@ -218,6 +218,17 @@ async fn where_there_are_no_sessions_a_request_has_a_process_for_itself() {
 }
 
 #[tokio::test]
+async fn what_goes_on_for_ever_ends_with_the_gateway() {
+    let house = House::new(&config("60s", "")).await;
+    let headers = format!("{ADA}mcp-protocol-version: 2026-07-28\r\nmcp-method: subscriptions/listen\r\n");
+    let mut stream = house.begin("POST", "/mcp/run", &headers, &message("1", "subscriptions/listen")).await;
+    let pids = pids(&until(&mut stream, " \"}").await);
+    assert!(house.server.drain(Duration::from_secs(60)).await, "nothing was cut off");
+    are_gone(&pids).await;
+    stream.read_to_end(&mut Vec::new()).await.expect("a proper end");
+}
+
+#[tokio::test]
 async fn programs_end_with_the_gateway() {
     let house = House::new(&config("60s", "")).await;
     let (idle, busy) = (Session::new(&house, ADA).await, Session::new(&house, ADA).await);

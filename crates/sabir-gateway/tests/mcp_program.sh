@@ -11,6 +11,7 @@ while IFS= read -r line; do
     *refuse*) say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"error\":{\"code\":-32601,\"message\":\"no\"}}" ;;
     *add*) n=$((n+1)); answer "{\"n\":$n,\"who\":\"$SECRET ${CARGO_MANIFEST_DIR-nothing}\",\"pids\":\" $$ $child \"}" ;;
     *progress*) say '{"jsonrpc":"2.0","method":"notifications/progress"}'; answer '"done"' ;;
+    *subscriptions/listen*) say "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/acknowledged\",\"pids\":\" $$ $child \"}" ;;
     *sample*) asked=$id; say '{"jsonrpc":"2.0","id":"q","method":"sampling/createMessage"}' ;;
     *\"id\":\"q\"*) id=$asked; answer "$line" ;;
     *die*) echo complaint >&2; exit 7 ;;
