@@ -7,7 +7,7 @@ import base64
 import os
 import sys
 
-from mcp.server.mcpserver import Image, MCPServer
+from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("testing", version="1.2.3")
@@ -44,6 +44,20 @@ def dot() -> Image:
 def refuse() -> str:
     """Always fails."""
     raise ToolError("this is refused")
+
+
+@server.tool()
+async def steps(count: int, ctx: Context) -> str:
+    """Says how far it is."""
+    for step in range(count):
+        await ctx.report_progress(step + 1, count)
+    return f"{count} steps"
+
+
+@server.tool()
+def process() -> int:
+    """The number of its process."""
+    return os.getpid()
 
 
 @server.tool()

@@ -197,6 +197,13 @@ impl Gateway {
         self.now().mcp.close();
     }
 
+    /// Ready when all that it started has ended.
+    #[cfg_attr(not(feature = "config"), expect(clippy::unused_async, reason = "nothing is started"))]
+    pub(crate) async fn is_over(&self) {
+        #[cfg(feature = "config")]
+        self.now().mcp.are_over().await;
+    }
+
     pub(crate) fn leavers(&self) -> &Leavers {
         &self.0.leavers
     }

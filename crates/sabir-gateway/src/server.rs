@@ -143,6 +143,8 @@ impl Server {
         let until = tokio::time::Instant::now() + longest;
         let are_answered = tokio::time::timeout_at(until, self.accepting).await.is_ok();
         self.gateway.leavers().end(until).await;
+        // What is not over then is killed with the process.
+        let _ = tokio::time::timeout_at(until, self.gateway.is_over()).await;
         are_answered
     }
 }

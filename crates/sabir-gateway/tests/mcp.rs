@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sabir::config::{Format, KeyHash, Loader};
-use sabir::{Client, Env};
-use sabir_gateway::{Gateway, Keys, Server};
+use sabir::config::KeyHash;
+use sabir_gateway::Keys;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+
+use self::house::{House, until};
+
+mod house;
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}"#;
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#;
@@ -81,47 +84,6 @@ async fn request(socket: &mut TcpStream) -> String {
             return text;
         }
     }
-}
-
-struct House {
-    server: Server,
-}
-
-impl House {
-    async fn new(said: &str) -> Self {
-        let loader = Loader::new().text("sabir.toml", said, Format::Toml);
-        let config = loader.load().unwrap_or_else(|faults| panic!("{faults}"));
-        let client = Client::builder().env(Env::none()).build().expect("a client");
-        let gateway = Gateway::from_config(client, &config).expect("a gateway");
-        Self { server: Server::start(gateway, "127.0.0.1:0").await.expect("it listens") }
-    }
-
-    /// Asks, and gives the socket, from which the answer comes.
-    async fn begin(&self, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
-        let mut socket = TcpStream::connect(self.server.address()).await.expect("a connection");
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}");
-        let text = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-        socket.write_all(text.as_bytes()).await.expect("written");
-        socket
-    }
-
-    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut socket = self.begin(method, path, headers, body).await;
-        let mut text = String::new();
-        socket.read_to_string(&mut text).await.expect("an answer");
-        (text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), text)
-    }
-}
-
-/// What comes until a word has come.
-async fn until(socket: &mut TcpStream, word: &str) -> String {
-    let (mut text, mut piece) = (String::new(), [0; 4096]);
-    while !text.contains(word) {
-        let read = socket.read(&mut piece).await.expect("read");
-        assert!(read > 0, "it ended: {text}");
-        text.push_str(&String::from_utf8_lossy(&piece[..read]));
-    }
-    text
 }
 
 fn config(upstream: &Upstream, more: &str) -> String {

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use sabir::chat::{Part, ToolCall};
-use sabir::config::{ToolCommand, ToolConfig};
+use sabir::config::{Group, ToolCommand, ToolConfig};
 use sabir::tools::Output;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -37,8 +37,8 @@ async fn run(tool: &ToolConfig, said: &str) -> Result<Output, String> {
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn().map_err(|error| format!("cannot run {program}: {error}"))?;
-    #[cfg(unix)]
-    let group = Group::of(&child);
+    // Dropped, as this is when a call takes too long, it ends what is left.
+    let group = Group::of(child.id());
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let json = format!("{}\n", serde_json::Value::Object(said));
     let give = async {
@@ -54,41 +54,12 @@ async fn run(tool: &ToolConfig, said: &str) -> Result<Output, String> {
         return Ok(Output::parts([Part::text(bounded(output, most))]));
     }
     let ended = child.wait().await.map_err(|error| format!("cannot wait for {program}: {error}"))?;
-    #[cfg(unix)]
     group.leave();
     if ended.success() {
         let output = if output.trim().is_empty() { "(no output)".to_owned() } else { output };
         return Ok(Output::parts([Part::text(output)]));
     }
     Err(bounded([format!("it ended with {ended}"), output, errors].join("\n"), most))
-}
-
-/// The processes of a command: itself, and those that it started and that did not leave its group. Dropped, they are
-/// ended, as long as the command itself was not waited for: after that its number may be another's.
-#[cfg(unix)]
-struct Group(Option<rustix::process::Pid>);
-
-#[cfg(unix)]
-impl Group {
-    /// That of a child which was started as the first of a group.
-    fn of(child: &tokio::process::Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
-    }
-
-    /// What a command that ended leaves behind on purpose stays.
-    fn leave(mut self) {
-        self.0 = None;
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(first) = self.0 {
-            // They may have ended by themselves.
-            let _ = rustix::process::kill_process_group(first, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 /// What a process writes, up to a byte more than the most that is wanted; then it is not read on.

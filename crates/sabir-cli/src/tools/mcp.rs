@@ -16,7 +16,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ServiceError, ServiceExt as _};
 use sabir::chat::{Media, Part, Tool, ToolCall};
-use sabir::config::McpConfig;
+use sabir::config::{McpConfig, McpProgram};
 use sabir::dialects::providers::nearest;
 use sabir::tools::Output;
 use tokio::io::AsyncReadExt as _;
@@ -28,9 +28,6 @@ use super::result::bounded;
 use crate::failure::Failure;
 use crate::markdown::safe;
 
-/// Variables that a server that is started inherits, as the protocol's own SDKs have it: keys of providers are not
-/// among them.
-const INHERITED: [&str; 9] = ["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TERM", "TMPDIR", "USER"];
 /// How much of what a server complains about is kept, in bytes.
 const MOST_COMPLAINTS: usize = 4096;
 /// The most tools that are taken from a server, and the most pages of them.
@@ -57,8 +54,8 @@ impl Server {
     pub(super) async fn connect(name: &str, settings: &McpConfig) -> Result<Self, Failure> {
         let mut complaints = Complaints::default();
         let connecting = async {
-            let service = match (&settings.command, &settings.url) {
-                (Some(program), _) => start(name, program, settings, &mut complaints).await?,
+            let service = match (settings.program()?, &settings.url) {
+                (Some(program), _) => start(name, &program, &mut complaints).await?,
                 (None, Some(url)) => reach(name, &url.0, settings).await?,
                 (None, None) => return Err(Failure::usage(format!("mcp.{name} has neither a command nor a url"))),
             };
@@ -146,22 +143,15 @@ fn who() -> ClientConfig {
 
 async fn start(
     name: &str,
-    program: &str,
-    settings: &McpConfig,
+    program: &McpProgram,
     complaints: &mut Complaints,
 ) -> Result<RunningService<RoleClient, ClientConfig>, Failure> {
-    let mut command = tokio::process::Command::new(program);
-    command.args(&settings.args).env_clear();
-    command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    for (variable, secret) in &settings.env {
-        command.env(variable, secret.resolve()?.expose());
-    }
     // Ctrl-C at the terminal stops an answer, not the server: that one is told when all is over.
-    #[cfg(unix)]
-    command.process_group(0);
+    let command = tokio::process::Command::from(program.command());
+    let words = command.as_std().get_program().to_string_lossy().into_owned();
     let spawned = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn();
     let (process, stderr) =
-        spawned.map_err(|error| Failure::io(&format!("cannot start the MCP server {name} ({program})"), &error))?;
+        spawned.map_err(|error| Failure::io(&format!("cannot start the MCP server {name} ({words})"), &error))?;
     if let Some(stderr) = stderr {
         complaints.listen(stderr);
     }

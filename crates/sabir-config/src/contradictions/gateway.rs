@@ -49,14 +49,11 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
 /// MCP servers that are offered: ones that there are, by names that can stand in a path.
 fn servers(settings: &Settings, names: &[String], at: &str, found: &mut Found<'_>) {
     for name in names {
-        let Some(server) = settings.mcp.get(name) else {
+        if !settings.mcp.contains_key(name) {
             let near = nearest(name, settings.mcp.keys().map(String::as_str));
             let hint = near.map_or_else(|| "declare it in `mcp`".to_owned(), |near| format!("did you mean {near}?"));
             found.fault(at, format!("there is no MCP server {name:?}; {hint}"));
             continue;
-        };
-        if server.url.is_none() {
-            found.fault(at, format!("the MCP server {name:?} is a program; those with a `url` can be offered"));
         }
         if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
             found.fault(

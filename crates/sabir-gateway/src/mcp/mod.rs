@@ -3,6 +3,7 @@
 
 mod far;
 mod limits;
+mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -22,6 +23,7 @@ use tokio::sync::{Semaphore, watch};
 
 use self::far::Far;
 use self::limits::Lots;
+use self::program::{Program, Rooms};
 use crate::access::Line;
 use crate::door::{self, Guest};
 use crate::keys::Keys;
@@ -37,13 +39,35 @@ pub(crate) struct Servers(Option<Arc<House>>);
 
 struct House {
     http: HttpTransport,
-    far: BTreeMap<String, Far>,
+    servers: BTreeMap<String, Server>,
+    rooms: Rooms,
     /// What is open to whoever is let in without a key.
     for_all: Vec<String>,
     limits: Lots,
     streams: Arc<Semaphore>,
-    /// Told when the gateway is to end: streams that wait for what may never come would hold it up.
-    closing: watch::Sender<bool>,
+    closing: Closing,
+}
+
+/// Where a server is.
+enum Server {
+    Far(Box<Far>),
+    Program(Arc<Program>),
+}
+
+/// Told when the gateway is to end: streams that wait for what may never come would hold it up. Clones are the same.
+#[derive(Clone)]
+struct Closing(watch::Sender<bool>);
+
+impl Closing {
+    fn is_closing(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Ready when it is to end.
+    fn closed(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        let mut closing = self.0.subscribe();
+        Box::pin(async move { drop(closing.wait_for(|is_closing| *is_closing).await) })
+    }
 }
 
 /// Whether a request is for one of the servers.
@@ -61,27 +85,46 @@ impl Servers {
             return Ok(Self(None));
         }
         let before = before.and_then(|before| before.0.as_ref());
-        let mut far = BTreeMap::new();
+        let rooms = before.map(|before| before.rooms.clone()).unwrap_or_default();
+        let mut servers = BTreeMap::new();
         for name in used {
-            let server = config.mcp.get(name).and_then(|server| Far::of(name, server).transpose());
-            if let Some(server) = server {
-                far.insert(name.clone(), server?);
-            }
+            let Some(said) = config.mcp.get(name) else { continue };
+            let before = match before.and_then(|before| before.servers.get(name)) {
+                Some(Server::Program(before)) => Some(before),
+                _ => None,
+            };
+            let server = match Program::of(name, said, &rooms, before)? {
+                Some(program) => Some(Server::Program(program)),
+                None => Far::of(name, said)?.map(|far| Server::Far(Box::new(far))),
+            };
+            servers.extend(server.map(|server| (name.clone(), server)));
         }
         Ok(Self(Some(Arc::new(House {
             http: before.map_or_else(far::transport, |before| Ok(before.http.clone()))?,
-            far,
+            servers,
+            rooms,
             for_all: said.mcp.clone(),
             limits: Lots::of(config, before.map(|before| &before.limits)),
             streams: before.map_or_else(|| Arc::new(Semaphore::new(STREAMS)), |before| before.streams.clone()),
-            closing: before.map_or_else(|| watch::Sender::new(false), |before| before.closing.clone()),
+            closing: before.map_or_else(|| Closing(watch::Sender::new(false)), |before| before.closing.clone()),
         }))))
     }
 
-    /// Ends the streams that wait for what servers say of themselves.
+    /// Ends the streams that wait for what servers say of themselves, and the sessions in which nothing is under way.
     pub(crate) fn close(&self) {
+        let Some(house) = &self.0 else { return };
+        house.closing.0.send_replace(true);
+        for server in house.servers.values() {
+            if let Server::Program(program) = server {
+                program.close();
+            }
+        }
+    }
+
+    /// Ready when no program runs any more that was started here.
+    pub(crate) async fn are_over(&self) {
         if let Some(house) = &self.0 {
-            house.closing.send_replace(true);
+            house.rooms.are_empty().await;
         }
     }
 
@@ -121,12 +164,12 @@ impl House {
             // The same for what is not there: names of servers are not for everybody.
             return Err(nowhere(name));
         }
-        let server = self.far.get(name).ok_or_else(|| nowhere(name))?;
+        let server = self.servers.get(name).ok_or_else(|| nowhere(name))?;
         match head.method {
             Method::POST => {
                 // Its place is taken as long as its answer goes on.
                 let place = self.limits.admit(guest, name).await?;
-                let answer = server.ask(&self.http, head, body.await?).await?;
+                let answer = self.ask(server, guest, head, body.await?).await?;
                 Ok(answer.map(|body| Box::pin(body.map(move |piece| (piece, &place).0)) as Body))
             }
             Method::GET => {
@@ -134,20 +177,21 @@ impl House {
                 let place = place.map_err(|_| {
                     refused(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open here; try again later")
                 })?;
-                let mut closing = self.closing.subscribe();
-                let answer = server.ask(&self.http, head, Bytes::new()).await?;
-                let closed = async move { drop(closing.wait_for(|is_closing| *is_closing).await) };
-                let until_then = move |body: Body| {
-                    Box::pin(body.take_until(Box::pin(closed)).map(move |piece| (piece, &place).0)) as Body
-                };
+                let answer = self.ask(server, guest, head, Bytes::new()).await?;
+                let closed = self.closing.closed();
+                let until_then =
+                    move |body: Body| Box::pin(body.take_until(closed).map(move |piece| (piece, &place).0)) as Body;
                 Ok(answer.map(until_then))
             }
-            Method::DELETE => server.ask(&self.http, head, Bytes::new()).await,
-            _ => {
-                let mut response = refusal(&refused(StatusCode::METHOD_NOT_ALLOWED, "ask by POST, GET or DELETE"));
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
-                Ok(response)
-            }
+            Method::DELETE => self.ask(server, guest, head, Bytes::new()).await,
+            _ => Err(refused(StatusCode::METHOD_NOT_ALLOWED, "ask by POST, GET or DELETE")),
+        }
+    }
+
+    async fn ask(&self, server: &Server, guest: &Guest, head: &Parts, body: Bytes) -> Result<Response<Body>> {
+        match server {
+            Server::Far(far) => far.ask(&self.http, head, body).await,
+            Server::Program(program) => program.ask(guest.name(), head, body, &self.closing).await,
         }
     }
 }
@@ -179,13 +223,17 @@ fn refusal(error: &Error) -> Response<Body> {
         ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     });
-    let said = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32_000, "message": error.message() } });
+    let code = error.code().and_then(|code| code.parse().ok()).unwrap_or(-32_000_i64);
+    let said = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": error.message() } });
     let mut response = Response::new(whole(said.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
     }
     if let Some(wait) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
