@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::Response;
 use http::request::Parts;
-use sabir::chat::{ChatResponse, Event};
+use sabir::chat::{Cached, ChatResponse, Event};
 use sabir::drive::Format;
 use sabir::layers::{End, Watch, watch};
 use sabir::transport::Body;
@@ -220,7 +220,7 @@ impl Line {
         if let Some(cost) = response.cost {
             self.say("nano_usd", cost.nano_usd);
         }
-        if response.cached.is_some() {
+        if matches!(response.cached, Some(Cached::Hit { .. })) {
             self.say("cache", "hit");
         }
     }
