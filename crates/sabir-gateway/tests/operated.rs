@@ -191,6 +191,26 @@ async fn a_dry_run_refuses_nothing_and_says_what_it_would_have() {
 }
 
 #[tokio::test]
+async fn a_dry_run_lets_through_what_has_no_price_and_counts_it() {
+    let house = House::new(&format!(
+        "[gateway]\ndry_run = true\nadmin_key = \"{ADMIN}\"\n[gateway.teams.red]\nbudgets = [{{ limit = 50 }}]\n\
+         [gateway.keys.ada]\nhash = \"{}\"\nteam = \"red\"\nbudgets = [{{ limit = 5 }}]\n",
+        hash("k-ada"),
+    ))
+    .await;
+    assert_eq!(house.chat("k-ada").await.0, 200);
+    let (_, figures) = house.ask("GET", "/metrics", ADMIN, "").await;
+    for rule in ["the budget of the key of ada", "the budget of the team of red"] {
+        let counted = figures.lines().find(|line| line.contains("would_refuse_total{") && line.contains(rule));
+        assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{rule}: {figures}");
+    }
+    house.say(&house.read("sabir.toml").replace("dry_run = true", "dry_run = false"));
+    house.gateway.reload().expect("right");
+    let (status, refused) = house.chat("k-ada").await;
+    assert!(status == 429 && refused.contains("on_unknown_price"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_configuration_that_changes_is_followed_and_a_faulty_one_is_not() {
     let key = |name: &str| format!("[gateway.keys.{name}]\nhash = \"{}\"\n", hash(name));
     let limits = "limits = { requests = 2, per = \"1h\" }\n[limits]\nmax_wait = \"0\"\n";
