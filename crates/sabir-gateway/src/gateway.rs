@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request as HttpRequest, Response, StatusCode};
+use http::{Request as HttpRequest, Response};
 use sabir::drive::{Format, Host};
 use sabir::ledger::RequestLog;
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
@@ -264,16 +264,6 @@ enum Wanted {
     Raw(Result<Raw>),
 }
 
-/// A refusal in the client's format. Where the client itself was too slow it says so: in most dialects a timeout is the
-/// server's.
-fn refuse(format: Format, error: &Error) -> Response<Body> {
-    let mut response = format.refuse(error);
-    if error.status() == Some(StatusCode::REQUEST_TIMEOUT) {
-        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-    }
-    response
-}
-
 /// The longest body of a change by the administrator, in bytes.
 #[cfg(feature = "config")]
 const LONGEST_CHANGE: usize = 256 << 10;
@@ -322,7 +312,7 @@ impl Inner {
         about: About<'_>,
     ) -> Result<Response<Body>, Box<Response<Body>>> {
         let asked = self.asked(format, of, head, body, about).await;
-        asked.map_err(|error| Box::new(refuse(format, &error)))
+        asked.map_err(|error| Box::new(own::refuse(format, &error)))
     }
 
     /// Who asks a provider for anything it has.
