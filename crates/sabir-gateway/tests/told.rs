@@ -116,6 +116,10 @@ async fn vectors_and_counts_tell_it_too() {
     let gateway = gateway(&Simulator::new(), Stack::new().cache(Cache::default()));
     let embed = r#"{"model":"openai/text-embedding-3-small","input":"salt"}"#;
     let count = r#"{"model":"gemini/gemini-3-flash","messages":[{"role":"user","content":"Hello"}]}"#;
+    // One that does not say whose its answers are.
+    let client = Client::builder().env(Env::none()).service("sim", Simulator::new()).build().expect("a client");
+    let response = post(&Gateway::new(client), "/v1/embeddings", r#"{"model":"sim/a","input":"salt"}"#).await;
+    assert_eq!(said(&response), "attempts=1 model=a provider=sim");
     for (path, body, expected) in [
         ("/v1/embeddings", embed, "attempts=1 model=text-embedding-3-small provider=openai"),
         ("/v1/embeddings", embed, "attempts=1 cache=hit cost=0.000000000 model=text-embedding-3-small provider=openai"),

@@ -118,10 +118,13 @@ pub(super) async fn host<Q: Served>(
         host.admit(&mut call, &mut wanted)?;
         let (answer, mut by, cost) = Q::answer(host.service().call(&call, &wanted).await?)?;
         let wanted = Q::unwrap(&wanted).ok_or_else(|| Error::new(ErrorKind::Provider, "a question was exchanged"))?;
+        let begun = Begun::after(&call);
+        if by.provider.is_empty() {
+            by.provider.clone_from(&begun.by.provider);
+        }
         if by.model.is_empty() && !by.provider.is_empty() {
             wanted.model().clone_into(&mut by.model);
         }
-        let begun = Begun::after(&call);
         by.is_cached = begun.by.is_cached;
         let mut response = respond(exchange, &answer, wanted, std::mem::take(&mut by.losses));
         response.extensions_mut().insert(Begun { by, cost, ..begun });
