@@ -73,5 +73,5 @@ fn budgets_of_keys_that_there_are_not_are_told() {
         "[[budgets]]\nname = \"b\"\nlimit = 5\nscope = \"tag\"\ntag = \"key\"\nonly = [\"ada\", \"aad\"]\n\
          [gateway.keys.ada]\nhash = \"{HASH}\"\n"
     ));
-    assert_eq!(said, ["budgets[0].only: the gateway has no key \"aad\"; did you mean ada?"]);
+    assert_eq!(said, ["budgets[0].only: there is no key of the gateway \"aad\"; did you mean ada?"]);
 }

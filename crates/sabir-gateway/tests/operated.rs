@@ -191,6 +191,23 @@ async fn a_dry_run_refuses_nothing_and_says_what_it_would_have() {
 }
 
 #[tokio::test]
+async fn a_route_has_limits_and_budgets_of_its_own() {
+    let house = House::new(&format!(
+        "[gateway]\nadmin_key = \"{ADMIN}\"\n[gateway.keys.ada]\nhash = \"{}\"\n\
+         [aliases]\nfew = \"sim/a\"\npoor = \"sim/a\"\nfree = \"sim/a\"\n\
+         [limits]\nmax_wait = \"0\"\nrules = [{{ route = \"few\", requests = 1, per = \"1h\" }}]\n\
+         [[budgets]]\nname = \"purse\"\nlimit = \"0.000001\"\nscope = \"tag\"\ntag = \"route\"\nonly = [\"poor\"]\n{PRICES}",
+        hash("k-ada"),
+    ))
+    .await;
+    let ask = |model: &str| format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}"#);
+    for (model, expected) in [("few", 200), ("few", 429), ("poor", 429), ("free", 200), ("free", 200)] {
+        let (status, answer) = house.ask("POST", CHAT, "k-ada", &ask(model)).await;
+        assert_eq!(status, expected, "{model}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_lets_through_what_has_no_price_and_counts_it() {
     let house = House::new(&format!(
         "[gateway]\ndry_run = true\nadmin_key = \"{ADMIN}\"\n[gateway.teams.red]\nbudgets = [{{ limit = 50 }}]\n\

@@ -21,7 +21,7 @@ pub(super) fn find(settings: &Settings, sources: &Sources<'_>) -> Vec<Fault> {
     }
     doubts.refused(&named);
     doubts.uneven();
-    doubts.callers();
+    doubts.labelled();
     doubts.found
 }
 
@@ -167,21 +167,26 @@ impl Doubts<'_> {
         }
     }
 
-    /// Budgets for keys and teams of the gateway that there are not.
-    fn callers(&mut self) {
-        let gateway = &self.settings.gateway;
-        let (keys, teams): (Vec<&str>, Vec<&str>) =
-            (gateway.keys.keys().map(String::as_str).collect(), gateway.teams.keys().map(String::as_str).collect());
-        for (at, budget) in self.settings.budgets.iter().enumerate() {
+    /// Budgets for keys and teams of the gateway, and for routes, that there are not.
+    fn labelled(&mut self) {
+        let settings = self.settings;
+        let (keys, teams) = (settings.gateway.keys.keys(), settings.gateway.teams.keys());
+        let (keys, teams, routes): (Vec<&str>, Vec<&str>, Vec<&str>) = (
+            keys.map(String::as_str).collect(),
+            teams.map(String::as_str).collect(),
+            settings.routes.keys().chain(settings.aliases.keys()).map(String::as_str).collect(),
+        );
+        for (at, budget) in settings.budgets.iter().enumerate() {
             let (what, known) = match budget.tag.as_deref() {
-                Some("key") => ("key", &keys),
+                Some("key") => ("key of the gateway", &keys),
                 Some("team") => ("team", &teams),
+                Some("route") => ("route", &routes),
                 _ => continue,
             };
             for name in budget.only.iter().filter(|name| !known.is_empty() && !known.contains(&name.as_str())) {
                 let near = nearest(name, known.iter().copied());
                 let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                self.doubt(&format!("budgets[{at}].only"), format!("the gateway has no {what} {name:?}{hint}"));
+                self.doubt(&format!("budgets[{at}].only"), format!("there is no {what} {name:?}{hint}"));
             }
         }
     }

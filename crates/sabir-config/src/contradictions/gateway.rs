@@ -8,8 +8,8 @@ use super::models::known;
 use super::{Found, costs};
 use crate::sections::{CallerLimits, GatewayKey, KeyHash, Settings};
 
-/// The labels that the gateway gives to calls itself.
-const OWN_TAGS: [&str; 3] = ["key", "team", "user"];
+/// The labels that the gateway and its routes give to calls themselves.
+const OWN_TAGS: [&str; 4] = ["key", "team", "user", "route"];
 
 pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
     let gateway = &settings.gateway;
