@@ -8,6 +8,8 @@ fn doubts(text: &str) -> Vec<String> {
     config.doubts().iter().map(|doubt| format!("{}: {}", doubt.field, doubt.message)).collect()
 }
 
+const NOTHING: [&str; 0] = [];
+
 const HASH: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 #[test]
@@ -29,7 +31,7 @@ fn editions_of_a_known_model_and_models_with_a_price_of_ones_own_are_known() {
     let said = doubts(
         "[aliases]\nsmall = [\"openai/gpt-4o-2024-08-06\", \"openai/mine\"]\n[prices.models.\"openai/mine\".standard]\ninput = 1\n",
     );
-    assert_eq!(said, [String::new(); 0]);
+    assert_eq!(said, NOTHING);
 }
 
 #[test]
@@ -42,10 +44,10 @@ fn models_that_a_budget_lets_nothing_through_of_are_told_once() {
     for let_through in
         ["mode = \"alert\"\n", "on_unknown_price = \"allow\"\n", "scope = \"provider\"\nonly = [\"openai\"]\n"]
     {
-        assert_eq!(doubts(&format!("{budget}{let_through}{own}")), [String::new(); 0], "{let_through}");
+        assert_eq!(doubts(&format!("{budget}{let_through}{own}")), NOTHING, "{let_through}");
     }
     let priced = "[prices.models.\"mine/*\".standard]\ninput = 0\noutput = 0\n";
-    assert_eq!(doubts(&format!("{budget}{own}{priced}")), [String::new(); 0]);
+    assert_eq!(doubts(&format!("{budget}{own}{priced}")), NOTHING);
     let key = |more: &str| {
         format!(
             "{own}[gateway]\n{more}[gateway.teams.red]\nbudgets = [{{ limit = 5 }}]\n\
@@ -54,7 +56,7 @@ fn models_that_a_budget_lets_nothing_through_of_are_told_once() {
     };
     let said = doubts(&key(""));
     assert!(said.len() == 1 && said[0].contains("the budget of the team \"red\""), "{said:?}");
-    assert_eq!(doubts(&key("dry_run = true\n")), [String::new(); 0]);
+    assert_eq!(doubts(&key("dry_run = true\n")), NOTHING);
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn routes_whose_models_can_do_different_things_are_told() {
         said.iter().any(|doubt| doubt.contains("openai/gpt-4o takes images and openai/gpt-3.5-turbo does not")),
         "{said:?}"
     );
-    assert_eq!(doubts("[routes.fast]\ntargets = [\"openai/gpt-4o\", \"openai/gpt-4o-mini\"]\n"), [String::new(); 0]);
+    assert_eq!(doubts("[routes.fast]\ntargets = [\"openai/gpt-4o\", \"openai/gpt-4o-mini\"]\n"), NOTHING);
 }
 
 #[test]

@@ -134,7 +134,7 @@ async fn a_call_in_a_line_is_not_made_for_nobody() {
         let left = tokio::time::timeout(Duration::from_secs(1), gateway.answer(ask(false))).await;
         assert!(left.is_err(), "it is not its turn");
     };
-    let (answered, ()) = futures_util::future::join(gateway.answer(ask(false)), waits).await;
+    let (answered, ()) = futures_util::future::join(Box::pin(gateway.answer(ask(false))), Box::pin(waits)).await;
     assert_eq!(answered.status(), 200);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(simulator.served(), 1);

@@ -151,12 +151,7 @@ impl Doubts<'_> {
                 Some((target.model.as_str(), catalog::traits(provider, id)))
             });
             let known: Vec<(&str, ModelTraits)> = known.collect();
-            let abilities: [(&str, fn(&ModelTraits) -> Option<bool>); 3] = [
-                ("takes tools", |can| can.tools),
-                ("takes images", |can| can.vision),
-                ("keeps to a JSON Schema", |can| can.structured_output),
-            ];
-            for (what, can) in abilities {
+            for (what, can) in ABILITIES {
                 let of = |wanted| known.iter().find(|(_, traits)| can(traits) == Some(wanted)).map(|(model, _)| *model);
                 if let (Some(able), Some(unable)) = (of(true), of(false)) {
                     let message =
@@ -191,6 +186,16 @@ impl Doubts<'_> {
         }
     }
 }
+
+/// What a model can do or cannot.
+type Ability = fn(&ModelTraits) -> Option<bool>;
+
+/// Those of which a request may need one.
+const ABILITIES: [(&str, Ability); 3] = [
+    ("takes tools", |can| can.tools),
+    ("takes images", |can| can.vision),
+    ("keeps to a JSON Schema", |can| can.structured_output),
+];
 
 /// Whether a budget refuses what has no price.
 fn refuses(budget: &BudgetConfig) -> bool {
