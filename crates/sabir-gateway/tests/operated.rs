@@ -394,13 +394,18 @@ async fn the_access_log_has_a_line_for_each_request_and_no_prompt() {
     assert_eq!(house.chat("k-ada").await.0, 200);
     assert_eq!(house.ask("POST", CHAT, "k-ada", &streamed).await.0, 200);
     assert_eq!(house.ask("POST", &format!("{CHAT}?key=k-secret"), "", HELLO).await.0, 401);
+    let embed = r#"{"model":"sim/a","input":"salt and pepper"}"#;
+    assert_eq!(house.ask("POST", "/v1/embeddings", "k-ada", embed).await.0, 200);
     let lines = || -> Vec<Value> {
         house.read("state.log").lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     };
-    while lines().len() < 3 {
+    while lines().len() < 4 {
         tokio::task::yield_now().await;
     }
-    let lines = lines();
+    let mut lines = lines();
+    let embedded = lines.pop().expect("four");
+    assert_eq!((&embedded["format"], &embedded["attempts"]), (&json!("embed"), &json!(1)), "{embedded}");
+    assert!(embedded["input_tokens"].as_u64() > Some(0), "{embedded}");
     for (line, status) in lines.iter().zip([200, 200, 401]) {
         assert_eq!((&line["status"], &line["path"]), (&json!(status), &json!(CHAT)), "{line}");
         for field in ["time", "id", "seconds", "first_byte_seconds"] {
