@@ -262,6 +262,23 @@ async fn what_is_not_known_here_goes_through() {
     assert_eq!((came.spent.len(), came.spent[0].attempts), (1, 1));
 }
 
+/// The provider has another word for a setting: only the request is written anew.
+#[tokio::test]
+async fn what_is_answered_goes_through_where_the_request_could_not() {
+    let exchange = asked(
+        r#"{"model":"openai/m","messages":[{"role":"user","content":"Is it?"}],"max_completion_tokens":5,"new":1}"#,
+    );
+    let came = exchange.by(true, |stack| stack).await;
+    let (_, _, sent) = came.asked.as_ref().expect("it was asked");
+    let sent: serde_json::Value = serde_json::from_slice(sent).expect("JSON");
+    assert_eq!((&sent["max_tokens"], &sent["max_completion_tokens"]), (&5.into(), &serde_json::Value::Null));
+    assert_eq!(came.body, exchange.recording.body);
+    // Who asks by the older word for tools is answered by it.
+    let older = r#"{"model":"openai/m","messages":[{"role":"user","content":"Is it?"}],"functions":[{"name":"f"}]}"#;
+    let exchange = asked(older);
+    assert_ne!(exchange.by(true, |stack| stack).await.body, exchange.recording.body);
+}
+
 #[tokio::test]
 async fn what_a_layer_needs_is_written_anew() {
     let exchange = asked(ODD);

@@ -6,7 +6,8 @@
 //!   answer took, in microseconds, from when the request was due.
 //! - `held PORT PID STREAMS`: opens streams that do not end; prints what memory the process has before and with them.
 //!
-//! The key is in `BENCH_KEY`, the model in `BENCH_MODEL`. Linux alone: it reads `/proc`.
+//! The key is in `BENCH_KEY`, the model in `BENCH_MODEL`; with `BENCH_ANEW` it is asked in words that a gateway has to write
+//! anew for this model. Linux alone: it reads `/proc`.
 #![allow(clippy::print_stdout, reason = "the figures are for a person")]
 #![allow(clippy::cast_precision_loss, reason = "figures of a bench")]
 #![allow(clippy::disallowed_methods, reason = "threads of its own sleep, in no runtime")]
@@ -36,14 +37,19 @@ fn address(port: &str) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// One question, as an SDK asks it.
-fn question(streamed: bool) -> Vec<u8> {
+/// One question, as an SDK asks it; the answer to one that is held does not end.
+fn question(is_held: bool) -> Vec<u8> {
     let model = std::env::var("BENCH_MODEL").unwrap_or_else(|_| "gpt-6-luna".to_owned());
     let key = std::env::var("BENCH_KEY").unwrap_or_else(|_| "none".to_owned());
-    let stream = if streamed { ",\"stream\":true,\"stream_options\":{\"include_usage\":true}" } else { "" };
+    let (asked, stream) = match is_held {
+        true => ("hold", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
+        false => ("Why is the sea salt?", ""),
+    };
+    let is_anew = std::env::var_os("BENCH_ANEW").is_some();
+    let settings = if is_anew { "\"temperature\":0.5,\"max_tokens\":200" } else { "\"max_completion_tokens\":200" };
     let body = format!(
         "{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"system\",\"content\":\"Be brief.\"}},\
-         {{\"role\":\"user\",\"content\":\"Why is the sea salt?\"}}],\"temperature\":0.5,\"max_tokens\":200{stream}}}"
+         {{\"role\":\"user\",\"content\":\"{asked}\"}}],{settings}{stream}}}"
     );
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\naccept: application/json\r\nauthorization: Bearer {key}\r\n\

@@ -1,5 +1,5 @@
 //! A server that answers at once with bytes made before: what is measured is the client. Keep-alive, one write a
-//! unary answer, a burst of 1,000 events a streamed one; of a stream from the model `hold` only the beginning.
+//! unary answer, a burst of 1,000 events a streamed one; of a stream that is asked to `hold` only the beginning.
 #![expect(clippy::print_stdout, reason = "the caller reads the port")]
 
 use std::fmt::Write as _;
@@ -35,7 +35,7 @@ fn serve(mut stream: TcpStream, answers: &Answers) {
             continue;
         }
         let body = String::from_utf8_lossy(&request[head + 4..]);
-        let answer = match (body.contains("\"stream\":true"), body.contains("\"model\":\"hold\"")) {
+        let answer = match (body.contains("\"stream\":true"), body.contains("\"content\":\"hold\"")) {
             (false, _) => &answers.unary[..],
             (true, false) => &answers.burst,
             (true, true) => &answers.burst[..1000],

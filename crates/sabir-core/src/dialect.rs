@@ -49,6 +49,13 @@ pub trait Dialect: std::fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether a client of this dialect may have what this provider answers as it comes, also where its request was
+    /// encoded: what was changed of the request does not show in an answer.
+    fn gives_back(&self, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> bool {
+        let _ = (passage, request, endpoint);
+        false
+    }
+
     /// What was answered, whole. A status that is no success is an error, read from the body.
     fn decode(&self, answer: Answer<'_>) -> Result<ChatResponse>;
 

@@ -52,6 +52,15 @@ macro_rules! method {
         ) -> Option<sabir_core::dialect::Encoded> {
             $crate::passing::pass(self, passage, request, endpoint)
         }
+
+        fn gives_back(
+            &self,
+            passage: &sabir_core::Passage,
+            request: &sabir_core::chat::ChatRequest,
+            endpoint: &sabir_core::Endpoint,
+        ) -> bool {
+            $crate::passing::gives_back(self, passage, request, endpoint)
+        }
     };
     (decode, $decode:expr) => {
         fn decode(

@@ -270,7 +270,7 @@ const LONGEST_CHANGE: usize = 256 << 10;
 
 /// What goes along with a request.
 struct About<'a> {
-    id: &'a str,
+    id: &'a Arc<str>,
     line: Option<&'a Line>,
     leavers: &'a Leavers,
     span: &'a Span,
@@ -349,11 +349,11 @@ impl Inner {
     }
 
     /// A call of somebody's.
-    fn call(&self, guest: &Guest, id: &str) -> Call {
+    fn call(&self, guest: &Guest, id: &Arc<str>) -> Call {
         let mut call = self.client.begin();
         guest.sign(&mut call);
         // The ledger has its attempts by what the client was told.
-        call.trail = Trail::named(id);
+        call.trail = Trail::named(id.clone());
         call
     }
 

@@ -1,9 +1,8 @@
 //! What an answer says of itself beside its body.
 
 use std::fmt::Write as _;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Response};
@@ -114,14 +113,9 @@ fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     list
 }
 
-/// An id for a request: another for each, also of other processes.
-pub(crate) fn request_id() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    static PROCESS: OnceLock<RandomState> = OnceLock::new();
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mut hasher = PROCESS.get_or_init(RandomState::new).build_hasher();
-    hasher.write_u64(number);
-    format!("{:016x}{number:08x}", hasher.finish())
+/// An id for a request: another for each, also of other processes. It is the call's in the ledger.
+pub(crate) fn request_id() -> Arc<str> {
+    sabir::call_id(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -150,7 +144,7 @@ mod tests {
         assert_eq!(said("x-sabir-cost"), Some("0.000000250"));
         assert_eq!(said("x-sabir-attempts"), Some("1"));
         assert_eq!(said("x-sabir-losses"), Some("top_k, us?r"));
-        assert!(said("x-sabir-request-id").is_some_and(|id| id.len() == 24));
+        assert!(said("x-sabir-request-id").is_some_and(|id| id.len() == 32));
     }
 
     #[test]

@@ -59,7 +59,6 @@ mod demand;
 mod funds;
 mod gauge;
 mod hold;
-mod id;
 mod load;
 #[cfg(all(test, sabir_model))]
 mod model;

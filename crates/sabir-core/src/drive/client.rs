@@ -106,9 +106,11 @@ impl Origin {
 
     async fn chat(&self, dialect: &'static dyn Dialect, call: &Call, request: &ChatRequest) -> Result<Reply> {
         let asked = call.passage.as_deref().filter(|passage| passage.says(dialect.name(), request));
-        let as_it_is = asked.and_then(|passage| pass(dialect, passage, request, &self.endpoint));
-        let passes = as_it_is.is_some();
-        let mut encoded = as_it_is.map_or_else(|| encode(dialect, request, &self.endpoint), Ok)?;
+        let fitted = fit(dialect, request, &self.endpoint)?;
+        let as_it_is = asked.and_then(|passage| pass(dialect, passage, &fitted, &self.endpoint));
+        let gives_back = |passage| dialect.gives_back(passage, request, &self.endpoint);
+        let passes = as_it_is.is_some() || asked.is_some_and(gives_back);
+        let mut encoded = as_it_is.map_or_else(|| write(dialect, fitted, &self.endpoint), Ok)?;
         if request.strict {
             refuse_losses(&encoded.losses)?;
         }
@@ -222,9 +224,19 @@ impl Origin {
 /// # Errors
 /// As [`check`], [`ModelTraits::fit`](crate::ModelTraits::fit) and [`Dialect::encode`].
 pub fn encode(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    write(dialect, fit(dialect, request, endpoint)?, endpoint)
+}
+
+/// A request as a model takes it, and what had to be changed for that.
+type Fitted<'r> = (Cow<'r, ChatRequest>, Vec<Loss>);
+
+fn fit<'r>(dialect: &dyn Dialect, request: &'r ChatRequest, endpoint: &Endpoint) -> Result<Fitted<'r>> {
     let traits = if ModelTraits::matter_to(request) { endpoint.traits(&request.model) } else { ModelTraits::default() };
     check(request, &dialect.abilities(&endpoint.quirks), &traits)?;
-    let (request, losses) = traits.fit(request)?;
+    traits.fit(request)
+}
+
+fn write(dialect: &dyn Dialect, (request, losses): Fitted<'_>, endpoint: &Endpoint) -> Result<Encoded> {
     let mut encoded = dialect.encode(&request, endpoint)?;
     encoded.losses.splice(0..0, endpoint.notices.iter().cloned().chain(losses));
     lost_from_request(dialect.name(), &request, &mut encoded.losses);
@@ -239,11 +251,8 @@ fn is_framed_as_asked(dialect: &dyn Dialect, request: &ChatRequest, framing: Fra
 
 /// The client's own bytes as the request to a provider of its dialect. `None` where they do not say what [`encode`] would,
 /// or are not known to.
-fn pass(dialect: &dyn Dialect, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> Option<Encoded> {
-    let traits = if ModelTraits::matter_to(request) { endpoint.traits(&request.model) } else { ModelTraits::default() };
-    // What is wrong is told by the longer way.
-    check(request, &dialect.abilities(&endpoint.quirks), &traits).ok()?;
-    let (Cow::Borrowed(_), losses) = traits.fit(request).ok()? else { return None };
+fn pass(dialect: &dyn Dialect, passage: &Passage, fitted: &Fitted<'_>, endpoint: &Endpoint) -> Option<Encoded> {
+    let (Cow::Borrowed(request), losses) = fitted else { return None };
     let mut passed = dialect.pass(passage, request, endpoint).filter(|_| losses.is_empty())?;
     passed.losses.splice(0..0, endpoint.notices.iter().cloned());
     Some(passed)

@@ -52,6 +52,19 @@ pub(crate) fn pass(
     Some(encoded)
 }
 
+/// Whether what is answered in the dialect may go to the client as it comes.
+pub(crate) fn gives_back(dialect: &dyn Dialect, passage: &Passage, request: &ChatRequest, endpoint: &Endpoint) -> bool {
+    match dialect.name() {
+        #[cfg(feature = "openai-chat")]
+        crate::openai_chat::NAME => {
+            Plain::read(passage.body()).is_some_and(|plain| openai_chat::gives_back(&plain, request, endpoint))
+        }
+        "anthropic-messages" | "cohere-v2-chat" | "gemini-generate" | "ollama-chat" | "ollama-generate"
+        | "openai-responses" => endpoint.quirks.names().next().is_none(),
+        _ => false,
+    }
+}
+
 /// The text of an object that all readers read alike: nowhere in it is a name said twice, or written in escapes, so that
 /// what was read here and what the provider reads are the same. Names that differ only in case and underscores are one:
 /// there are readers that take them for each other.

@@ -14,6 +14,18 @@ const HEEDED: &[&str] =
 const REWRITTEN: &[&str] =
     &["functions", "function_call", "random_seed", "reasoning", "thinking", "thinking_budget", "enable_thinking"];
 
+/// Whether an answer is what the client expects, who may have asked in words that this provider does not take.
+pub(super) fn gives_back(plain: &Plain<'_>, request: &ChatRequest, endpoint: &Endpoint) -> bool {
+    let is_told_as_asked = if endpoint.quirks.get("stream_options") == Some("false") {
+        !plain.has(&["stream_options"])
+    } else {
+        // What a stream used is always asked for, and told to the client only where it asked for it, too.
+        let asked = request.options.get(NAME, "stream_options");
+        !request.stream || asked.is_some_and(|options| options["include_usage"] == true)
+    };
+    endpoint.quirks.names().all(|name| HEEDED.contains(&name)) && is_told_as_asked && !plain.has(REWRITTEN)
+}
+
 /// Whether the provider takes all of a body in the words that the client has for it.
 pub(super) fn is_usual(plain: &Plain<'_>, request: &ChatRequest, endpoint: &Endpoint) -> bool {
     let quirk = |name, usual| endpoint.quirks.get(name).unwrap_or(usual);
@@ -22,16 +34,7 @@ pub(super) fn is_usual(plain: &Plain<'_>, request: &ChatRequest, endpoint: &Endp
         "max_tokens" => "max_completion_tokens",
         _ => "max_tokens",
     };
-    let may_stream = if quirk("stream_options", "true") == "false" {
-        !plain.has(&["stream_options"])
-    } else {
-        // What a stream used is always asked for, and told to the client only where it asked for it, too.
-        let asked = request.options.get(NAME, "stream_options");
-        !request.stream || asked.is_some_and(|options| options["include_usage"] == true)
-    };
-    endpoint.quirks.names().all(|name| HEEDED.contains(&name))
-        && may_stream
-        && !plain.has(REWRITTEN)
+    gives_back(plain, request, endpoint)
         && !plain.has(&[other_limit])
         && (takes_marks || !plain.has(&["cache_control"]))
         && (quirk("reasoning_request", "effort") == "effort" || !plain.has(&["reasoning_effort"]))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sabir_core::chat::{ChatResponse, Cost, CostBasis, Notice, Receipt, Usage};
-use sabir_core::{Call, Error, ErrorKind, Result, Stage};
+use sabir_core::{Call, Error, ErrorKind, Result, Stage, call_id};
 use sabir_prices::{Demand, Options, Usd};
 use sabir_store::{Ended, Opened, Outcome};
 use sabir_tokens::ModelId;
@@ -13,7 +13,6 @@ use super::Spend;
 use super::admit::Admitted;
 use super::alert::Alert;
 use super::bill::{estimate, is_billed};
-use super::id;
 
 /// An attempt under way. Settled and closed once; one that is dropped before it was sent costs nothing.
 pub(super) struct Attempt {
@@ -226,7 +225,7 @@ impl Admitted {
     /// The row of an attempt that is let through now.
     fn row(&self, call: &Call) -> Opened {
         let mut row = self.class.row.clone();
-        row.call = call.trail.id_or(|| id::name(self.at)).clone();
+        row.call = call.trail.id_or(|| call_id(self.at)).clone();
         (row.attempt, row.time, row.reserved) = (call.trail.next_attempt(), self.at, self.reserved);
         row
     }

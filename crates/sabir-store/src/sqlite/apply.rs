@@ -1,10 +1,10 @@
 //! What stands in journals, as rows.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params, params_from_iter};
+use rusqlite::{CachedStatement, Connection, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 use sabir_core::chat::CostBasis;
 
 use super::failure::Failure;
@@ -28,7 +28,7 @@ pub(super) fn time(time: Duration) -> i64 {
 
 /// How far a journal is in the tables; at its beginning, where it is not.
 pub(super) fn place(connection: &Connection, journal: &str) -> Result<Place, Failure> {
-    let mut statement = connection.prepare("SELECT segment, position FROM journals WHERE id = ?1")?;
+    let mut statement = connection.prepare_cached("SELECT segment, position FROM journals WHERE id = ?1")?;
     let mut rows = statement.query([journal])?;
     Ok(match rows.next()? {
         Some(row) => Place { segment: row.get(0)?, offset: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default() },
@@ -47,13 +47,13 @@ pub(super) fn apply(connection: &mut Connection, journal: &str, chunk: &Chunk) -
 fn move_to(transaction: &Transaction<'_>, journal: &str, place: Place) -> Result<(), Failure> {
     let sql = "INSERT INTO journals VALUES (?1, ?2, ?3)
         ON CONFLICT DO UPDATE SET segment = excluded.segment, position = excluded.position";
-    transaction.execute(sql, params![journal, place.segment, whole(place.offset)])?;
+    transaction.prepare_cached(sql)?.execute(params![journal, place.segment, whole(place.offset)])?;
     Ok(())
 }
 
 fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Result<(), Failure> {
     let mut insert = Insert::new(transaction)?;
-    let mut forget = transaction.prepare("DELETE FROM open_attempts WHERE call = ?1 AND attempt = ?2")?;
+    let mut forget = transaction.prepare_cached("DELETE FROM open_attempts WHERE call = ?1 AND attempt = ?2")?;
     // Most attempts end soon: what is opened and closed in one chunk is written once.
     let (mut open, mut raised) = (HashMap::new(), HashMap::new());
     for record in records {
@@ -66,14 +66,17 @@ fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Res
                 *most = (*most).max(*reserved);
             }
             Record::Closed(attempt, ended) => {
-                open.remove(&(&attempt.call, attempt.attempt));
-                raised.remove(&(&attempt.call, attempt.attempt));
-                forget.execute(params![attempt.call, attempt.attempt])?;
+                let id = (&attempt.call, attempt.attempt);
+                raised.remove(&id);
+                // What was opened in this chunk is not in the tables.
+                if open.remove(&id).is_none() {
+                    forget.execute(params![attempt.call, attempt.attempt])?;
+                }
                 insert.row(attempt, ended)?;
             }
         }
     }
-    let mut reserve = transaction.prepare(
+    let mut reserve = transaction.prepare_cached(
         "INSERT OR IGNORE INTO open_attempts SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
          WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE call = ?1 AND attempt = ?2)",
     )?;
@@ -82,8 +85,9 @@ fn rows(transaction: &Transaction<'_>, journal: &str, records: &[Record]) -> Res
         let (begun, tags, reserved) = (time(attempt.time), tags(attempt), attempt.reserved.map(whole));
         reserve.execute(params![call, number, journal, begun, tenant, key, provider, model, tags, reserved])?;
     }
-    let mut raise = transaction
-        .prepare("UPDATE open_attempts SET reserved = max(ifnull(reserved, 0), ?3) WHERE call = ?1 AND attempt = ?2")?;
+    let mut raise = transaction.prepare_cached(
+        "UPDATE open_attempts SET reserved = max(ifnull(reserved, 0), ?3) WHERE call = ?1 AND attempt = ?2",
+    )?;
     for ((call, attempt), reserved) in raised.into_iter().filter_map(|(id, reserved)| Some((id, reserved?))) {
         raise.execute(params![call, attempt, whole(reserved)])?;
     }
@@ -139,54 +143,56 @@ pub(super) fn prune(connection: &mut Connection, before: Duration, most: usize) 
 /// Adds rows of closed attempts.
 struct Insert<'t> {
     transaction: &'t Transaction<'t>,
-    row: Statement<'t>,
-    label: Statement<'t>,
+    row: CachedStatement<'t>,
+    label: CachedStatement<'t>,
 }
+
+/// What adds a row; the parameters are in the order of the names.
+static ROW: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT OR IGNORE INTO attempts (call, attempt, time, tenant, key, provider, model, tags, reserved, outcome,
+             error, tools, estimated, cost, basis, receipt, first_event, latency, {})
+         VALUES (?{})",
+        BUCKETS.join(", "),
+        ", ?".repeat(17 + BUCKETS.len())
+    )
+});
 
 impl<'t> Insert<'t> {
     fn new(transaction: &'t Transaction<'t>) -> Result<Self, Failure> {
-        let columns = BUCKETS.join(", ");
-        let row = transaction.prepare(&format!(
-            "INSERT OR IGNORE INTO attempts (call, attempt, time, tenant, key, provider, model, tags, reserved, outcome,
-                 error, tools, estimated, cost, basis, receipt, first_event, latency, {columns})
-             VALUES (?{})",
-            ", ?".repeat(17 + BUCKETS.len())
-        ))?;
-        let label = transaction.prepare("INSERT OR IGNORE INTO labels VALUES (?1, ?2, ?3, ?4)")?;
+        let row = transaction.prepare_cached(&ROW)?;
+        let label = transaction.prepare_cached("INSERT OR IGNORE INTO labels VALUES (?1, ?2, ?3, ?4)")?;
         Ok(Self { transaction, row, label })
     }
 
     fn row(&mut self, attempt: &Opened, ended: &Ended) -> Result<(), Failure> {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let known = |number: Option<u64>| number.map_or(Value::Null, |number| Value::Integer(whole(number)));
-        let json = |json: Option<String>| json.map_or(Value::Null, Value::Text);
-        let counted = |number: Option<u64>| known(number.map(|number| number.min(MOST_COUNTED)));
         let (outcome, error) = words(ended.outcome);
         let tools = (!ended.usage.tools.is_empty()).then(|| {
             object(ended.usage.tools.iter().map(|(tool, uses)| (tool.as_str(), (*uses).min(MOST_COUNTED).to_string())))
         });
         let receipt = ended.receipt.as_ref().and_then(|receipt| serde_json::to_string(receipt).ok());
-        let values = [
-            text(&attempt.call),
-            Value::Integer(attempt.attempt.into()),
-            Value::Integer(time(attempt.time)),
-            text(&attempt.tenant),
-            text(&attempt.key),
-            text(&attempt.provider),
-            text(&attempt.model),
-            json(tags(attempt)),
-            known(attempt.reserved),
-            text(outcome),
-            error.map_or(Value::Null, text),
-            json(tools),
-            Value::Integer(ended.usage.estimated.into()),
-            known(ended.cost.map(|cost| cost.nano_usd)),
-            ended.cost.map_or(Value::Null, |cost| text(basis(cost.basis))),
-            json(receipt),
-            ended.first_event.map_or(Value::Null, |first| Value::Integer(time(first))),
-            Value::Integer(time(ended.latency)),
+        let values: [&dyn ToSql; 18] = [
+            &attempt.call,
+            &attempt.attempt,
+            &time(attempt.time),
+            &attempt.tenant,
+            &attempt.key,
+            &attempt.provider,
+            &attempt.model,
+            &tags(attempt),
+            &attempt.reserved.map(whole),
+            &outcome,
+            &error,
+            &tools,
+            &ended.usage.estimated,
+            &ended.cost.map(|cost| whole(cost.nano_usd)),
+            &ended.cost.map(|cost| basis(cost.basis)),
+            &receipt,
+            &ended.first_event.map(time),
+            &time(ended.latency),
         ];
-        let buckets = record::buckets(&ended.usage).map(counted);
+        let buckets = record::buckets(&ended.usage).map(|number| number.map(|number| whole(number.min(MOST_COUNTED))));
+        let buckets = buckets.iter().map(|bucket| bucket as &dyn ToSql);
         if self.row.execute(params_from_iter(values.into_iter().chain(buckets)))? > 0 {
             let id = self.transaction.last_insert_rowid();
             for (name, value) in &*attempt.tags {

@@ -16,7 +16,7 @@ use super::journal::{self, End, Journal, Place};
 use super::{Health, adopt, apply};
 
 /// How long records gather before they are written together.
-pub(super) const GATHER: Duration = Duration::from_millis(20);
+pub(super) const GATHER: Duration = Duration::from_millis(50);
 /// How long to wait after something failed.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often to look for rows that are older than what is kept.

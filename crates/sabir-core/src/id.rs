@@ -1,13 +1,13 @@
-//! What a call is known by in the ledger.
+//! What a call is known by, wherever it is told of.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// An id for a call that has none: when it began, in milliseconds since 1970, and 80 bits that nobody else has; so ids
-/// sort by time, which is kind to a ledger's index.
-pub(super) fn name(now: Duration) -> Arc<str> {
+/// An id for a call that has none: 32 hexadecimal digits, of when it began, in milliseconds since 1970, and of 80 bits that
+/// nobody else has. So ids sort by time, which is kind to an index. `now` is the time since 1970.
+pub fn call_id(now: Duration) -> Arc<str> {
     static RANDOM: LazyLock<[u64; 2]> = LazyLock::new(|| [0, 1].map(|number| RandomState::new().hash_one(number)));
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let [seed, process] = *RANDOM;
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn ids_are_told_apart_and_sort_by_time() {
-        let at = |second: u64| name(Duration::from_secs(second));
+        let at = |second: u64| call_id(Duration::from_secs(second));
         let ids = [at(1_000_000_000), at(1_000_000_001), at(2_000_000_000)];
         assert!(ids.is_sorted() && ids.iter().all(|id| id.len() == 32), "{ids:?}");
         assert_ne!(at(7), at(7));
