@@ -70,7 +70,7 @@ impl Gateway {
     /// Answers from this client. Everybody is let in, until [`keys`](Self::keys) says otherwise.
     pub fn new(client: Client) -> Self {
         let inner = Inner {
-            service: Shared::new(counting::Counting::around(&client)),
+            service: Shared::new(counting::Counting::around(&client, false)),
             client,
             keys: None,
             admin: Administrators::default(),
@@ -138,7 +138,10 @@ impl Gateway {
 
     /// Lets in only who has one of these keys. Keys may be added and taken away at any time.
     pub fn keys(self, keys: Keys) -> Self {
-        self.set(|inner| inner.keys = Some(keys))
+        self.set(|inner| {
+            inner.keys = Some(keys);
+            inner.service = Shared::new(counting::Counting::around(&inner.client, true));
+        })
     }
 
     /// The administrator's key: it opens `/metrics` where keys are asked for. Only its hash is kept.

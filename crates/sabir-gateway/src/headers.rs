@@ -24,8 +24,8 @@ const LONGEST: usize = 1_024;
 /// Writes the headers.
 pub(crate) fn tell(response: &mut Response<Body>, id: &str) {
     let extensions = response.extensions_mut();
-    let (answered, begun, losses) =
-        (extensions.remove::<Answered>(), extensions.remove::<Begun>(), extensions.remove::<Losses>());
+    let (answered, losses) = (extensions.remove::<Answered>(), extensions.remove::<Losses>());
+    let begun = if answered.is_none() { extensions.remove::<Begun>() } else { None };
     let headers = response.headers_mut();
     set(headers, REQUEST_ID, id);
     if let Some(Answered(answer)) = answered {

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use http_body_util::Full;
 use sabir::layers::{Budget, Limit, Limits, Receipts, Spend, Stack, Window};
 use sabir::prices::{ModelPrices, Overlay, Price, Prices, Rates, Usd};
-use sabir::{Client, Env};
+use sabir::{Client, Env, Provider, Registry};
 use sabir_gateway::{Gateway, Keys, VirtualKey};
 use sabir_sim::Simulator;
 use serde_json::Value;
@@ -248,4 +248,26 @@ async fn a_path_of_nobody_is_told_in_the_dialect_that_it_looks_like() {
             spoken.check("a path of nobody", 404, "nothing is served at", &refused);
         }
     }
+}
+
+#[tokio::test]
+async fn who_needs_a_key_is_not_told_where_a_provider_stands() {
+    let registry = Registry::empty();
+    let provider = Provider::custom("inner", "openai-chat", "http://127.0.0.1:1/v1").expect("a provider");
+    registry.register(provider.key("k"));
+    let client = Client::builder().env(Env::none()).registry(registry).build().expect("a client");
+    let keys = Keys::new();
+    let key = keys.issue(VirtualKey::new("ada")).expect("a key");
+    let key = [("x-api-key", key.expose())];
+    let closed = Gateway::new(client).keys(keys);
+    for spoken in &SPOKEN {
+        let at = |text: &str| text.replace("sim%2F", "inner%2F").replace("sim/", "inner/");
+        let (status, _, answer) = ask(&closed, Method::POST, &at(spoken.path), &key, &at(spoken.body)).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(status >= 400 && !answer.contains("127.0.0.1"), "{}: {status} {answer}", spoken.path);
+    }
+    let (status, _, answer) =
+        ask(&closed, Method::POST, SPOKEN[0].path, &key, &SPOKEN[0].body.replace("sim/", "inner/")).await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(status == 502 && answer.contains("inner cannot be reached"), "{answer}");
 }
