@@ -174,7 +174,8 @@ async fn answer(socket: TcpStream, gateway: Gateway, shell: Shell, watcher: Watc
     let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {
         let gateway = gateway.clone();
-        async move { Ok::<_, Error>(Outgoing::of(gateway.answer(request).await)) }
+        // In a box, which is gone when the answer begins: the connection would keep its room for as long as a stream lasts.
+        Box::pin(async move { Ok::<_, Error>(Outgoing::of(gateway.answer(request).await)) })
     });
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST_HEAD);

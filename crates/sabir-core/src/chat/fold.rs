@@ -127,6 +127,10 @@ impl Fold {
     }
 
     fn push(&mut self, part: Part, open: bool) {
+        // Most answers have a single part, and thousands of streams may be open: no room for four.
+        if self.response.parts.is_empty() {
+            self.response.parts.reserve_exact(1);
+        }
         self.response.parts.push(part);
         self.open = open;
     }

@@ -89,4 +89,4 @@ macro_rules! open_words {
     };
 }
 pub(crate) use open_words;
-pub(crate) use response::{rate_limits, response_headers};
+pub(crate) use response::rate_limits;

@@ -182,14 +182,6 @@ impl ChatResponse {
     }
 }
 
-/// Takes over what an answer's headers say: the request id and the limits.
-pub(crate) fn response_headers(response: &mut ChatResponse, headers: &http::HeaderMap) {
-    if response.request_id.is_none() {
-        response.request_id = crate::error::request_id(headers).map(str::to_owned);
-    }
-    response.rate_limits = rate_limits(headers);
-}
-
 /// Reads rate-limit headers: `x-ratelimit-{limit,remaining,reset}-NAME` and
 /// `anthropic-ratelimit-NAME-{limit,remaining,reset}`.
 pub(crate) fn rate_limits(headers: &http::HeaderMap) -> Vec<RateLimit> {

@@ -13,9 +13,10 @@ use http::{HeaderMap, StatusCode};
 use super::common::{collect, cut_or_garbled, enrich, refuse_losses, send};
 use super::exchange::ask;
 use super::passing::Pieces;
-use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, Events, Wire, response_headers};
+use crate::chat::{ChatRequest, ChatResponse, Content, Event, EventStream, Events, RateLimit, Wire, rate_limits};
 use crate::check::check;
 use crate::dialect::{Answer, Decoder, Dialect, Encoded, truncated};
+use crate::error::request_id;
 use crate::exchange::{Counting, Embedding, Reranking};
 use crate::frame::{Framer, Framing};
 use crate::raw::{RawReply, RawRequest};
@@ -116,12 +117,13 @@ impl Origin {
         }
         let losses = std::mem::take(&mut encoded.losses);
         let (head, body) = send(encoded, &self.endpoint, &*self.transport, call).await?;
-        let about = About { losses, headers: head.headers, keep_raw: call.keep_raw };
+        let headers = head.headers;
+        let about = About::of(losses, &headers, call.keep_raw);
         let by = || Answering::of(&self.endpoint.provider, &request.model);
         if request.stream && head.status.is_success() {
             call.trail.answers(Answering { losses: about.losses.clone(), ..by() });
         }
-        let framing = dialect.framing(&about.headers).filter(|_| request.stream && head.status.is_success());
+        let framing = dialect.framing(&headers).filter(|_| request.stream && head.status.is_success());
         if let Some(framing) = framing {
             let pieces = passes && is_framed_as_asked(dialect, request, framing);
             let framer = Framer::new(framing).with_limit(self.limits.frame);
@@ -142,7 +144,7 @@ impl Origin {
             return if request.stream { Ok(Reply::Stream(Box::pin(stream))) } else { fold(stream).await };
         }
         let body = collect(body, self.limits.body).await?;
-        let answer = Answer { status: head.status, headers: &about.headers, body: &body };
+        let answer = Answer { status: head.status, headers: &headers, body: &body };
         let mut response = dialect.decode(answer).map_err(|error| cut_or_garbled(error, head.status, &body))?;
         if response.model.is_empty() && !request.stream {
             call.trail.answers(by());
@@ -375,15 +377,25 @@ impl Stream for Queued {
 #[derive(Debug)]
 struct About {
     losses: Vec<Loss>,
-    headers: HeaderMap,
+    request_id: Option<String>,
+    rate_limits: Vec<RateLimit>,
     keep_raw: bool,
 }
 
 impl About {
+    /// The headers themselves are not kept: as long as one of them lives, so does the buffer that they were read into.
+    fn of(losses: Vec<Loss>, headers: &HeaderMap, keep_raw: bool) -> Self {
+        let request_id = request_id(headers).map(str::to_owned);
+        Self { losses, request_id, rate_limits: rate_limits(headers), keep_raw }
+    }
+
     fn complete(&self, response: &mut ChatResponse, provider: &str, raw: Option<Bytes>) {
         provider.clone_into(&mut response.provider);
         response.losses.splice(0..0, self.losses.iter().cloned());
-        response_headers(response, &self.headers);
+        if response.request_id.is_none() {
+            response.request_id.clone_from(&self.request_id);
+        }
+        response.rate_limits.clone_from(&self.rate_limits);
         if self.keep_raw {
             response.raw = raw;
         }
