@@ -48,7 +48,7 @@ fn attempts_of_one_call_share_its_id_and_are_numbered() {
     let rows = house.rows.all();
     assert_eq!((rows[0].0.attempt, rows[1].0.attempt), (0, 1));
     assert_eq!(rows[0].0.call, rows[1].0.call);
-    let other = id::name(NOON);
+    let other = sabir_core::call_id(NOON);
     assert_ne!(rows[0].0.call, other, "ids are of one call");
     let time = u64::try_from(NOON.as_millis()).expect("it fits");
     assert!(other.starts_with(&format!("{time:012x}")) && other.len() == 32, "{other}");
