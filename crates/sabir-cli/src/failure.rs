@@ -132,7 +132,7 @@ fn hint(error: &Error) -> Option<String> {
     Some(match (error.kind(), error.retry_after()) {
         (ErrorKind::Configuration, _) => {
             let variable = variable.filter(|_| error.message().starts_with("no key for"))?;
-            format!("`export {variable}=…`, or `sabir config init` to write it into a configuration")
+            format!("`export {variable}=…`, or `sabir keys set {}` to keep it on this machine", error.provider()?)
         }
         (ErrorKind::Authentication, _) => match variable {
             Some(variable) => {
@@ -148,6 +148,12 @@ fn hint(error: &Error) -> Option<String> {
         (ErrorKind::Quota, _) => "waiting does not help: the account is out of credit or over its limit".to_owned(),
         (ErrorKind::BudgetExceeded, _) => {
             "`sabir usage` shows what was spent, `sabir config show` which limits hold".to_owned()
+        }
+        // About this machine itself the message says it all.
+        (ErrorKind::Network, _)
+            if ["cannot listen", "is the server running"].iter().any(|it| error.message().contains(it)) =>
+        {
+            return None;
         }
         (ErrorKind::Network, _) => "is there a network, and a proxy that has to be named in HTTPS_PROXY?".to_owned(),
         (ErrorKind::Timeout, _) => "`timeout` in the configuration, or LLM_TIMEOUT, gives it more time".to_owned(),
@@ -198,7 +204,7 @@ mod tests {
                 of(ErrorKind::Configuration, "no key for OpenAI: set OPENAI_API_KEY").with_provider("openai").into(),
                 2,
                 "error: configuration from openai: no key for OpenAI: set OPENAI_API_KEY\n  \
-                 hint: `export OPENAI_API_KEY=…`, or `sabir config init` to write it into a configuration",
+                 hint: `export OPENAI_API_KEY=…`, or `sabir keys set openai` to keep it on this machine",
             ),
             (of(ErrorKind::Configuration, "no model is set").into(), 2, "error: configuration: no model is set"),
             (
@@ -217,6 +223,11 @@ mod tests {
                 1,
                 "error: network: api.example.com cannot be reached\n  cause: connection refused\n  \
                  hint: is there a network, and a proxy that has to be named in HTTPS_PROXY?",
+            ),
+            (
+                of(ErrorKind::Network, "cannot listen on x: it is taken").into(),
+                1,
+                "error: network: cannot listen on x: it is taken",
             ),
             (
                 of(ErrorKind::RateLimit, "slow\x1b[2J down").with_retry_after(Duration::from_millis(61_500)).into(),

@@ -257,7 +257,8 @@ impl Config {
         &self.shown
     }
 
-    /// What may be a slip and holds all the same: a model that is not in the table of models.
+    /// What may be a slip and holds all the same: a model that is not in the table of models, one that a budget refuses
+    /// because it has no known price, a route whose models can do different things.
     pub fn doubts(&self) -> &[Fault] {
         &self.doubts
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// An id for a call that has none: 32 hexadecimal digits, of when it began, in milliseconds since 1970, and of 80 bits that
 /// nobody else has. So ids sort by time, which is kind to an index. `now` is the time since 1970.
+#[expect(clippy::missing_panics_doc, reason = "hexadecimal digits are text")]
 pub fn call_id(now: Duration) -> Arc<str> {
     static RANDOM: LazyLock<[u64; 2]> = LazyLock::new(|| [0, 1].map(|number| RandomState::new().hash_one(number)));
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -54,5 +54,5 @@ pub use secret::Secret;
 pub use service::{Call, Key, Layer, Reply, Request, Service, Shared};
 pub use signer::Signer;
 pub use sink::{MAX_TOOL_CALLS, Sink};
-pub use trail::Trail;
+pub use trail::{Answering, Trail};
 pub use transport::Transport;

@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// What all attempts of one call share: an id, and a count of the attempts. Clones of a [`Call`](crate::Call) walk the
+use crate::Loss;
+
+/// What all attempts of one call share: an id, a count of the attempts, and who answers at last. Clones of a [`Call`](crate::Call) walk the
 /// same trail, whatever layer made them: so retries, hedges and routes are numbered together.
 #[derive(Clone, Debug, Default)]
 pub struct Trail(Arc<Walked>);
@@ -11,6 +13,28 @@ struct Walked {
     id: OnceLock<Arc<str>>,
     attempts: AtomicU32,
     left: AtomicBool,
+    failed: AtomicU32,
+    answering: Mutex<Option<Box<Answering>>>,
+}
+
+/// Who answers a call: told before the answer's end, where only that would tell otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answering {
+    /// The provider.
+    pub provider: String,
+    /// The model that was asked there.
+    pub model: String,
+    /// What could not be carried into the provider's dialect, and is not in the answer yet.
+    pub losses: Vec<Loss>,
+    /// Whether the answer was here already.
+    pub is_cached: bool,
+}
+
+impl Answering {
+    /// A model of a provider.
+    pub fn of(provider: &str, model: &str) -> Self {
+        Self { provider: provider.to_owned(), model: model.to_owned(), ..Self::default() }
+    }
 }
 
 impl Trail {
@@ -34,6 +58,26 @@ impl Trail {
         self.0.attempts.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// An attempt failed, and another one may be made.
+    pub fn fails(&self) {
+        self.0.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many attempts failed so far.
+    pub fn failures(&self) -> u32 {
+        self.0.failed.load(Ordering::Relaxed)
+    }
+
+    /// Somebody begins to answer, in the place of whoever began before.
+    pub fn answers(&self, by: Answering) {
+        *self.0.answering.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(by));
+    }
+
+    /// Who began to answer last. Not all answers that are whole are told of: those say it themselves.
+    pub fn answering(&self) -> Option<Answering> {
+        self.0.answering.lock().unwrap_or_else(PoisonError::into_inner).as_deref().cloned()
+    }
+
     /// The call leaves for whoever answers it: no layer can hold it back any more.
     pub fn leaves(&self) {
         self.0.left.store(true, Ordering::Relaxed);
@@ -47,6 +91,7 @@ impl Trail {
 
 #[cfg(test)]
 mod tests {
+    use super::Answering;
     use crate::Call;
 
     #[test]
@@ -59,5 +104,16 @@ mod tests {
         assert_eq!((call.trail.next_attempt(), again.trail.next_attempt()), (0, 1));
         assert_eq!(Call::to("there").trail.next_attempt(), 0);
         assert_eq!(super::Trail::named("mine").id(), Some("mine"));
+    }
+
+    #[test]
+    fn who_begins_last_answers() {
+        let call = Call::to("there");
+        let again = call.clone();
+        assert_eq!((call.trail.failures(), call.trail.answering()), (0, None));
+        call.trail.answers(Answering::of("first", "m"));
+        again.trail.fails();
+        again.trail.answers(Answering::of("second", "m"));
+        assert_eq!((call.trail.failures(), call.trail.answering()), (1, Some(Answering::of("second", "m"))));
     }
 }

@@ -121,7 +121,7 @@ mod telling;
 #[allow(dead_code, reason = "each room uses some of it")]
 mod texts;
 
-pub use self::paths::{paths, spoken};
+pub use self::paths::{paths, presumed, spoken};
 use sabir_core::Dialect;
 use sabir_core::exchange::{Counting, Embedding, Listing, Reranking};
 

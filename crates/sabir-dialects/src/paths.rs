@@ -1,6 +1,7 @@
 //! Which format is spoken at which path of a server.
 
 use http::{HeaderMap, Method, Uri};
+use sabir_core::Dialect;
 use sabir_core::drive::Format;
 use sabir_core::exchange::Listing;
 
@@ -31,6 +32,21 @@ pub fn spoken(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Format>
     }
     let is_at = |end: &str| if end == "/" { path.is_empty() } else { path.ends_with(end) };
     paths().filter(|(end, _)| is_at(end)).max_by_key(|(end, _)| end.len()).map(|(_, format)| format)
+}
+
+/// The dialect of whoever asks at a path where nothing is served, by what such clients' paths and headers have in common;
+/// Chat Completions where nothing tells.
+pub fn presumed(uri: &Uri, headers: &HeaderMap) -> Option<&'static dyn Dialect> {
+    let path = uri.path();
+    crate::dialect(match path {
+        _ if headers.contains_key("anthropic-version") => "anthropic-messages",
+        _ if path.contains("/v1beta/") || headers.contains_key("x-goog-api-key") => "gemini-generate",
+        // `/api/v1` is where aggregators have Chat Completions.
+        _ if path.contains("/api/") && !path.contains("/api/v1/") => "ollama-chat",
+        _ if path.contains("/model/") => "bedrock-converse",
+        _ if path.contains("/v2/") => "cohere-v2-chat",
+        _ => "openai-chat",
+    })
 }
 
 /// The format in which models are asked for. Several share their paths and differ in what else they say.
@@ -97,6 +113,17 @@ mod tests {
             ("/api/tags", "ollama-tags"),
         ] {
             assert_eq!(at(&Method::GET, path), Some(name), "{path}");
+        }
+        for (path, name) in [
+            ("/v1/nothing", "openai-chat"),
+            ("/api/v1/nothing", "openai-chat"),
+            ("/v1beta/models/m:nothing", "gemini-generate"),
+            ("/api/nothing", "ollama-chat"),
+            ("/model/m/nothing", "bedrock-converse"),
+            ("/v2/nothing", "cohere-v2-chat"),
+        ] {
+            let presumed = presumed(&path.parse().expect("a path"), &HeaderMap::new());
+            assert_eq!(presumed.map(Dialect::name), Some(name), "{path}");
         }
         for (method, path) in [(Method::POST, "/v1/models"), (Method::GET, "/v1/messages"), (Method::POST, "/v1")] {
             assert_eq!(at(&method, path), None, "{path}");

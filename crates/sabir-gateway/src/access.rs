@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::Response;
 use http::request::Parts;
-use sabir::chat::{ChatResponse, Event};
+use sabir::chat::{Cached, ChatResponse, Cost, Event, Usage};
 use sabir::drive::Format;
 use sabir::layers::{End, Watch, watch};
 use sabir::transport::Body;
@@ -210,18 +210,40 @@ impl Line {
             self.say("answered_by", response.model.as_str());
         }
         self.say("attempts", response.attempts.len() + 1);
-        let usage = &response.usage;
+        self.used(&response.usage, response.cost);
+        if matches!(response.cached, Some(Cached::Hit { .. })) {
+            self.say("cache", "hit");
+        }
+    }
+
+    /// What was answered that is no conversation.
+    fn gave(&self, reply: &Reply, call: &Call) {
+        let (provider, model, usage, cost) = match reply {
+            Reply::Embed(answer) => (&answer.provider, &answer.model, &answer.usage, answer.cost),
+            Reply::Rerank(answer) => (&answer.provider, &answer.model, &answer.usage, answer.cost),
+            _ => return,
+        };
+        for (name, text) in [("provider", provider), ("answered_by", model)] {
+            if !text.is_empty() {
+                self.say(name, text.as_str());
+            }
+        }
+        self.say("attempts", call.trail.failures().saturating_add(1));
+        self.used(usage, cost);
+        if call.trail.answering().is_some_and(|by| by.is_cached) {
+            self.say("cache", "hit");
+        }
+    }
+
+    fn used(&self, usage: &Usage, cost: Option<Cost>) {
         let tokens = [("input_tokens", usage.input_total()), ("output_tokens", usage.output_total())];
         for (name, count) in tokens {
             if let Some(count) = count {
                 self.say(name, count);
             }
         }
-        if let Some(cost) = response.cost {
+        if let Some(cost) = cost {
             self.say("nano_usd", cost.nano_usd);
-        }
-        if response.cached.is_some() {
-            self.say("cache", "hit");
         }
     }
 }
@@ -271,7 +293,10 @@ impl Service for Heard {
         self.line.say("provider", call.provider.as_str());
         self.line.say("model", request.model());
         match self.inner.call(call, request).await {
-            Ok(reply) => Ok(watch(reply, Ear(self.line.clone()))),
+            Ok(reply) => {
+                self.line.gave(&reply, call);
+                Ok(watch(reply, Ear(self.line.clone())))
+            }
             Err(error) => {
                 self.line.say("error", format!("{:?}", error.kind()));
                 Err(error)

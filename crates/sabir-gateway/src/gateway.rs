@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request as HttpRequest, Response, StatusCode};
+use http::{Request as HttpRequest, Response};
 use sabir::drive::{Format, Host};
 use sabir::ledger::RequestLog;
 use sabir::models::{ModelInfo, ModelsRequest, ModelsResponse};
@@ -70,7 +70,7 @@ impl Gateway {
     /// Answers from this client. Everybody is let in, until [`keys`](Self::keys) says otherwise.
     pub fn new(client: Client) -> Self {
         let inner = Inner {
-            service: Shared::new(counting::Counting::around(&client)),
+            service: Shared::new(counting::Counting::around(&client, false)),
             client,
             keys: None,
             admin: Administrators::default(),
@@ -138,7 +138,10 @@ impl Gateway {
 
     /// Lets in only who has one of these keys. Keys may be added and taken away at any time.
     pub fn keys(self, keys: Keys) -> Self {
-        self.set(|inner| inner.keys = Some(keys))
+        self.set(|inner| {
+            inner.keys = Some(keys);
+            inner.service = Shared::new(counting::Counting::around(&inner.client, true));
+        })
     }
 
     /// The administrator's key: it opens `/metrics` where keys are asked for. Only its hash is kept.
@@ -271,16 +274,6 @@ enum Wanted {
     Raw(Result<Raw>),
 }
 
-/// A refusal in the client's format. Where the client itself was too slow it says so: in most dialects a timeout is the
-/// server's.
-fn refuse(format: Format, error: &Error) -> Response<Body> {
-    let mut response = format.refuse(error);
-    if error.status() == Some(StatusCode::REQUEST_TIMEOUT) {
-        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-    }
-    response
-}
-
 /// The longest body of a change by the administrator, in bytes.
 #[cfg(feature = "config")]
 const LONGEST_CHANGE: usize = 256 << 10;
@@ -329,7 +322,7 @@ impl Inner {
         about: About<'_>,
     ) -> Result<Response<Body>, Box<Response<Body>>> {
         let asked = self.asked(format, of, head, body, about).await;
-        asked.map_err(|error| Box::new(refuse(format, &error)))
+        asked.map_err(|error| Box::new(own::refuse(format, &error)))
     }
 
     /// Who asks a provider for anything it has.

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Response};
-use sabir::chat::ChatResponse;
-use sabir::drive::{Answered, Losses};
+use sabir::chat::{Cached, ChatResponse};
+use sabir::drive::{Answered, Begun, Losses};
 use sabir::transport::Body;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-sabir-request-id");
@@ -23,31 +23,65 @@ const LONGEST: usize = 1_024;
 
 /// Writes the headers.
 pub(crate) fn tell(response: &mut Response<Body>, id: &str) {
-    let answered = response.extensions_mut().remove::<Answered>();
-    let losses = response.extensions_mut().remove::<Losses>();
+    let extensions = response.extensions_mut();
+    let (answered, losses) = (extensions.remove::<Answered>(), extensions.remove::<Losses>());
+    let begun = if answered.is_none() { extensions.remove::<Begun>() } else { None };
     let headers = response.headers_mut();
     set(headers, REQUEST_ID, id);
     if let Some(Answered(answer)) = answered {
-        tell_of(&answer, headers);
+        of_whole(&answer).tell(headers);
+    } else if let Some(begun) = begun {
+        of_begun(&begun).tell(headers);
     }
     if let Some(Losses(losses)) = losses.filter(|losses| !losses.0.is_empty()) {
         set(headers, LOSSES, &listed(losses.iter().map(|loss| loss.path.as_str())));
     }
 }
 
-fn tell_of(answer: &ChatResponse, headers: &mut HeaderMap) {
-    if !answer.provider.is_empty() {
-        set(headers, PROVIDER, &answer.provider);
+/// What is known of an answer.
+struct Known<'a> {
+    provider: &'a str,
+    model: &'a str,
+    attempts: usize,
+    nano_usd: Option<u64>,
+    is_cached: bool,
+}
+
+fn of_whole(answer: &ChatResponse) -> Known<'_> {
+    Known {
+        provider: &answer.provider,
+        model: &answer.model,
+        attempts: answer.attempts.len() + 1,
+        nano_usd: answer.cost.map(|cost| cost.nano_usd),
+        is_cached: matches!(answer.cached, Some(Cached::Hit { .. })),
     }
-    if !answer.model.is_empty() {
-        set(headers, MODEL, &answer.model);
+}
+
+fn of_begun(Begun { by, attempts, cost, .. }: &Begun) -> Known<'_> {
+    Known {
+        provider: &by.provider,
+        model: &by.model,
+        attempts: usize::try_from(*attempts).unwrap_or(usize::MAX),
+        // Nothing is billed for what was here.
+        nano_usd: cost.map(|cost| cost.nano_usd).or(by.is_cached.then_some(0)),
+        is_cached: by.is_cached,
     }
-    headers.insert(ATTEMPTS, (answer.attempts.len() + 1).into());
-    if let Some(cost) = answer.cost {
-        set(headers, COST, &dollars(cost.nano_usd));
-    }
-    if answer.cached.is_some() {
-        headers.insert(CACHE, HeaderValue::from_static("hit"));
+}
+
+impl Known<'_> {
+    fn tell(&self, headers: &mut HeaderMap) {
+        for (name, text) in [(PROVIDER, self.provider), (MODEL, self.model)] {
+            if !text.is_empty() {
+                set(headers, name, text);
+            }
+        }
+        headers.insert(ATTEMPTS, self.attempts.into());
+        if let Some(nano) = self.nano_usd {
+            set(headers, COST, &dollars(nano));
+        }
+        if self.is_cached {
+            headers.insert(CACHE, HeaderValue::from_static("hit"));
+        }
     }
 }
 
@@ -97,6 +131,7 @@ mod tests {
         answer.provider = "openai".into();
         answer.model = "gpt\n6".into();
         answer.cost = sabir::chat::Cost::reported("0.00000025");
+        answer.cached = Some(Cached::Miss);
         let mut response = Response::new(whole(""));
         response.extensions_mut().insert(Answered(Box::new(answer)));
         let lost = vec![Loss::new(Feature::TopK, "top_k", "no word"), Loss::new(Feature::User, "usér", "no word")];
@@ -104,6 +139,7 @@ mod tests {
         tell(&mut response, &request_id());
         let said = |name: &str| response.headers().get(name).map(|value| value.to_str().expect("text"));
         assert_eq!(said("x-sabir-provider"), Some("openai"));
+        assert_eq!(said("x-sabir-cache"), None, "what was not there is no hit");
         assert_eq!(said("x-sabir-model"), None, "a line break would be another header");
         assert_eq!(said("x-sabir-cost"), Some("0.000000250"));
         assert_eq!(said("x-sabir-attempts"), Some("1"));

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use sabir::dialects;
+use sabir::drive::Format;
 use sabir::transport::{Body, whole};
+use sabir::{Error, ErrorKind, dialects};
 use serde_json::{Value, json};
 
 use crate::Gateway;
@@ -65,20 +66,53 @@ fn figures(gateway: &Gateway) -> String {
     text
 }
 
-/// A path of a dialect with another method, or a path of nobody.
+/// A path of a dialect with another method, or a path of nobody, told as the client's dialect tells it.
 fn not_served(head: &Parts) -> Response<Body> {
     let (method, path) = (&head.method, head.uri.path());
     let other = if *method == Method::POST { Method::GET } else { Method::POST };
-    if dialects::spoken(&other, &head.uri, &head.headers).is_some() {
+    // What stands behind a colon there is something to be done with a model, and no part of its name.
+    let is_action = path.split_once("/v1beta/models/").is_some_and(|(_, model)| model.contains(':'));
+    let elsewhere = dialects::spoken(&other, &head.uri, &head.headers);
+    if let Some(format) = elsewhere.filter(|format| !(is_action && matches!(format, Format::Models(_)))) {
         let message = format!("{method} is not served at {path}; ask by {other}");
-        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &message);
+        let error = Error::new(ErrorKind::InvalidRequest, message).with_status(StatusCode::METHOD_NOT_ALLOWED);
+        let mut response = refuse(format, &error);
         let allowed = HeaderValue::from_str(other.as_str()).expect("GET or POST");
         response.headers_mut().insert(ALLOW, allowed);
         return response;
     }
     let served: Vec<&str> = dialects::paths().map(|(end, _)| end).filter(|end| *end != "/").collect();
-    let message = format!("nothing is served at {path}; paths may end in {}, /models", served.join(", "));
-    error(StatusCode::NOT_FOUND, &message)
+    let near = dialects::providers::nearest(path, served.iter().copied().chain(["/v1/models"]));
+    let hint = near.map_or_else(
+        || format!("paths may end in {}, /models", served.join(", ")),
+        |near| format!("did you mean {near}?"),
+    );
+    let message = format!("nothing is served at {path}; {hint}");
+    match dialects::presumed(&head.uri, &head.headers) {
+        Some(dialect) => {
+            let error = Error::new(ErrorKind::NotFound, message).with_status(StatusCode::NOT_FOUND);
+            refuse(Format::Chat(dialect), &error)
+        }
+        None => error(StatusCode::NOT_FOUND, &message),
+    }
+}
+
+/// What HTTP itself has a status for, which most dialects have not: a client reads it whatever the body says.
+const OF_HTTP: [StatusCode; 4] = [
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+];
+
+/// A refusal in the client's format. Where the client itself was too slow it says so: in most dialects a timeout is the
+/// server's.
+pub(crate) fn refuse(format: Format, error: &Error) -> Response<Body> {
+    let mut response = format.refuse(error);
+    if let Some(status) = error.status().filter(|status| OF_HTTP.contains(status)) {
+        *response.status_mut() = status;
+    }
+    response
 }
 
 /// An error in the shape that most clients read.

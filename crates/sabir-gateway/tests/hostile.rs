@@ -152,6 +152,18 @@ async fn an_answer_that_nobody_reads_ends() {
 }
 
 #[tokio::test]
+async fn an_old_client_gets_a_stream_that_ends_with_its_connection() {
+    let server = start(gateway(&Simulator::new(), Stack::new())).await;
+    let body = r#"{"model":"sim/a","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#;
+    let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
+    let request = format!("POST /v1/chat/completions HTTP/1.0\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).await.expect("it is written");
+    let answer = rest(&mut stream).await.to_lowercase();
+    assert!(answer.starts_with("http/1.0 200") && !answer.contains("transfer-encoding"), "{answer}");
+    assert!(answer.trim_end().ends_with("data: [done]"), "{answer}");
+}
+
+#[tokio::test]
 async fn compressed_bodies_are_not_unpacked() {
     let simulator = Simulator::new();
     let server = start(gateway(&simulator, Stack::new())).await;

@@ -191,6 +191,43 @@ async fn a_dry_run_refuses_nothing_and_says_what_it_would_have() {
 }
 
 #[tokio::test]
+async fn a_route_has_limits_and_budgets_of_its_own() {
+    let house = House::new(&format!(
+        "[gateway]\nadmin_key = \"{ADMIN}\"\n[gateway.keys.ada]\nhash = \"{}\"\n\
+         [aliases]\nfew = \"sim/a\"\npoor = \"sim/a\"\nfree = \"sim/a\"\n\
+         [limits]\nmax_wait = \"0\"\nrules = [{{ route = \"few\", requests = 1, per = \"1h\" }}]\n\
+         [[budgets]]\nname = \"purse\"\nlimit = \"0.000001\"\nscope = \"tag\"\ntag = \"route\"\nonly = [\"poor\"]\n{PRICES}",
+        hash("k-ada"),
+    ))
+    .await;
+    let ask = |model: &str| format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}"#);
+    for (model, expected) in [("few", 200), ("few", 429), ("poor", 429), ("free", 200), ("free", 200)] {
+        let (status, answer) = house.ask("POST", CHAT, "k-ada", &ask(model)).await;
+        assert_eq!(status, expected, "{model}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_lets_through_what_has_no_price_and_counts_it() {
+    let house = House::new(&format!(
+        "[gateway]\ndry_run = true\nadmin_key = \"{ADMIN}\"\n[gateway.teams.red]\nbudgets = [{{ limit = 50 }}]\n\
+         [gateway.keys.ada]\nhash = \"{}\"\nteam = \"red\"\nbudgets = [{{ limit = 5 }}]\n",
+        hash("k-ada"),
+    ))
+    .await;
+    assert_eq!(house.chat("k-ada").await.0, 200);
+    let (_, figures) = house.ask("GET", "/metrics", ADMIN, "").await;
+    for rule in ["the budget of the key of ada", "the budget of the team of red"] {
+        let counted = figures.lines().find(|line| line.contains("would_refuse_total{") && line.contains(rule));
+        assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{rule}: {figures}");
+    }
+    house.say(&house.read("sabir.toml").replace("dry_run = true", "dry_run = false"));
+    house.gateway.reload().expect("right");
+    let (status, refused) = house.chat("k-ada").await;
+    assert!(status == 429 && refused.contains("on_unknown_price"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_configuration_that_changes_is_followed_and_a_faulty_one_is_not() {
     let key = |name: &str| format!("[gateway.keys.{name}]\nhash = \"{}\"\n", hash(name));
     let limits = "limits = { requests = 2, per = \"1h\" }\n[limits]\nmax_wait = \"0\"\n";
@@ -357,13 +394,18 @@ async fn the_access_log_has_a_line_for_each_request_and_no_prompt() {
     assert_eq!(house.chat("k-ada").await.0, 200);
     assert_eq!(house.ask("POST", CHAT, "k-ada", &streamed).await.0, 200);
     assert_eq!(house.ask("POST", &format!("{CHAT}?key=k-secret"), "", HELLO).await.0, 401);
+    let embed = r#"{"model":"sim/a","input":"salt and pepper"}"#;
+    assert_eq!(house.ask("POST", "/v1/embeddings", "k-ada", embed).await.0, 200);
     let lines = || -> Vec<Value> {
         house.read("state.log").lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     };
-    while lines().len() < 3 {
+    while lines().len() < 4 {
         tokio::task::yield_now().await;
     }
-    let lines = lines();
+    let mut lines = lines();
+    let embedded = lines.pop().expect("four");
+    assert_eq!((&embedded["format"], &embedded["attempts"]), (&json!("embed"), &json!(1)), "{embedded}");
+    assert!(embedded["input_tokens"].as_u64() > Some(0), "{embedded}");
     for (line, status) in lines.iter().zip([200, 200, 401]) {
         assert_eq!((&line["status"], &line["path"]), (&json!(status), &json!(CHAT)), "{line}");
         for field in ["time", "id", "seconds", "first_byte_seconds"] {

@@ -14,6 +14,7 @@ pub(crate) fn tell(reply: Reply, attempts: Vec<Attempt>) -> Reply {
 pub(crate) fn note(attempts: &mut Vec<Attempt>, call: &Call, model: &str, error: &Error) {
     attempts.extend_from_slice(error.attempts());
     attempts.push(Attempt::failed(call, model, error));
+    call.trail.fails();
 }
 
 /// The number of the next attempt of a call that began with this one.

@@ -136,8 +136,10 @@ impl Cache {
         if off || (varies && self.only_deterministic) { None } else { key(call, request) }
     }
 
-    fn find(&self, key: &Key, request: &Request) -> Option<Reply> {
-        self.kept().get(key, self.clock.now()).map(|(kept, age)| kept.reply(request, age))
+    fn find(&self, key: &Key, call: &Call, request: &Request) -> Option<Reply> {
+        let (kept, age) = self.kept().get(key, self.clock.now())?;
+        call.trail.answers(kept.answering());
+        Some(kept.reply(request, age))
     }
 
     fn keep(&self, key: Key, kept: Kept) {
@@ -189,12 +191,12 @@ impl Service for Caching {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
         let cache = &self.cache;
         let Some(key) = cache.key(call, request) else { return self.inner.call(call, request).await };
-        if let Some(hit) = cache.find(&key, request) {
+        if let Some(hit) = cache.find(&key, call, request) {
             return Ok(hit);
         }
         let flight = cache.lead(key).await;
         // Who led before may have been answered.
-        if let Some(hit) = cache.find(&key, request) {
+        if let Some(hit) = cache.find(&key, call, request) {
             return Ok(hit);
         }
         let reply = self.inner.call(call, request).await?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use sabir_core::drive::{Batches, Limits, Origin, ask};
 use sabir_core::models::{ModelInfo, ModelsRequest, ModelsResponse};
-use sabir_core::{Call, Error, ErrorKind, Reply, Request, Result, Service, Transport};
+use sabir_core::{Answering, Call, Error, ErrorKind, Reply, Request, Result, Service, Transport};
 use sabir_http::HttpTransport;
 use sabir_layers::{End, Watch, watch};
 
@@ -159,7 +159,11 @@ impl Service for Directory {
                 let for_chat = matches!(request, Request::Chat(_));
                 self.origin(call, &provider, for_chat)?.call(call, request).await
             }
-            Registered::Service(service) => Ok(watch(service.call(call, request).await?, Named(call.provider.clone()))),
+            Registered::Service(service) => {
+                // What it says itself takes this one's place.
+                call.trail.answers(Answering::of(&call.provider, request.model()));
+                Ok(watch(service.call(call, request).await?, Named(call.provider.clone())))
+            }
         }
     }
 }

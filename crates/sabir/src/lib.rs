@@ -60,9 +60,9 @@ pub mod tools;
 pub use sabir_core::{Abilities, Efforts, Features, ModelTraits, TraitsOf};
 #[doc(inline)]
 pub use sabir_core::{
-    Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Foreseen, Layer, Loss, Quirks, Reply, Request,
-    Result, Secret, Service, Shared, Signer, Stage, Trail, Transport, Verdict, batch, call_id, chat, count, dialect,
-    drive, embed, error, exchange, frame, models, rerank, secret, service, transport,
+    Answering, Auth, Call, Dialect, Endpoint, Error, ErrorKind, Exchange, Feature, Foreseen, Layer, Loss, Quirks,
+    Reply, Request, Result, Secret, Service, Shared, Signer, Stage, Trail, Transport, Verdict, batch, call_id, chat,
+    count, dialect, drive, embed, error, exchange, frame, models, rerank, secret, service, transport,
 };
 pub use sabir_core::{check, raw};
 pub use sabir_dialects as dialects;

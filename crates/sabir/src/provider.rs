@@ -314,7 +314,11 @@ impl Provider {
         }
         if endpoint.key.is_none() && self.key_required {
             let names = [self.key_env(), self.token_env()].concat();
-            let message = format!("no key for {}: {}", self.name(), set_one(&names, "give it with `.key(…)`"));
+            let message = format!(
+                "no key for {}: {}",
+                self.name(),
+                set_one(&names, "give it: `api_key` in a configuration, `.key(…)` in code")
+            );
             return Err(Error::new(ErrorKind::Configuration, message).with_provider(self.id()));
         }
         Ok(endpoint)
@@ -337,8 +341,11 @@ impl Provider {
         }
         if endpoint.base_url.is_empty() {
             let names = self.row.map_or(&[][..], |row| row.base_url_env);
-            let message =
-                format!("{} needs a base URL: {}", self.name(), set_one(names, "give it with `.base_url(…)`"));
+            let message = format!(
+                "{} needs a base URL: {}",
+                self.name(),
+                set_one(names, "give it: `base_url` in a configuration, `.base_url(…)` in code")
+            );
             return Err(Error::new(ErrorKind::Configuration, message).with_provider(self.id()));
         }
         Ok(endpoint)

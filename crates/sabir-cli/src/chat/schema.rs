@@ -2,8 +2,8 @@
 //!
 //! The short form names fields, divided by commas or each on a line of its own: `NAME TYPE: WORDS`. The type is `str`
 //! unless it is said, or `int`, `float`, `bool`, or `list of` one of these (`list` alone is one of `str`). A `?` behind
-//! the name lets the model leave the field out. What follows a colon tells the model what is meant; only in the form with
-//! lines it may have a comma in it.
+//! the name lets the model leave the field out. What follows a colon tells the model what is meant, or is the type where it
+//! is the name of one and none was said before; only in the form with lines it may have a comma in it.
 
 use std::path::Path;
 
@@ -96,7 +96,9 @@ struct Field<'a> {
 
 fn field(text: &str) -> Result<Field<'_>, String> {
     let (what, about) = text.split_once(':').map_or((text, ""), |(what, about)| (what.trim(), about.trim()));
-    let (name, kind) = what.split_once(char::is_whitespace).map_or((what, "str"), |(name, kind)| (name, kind.trim()));
+    let (name, kind) = what.split_once(char::is_whitespace).map_or((what, ""), |(name, kind)| (name, kind.trim()));
+    // Who writes `age: integer`, as in most languages, means the type, and no words for the model.
+    let (kind, about) = if kind.is_empty() && self::kind(about).is_ok() { (about, "") } else { (kind, about) };
     let (name, is_required) = name.strip_suffix('?').map_or((name, true), |name| (name, false));
     let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     if name.is_empty() {
@@ -159,6 +161,9 @@ mod tests {
         let lines = short("name: the full name, as it is written\n\n  married bool\n").expect("a schema");
         assert_eq!(lines["properties"]["name"]["description"], "the full name, as it is written");
         assert_eq!(lines["properties"]["married"]["type"], "boolean");
+        let said_so = short("age: integer, tags?: list of int, name: str ing").expect("a schema");
+        let plainly = short("age int, tags? list of int, name str: str ing").expect("a schema");
+        assert_eq!(said_so, plainly, "as most languages write it");
     }
 
     #[test]

@@ -141,9 +141,10 @@ impl Ended {
 
     /// The cell in which a word begins.
     pub(crate) fn cell(&self, word: &str) -> &vt100::Cell {
-        let contents = self.contents();
-        let found = contents.lines().enumerate().find_map(|(row, line)| Some((row, line.find(word)?, line)));
-        let (row, at, line) = found.unwrap_or_else(|| panic!("{word:?} is not in:\n{contents}"));
+        // Row by row: `contents` has a line that is wrapped as one.
+        let found = self.screen.screen().rows(0, COLUMNS).enumerate();
+        let mut found = found.filter_map(|(row, line)| Some((row, line.find(word)?, line)));
+        let (row, at, line) = found.next().unwrap_or_else(|| panic!("{word:?} is not in:\n{}", self.contents()));
         let column = line[..at].chars().count();
         let number = |number: usize| u16::try_from(number).expect("on the screen");
         self.screen.screen().cell(number(row), number(column)).expect("a cell")

@@ -1,6 +1,7 @@
 //! What may be spent.
 
 use super::Found;
+use super::models::known;
 use crate::sections::{BudgetConfig, BudgetMode, BudgetScope, Period, Settings};
 use crate::units::Money;
 
@@ -21,6 +22,16 @@ pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
         }
         names.push(&budget.name);
         self::budget(budget, &at, found);
+        for name in &budget.only {
+            let provider = match budget.scope {
+                BudgetScope::Provider => name.as_str(),
+                BudgetScope::Model => name.split_once('/').map_or("", |(provider, _)| provider),
+                _ => "",
+            };
+            if !provider.is_empty() {
+                known(settings, provider, &format!("{at}.only"), found);
+            }
+        }
     }
 }
 

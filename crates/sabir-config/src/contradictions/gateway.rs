@@ -6,11 +6,10 @@ use sabir_dialects::providers::nearest;
 
 use super::models::known;
 use super::{Found, costs};
-use crate::Fault;
 use crate::sections::{CallerLimits, GatewayKey, KeyHash, Settings};
 
-/// The labels that the gateway gives to calls itself.
-const OWN_TAGS: [&str; 3] = ["key", "team", "user"];
+/// The labels that the gateway and its routes give to calls themselves.
+const OWN_TAGS: [&str; 4] = ["key", "team", "user", "route"];
 
 pub(super) fn check(settings: &Settings, found: &mut Found<'_>) {
     let gateway = &settings.gateway;
@@ -165,36 +164,4 @@ fn models(settings: &Settings, models: &[String], at: &str, found: &mut Found<'_
 /// Whether a name without a provider leads somewhere. Where all such names are of one provider, any may.
 fn is_own(settings: &Settings, model: &str) -> bool {
     settings.provider.is_some() || settings.aliases.contains_key(model) || settings.routes.contains_key(model)
-}
-
-/// Models that may be asked and are not in the table of models: new ones, or slips of the finger.
-pub(super) fn doubts(settings: &Settings, sources: &super::Sources<'_>) -> Vec<Fault> {
-    let gateway = &settings.gateway;
-    let keys = gateway.keys.iter().map(|(name, key)| (format!("gateway.keys.{name}.models"), &key.models));
-    let teams = gateway.teams.iter().map(|(name, team)| (format!("gateway.teams.{name}.models"), &team.models));
-    let all = std::iter::once(("gateway.models".to_owned(), &gateway.models)).chain(keys).chain(teams);
-    let prices = sabir_prices::Prices::default();
-    let mut doubts = Vec::new();
-    for (field, models) in all {
-        for model in models.iter().filter(|model| !model.ends_with('*')) {
-            let Some((provider, id)) = model.split_once('/') else { continue };
-            let listed = || {
-                let listed = prices.models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
-                let known = sabir_dialects::catalog::models().filter(|(of, _)| *of == provider).map(|(_, id)| id);
-                listed.chain(known)
-            };
-            if settings.providers.contains_key(provider)
-                || listed().next().is_none()
-                || listed().any(|known| known == id)
-            {
-                continue;
-            }
-            let names: Vec<&str> = listed().collect();
-            let hint = nearest(id, names.iter().copied())
-                .map_or_else(String::new, |near| format!("; did you mean {provider}/{near}?"));
-            let message = format!("{model} is not in the table of models{hint}");
-            doubts.push(Fault { source: sources.of(&field), field: field.clone(), message });
-        }
-    }
-    doubts
 }

@@ -4,6 +4,7 @@
 mod calls;
 mod command;
 mod costs;
+mod doubts;
 mod gateway;
 mod models;
 mod providers;
@@ -101,5 +102,5 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
 
 /// What may well be meant and may be a slip.
 pub(crate) fn doubts(settings: &Settings, sources: &Sources<'_>) -> Vec<Fault> {
-    gateway::doubts(settings, sources)
+    doubts::find(settings, sources)
 }

@@ -35,6 +35,15 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
         if let Some((id, _)) = rule.model.as_deref().and_then(|model| model.split_once('/')) {
             known(settings, id, &format!("{at}.model"), found);
         }
+        if let Some(name) = &rule.route
+            && !settings.routes.contains_key(name)
+            && !settings.aliases.contains_key(name)
+        {
+            let own = settings.routes.keys().chain(settings.aliases.keys()).map(String::as_str);
+            let hint = nearest(name, own)
+                .map_or_else(|| "declare it in `routes`".to_owned(), |near| format!("did you mean {near}?"));
+            found.fault(format!("{at}.route"), format!("there is no route {name:?}; {hint}"));
+        }
     }
 }
 

@@ -87,7 +87,7 @@ section! {
         rules: Vec<LimitRule>;
     }
 
-    /// A limit of some calls. With none of `provider`, `model`, `key` and `each`, it holds for each model and key alone.
+    /// A limit of some calls. With none of `provider`, `model`, `key`, `route` and `each`, it holds for each model and key alone.
     LimitRule {
         /// Only calls of this provider.
         provider: Option<String>;
@@ -95,6 +95,8 @@ section! {
         model: Option<String>;
         /// Only calls with the key of this name.
         key: Option<String>;
+        /// Only calls that go by this route or alias.
+        route: Option<String>;
         /// What is counted alone.
         each: Vec<Each>;
         /// Requests in any minute.

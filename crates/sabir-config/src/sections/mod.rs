@@ -42,7 +42,7 @@ section! {
         provider: Option<String>, also "default", env "LLM_PROVIDER";
         /// The model of requests that name none: `provider/model`, the name of an alias or a route, or the name alone
         /// where `provider` is set.
-        model: Option<String>, env "LLM_MODEL";
+        model: Option<String>, also "default_model", env "LLM_MODEL";
         /// The key of that provider, where it has none of its own. With a key and no word of a provider, that is
         /// `openai`.
         api_key: Option<SecretRef>, env "LLM_API_KEY";

@@ -23,7 +23,7 @@ use crate::raw::{RawReply, RawRequest};
 use crate::remarks::lost_from_request;
 use crate::service::{Call, Reply, Request, Service};
 use crate::transport::{Body, Transport};
-use crate::{Endpoint, Error, ErrorKind, Loss, ModelTraits, Passage, Passed, Result, Sink, Stage};
+use crate::{Answering, Endpoint, Error, ErrorKind, Loss, ModelTraits, Passage, Passed, Result, Sink, Stage};
 
 /// How much an answer may take. Both bounds hold for what a server sends, after decompression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,10 @@ impl Origin {
         let (head, body) = send(encoded, &self.endpoint, &*self.transport, call).await?;
         let headers = head.headers;
         let about = About::of(losses, &headers, call.keep_raw);
+        let by = || Answering::of(&self.endpoint.provider, &request.model);
+        if request.stream && head.status.is_success() {
+            call.trail.answers(Answering { losses: about.losses.clone(), ..by() });
+        }
         let framing = dialect.framing(&headers).filter(|_| request.stream && head.status.is_success());
         if let Some(framing) = framing {
             let pieces = passes && is_framed_as_asked(dialect, request, framing);
@@ -142,6 +146,9 @@ impl Origin {
         let body = collect(body, self.limits.body).await?;
         let answer = Answer { status: head.status, headers: &headers, body: &body };
         let mut response = dialect.decode(answer).map_err(|error| cut_or_garbled(error, head.status, &body))?;
+        if response.model.is_empty() && !request.stream {
+            call.trail.answers(by());
+        }
         let to_client = passes.then(|| Box::new(Passed::new(body.clone(), &response, about.losses.clone())));
         about.complete(&mut response, &self.endpoint.provider, Some(body));
         response.passed = to_client;

@@ -6,8 +6,9 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::client::Limits;
 use super::common::{collect, cut_or_garbled, enrich, refuse_losses, send};
-use super::host::{Host, Open};
+use super::host::{Begun, Host, Open};
 use super::server::{Losses, refused};
+use crate::chat::Cost;
 use crate::count::CountRequest;
 use crate::dialect::{Answer, Asked};
 use crate::embed::EmbedRequest;
@@ -16,7 +17,7 @@ use crate::exchange::{Exchange, Listing, Question};
 use crate::rerank::RerankRequest;
 use crate::service::{Call, Reply, Request, Service, Shared};
 use crate::transport::{Body, Transport, whole};
-use crate::{Endpoint, Error, ErrorKind, Loss, Result};
+use crate::{Answering, Endpoint, Error, ErrorKind, Loss, Result};
 
 /// Asks a provider one question in a format.
 ///
@@ -58,15 +59,15 @@ pub trait Served: Question + Sized {
     /// The question in a service's request; `None` where it is another.
     fn unwrap(request: &Request) -> Option<&Self>;
 
-    /// The answer in a service's reply, and what was lost on its way so far.
+    /// The answer in a service's reply, with who answered (and what was lost on its way so far) and what it cost.
     ///
     /// # Errors
     /// `Provider` where the reply is something else.
-    fn answer(reply: Reply) -> Result<(Self::Answer, Vec<Loss>)>;
+    fn answer(reply: Reply) -> Result<(Self::Answer, Answering, Option<Cost>)>;
 }
 
 macro_rules! served {
-    ($($question:ident = $variant:ident, $answer:ident;)+) => {$(
+    ($($question:ident = $variant:ident, $answer:ident, |$it:ident| ($model:expr, $cost:expr);)+) => {$(
         impl Served for $question {
             fn wrap(self) -> Request {
                 Request::$variant(self)
@@ -79,18 +80,20 @@ macro_rules! served {
                 }
             }
 
-            fn answer(reply: Reply) -> Result<(Self::Answer, Vec<Loss>)> {
+            fn answer(reply: Reply) -> Result<(Self::Answer, Answering, Option<Cost>)> {
                 let mut answer = reply.$answer()?;
                 let losses = std::mem::take(&mut answer.losses);
-                Ok((answer, losses))
+                let $it = &answer;
+                let (by, cost) = (Answering { losses, ..Answering::of(&$it.provider, $model) }, $cost);
+                Ok((answer, by, cost))
             }
         }
     )+};
 }
 served! {
-    EmbedRequest = Embed, embed;
-    RerankRequest = Rerank, rerank;
-    CountRequest = Count, count;
+    EmbedRequest = Embed, embed, |it| (&it.model, it.cost);
+    RerankRequest = Rerank, rerank, |it| (&it.model, it.cost);
+    CountRequest = Count, count, |it| ("", None);
 }
 
 /// Answers one HTTP request in a format, from a service. Never fails: an error is an answer in the format's shape.
@@ -113,9 +116,19 @@ pub(super) async fn host<Q: Served>(
     let answered = async {
         let mut wanted = accept(exchange, &request)?.wrap();
         host.admit(&mut call, &mut wanted)?;
-        let (answer, losses) = Q::answer(host.service().call(&call, &wanted).await?)?;
+        let (answer, mut by, cost) = Q::answer(host.service().call(&call, &wanted).await?)?;
         let wanted = Q::unwrap(&wanted).ok_or_else(|| Error::new(ErrorKind::Provider, "a question was exchanged"))?;
-        Ok(respond(exchange, &answer, wanted, losses))
+        let begun = Begun::after(&call);
+        if by.provider.is_empty() {
+            by.provider.clone_from(&begun.by.provider);
+        }
+        if by.model.is_empty() && !by.provider.is_empty() {
+            wanted.model().clone_into(&mut by.model);
+        }
+        by.is_cached = begun.by.is_cached;
+        let mut response = respond(exchange, &answer, wanted, std::mem::take(&mut by.losses));
+        response.extensions_mut().insert(Begun { by, cost, ..begun });
+        Ok(response)
     };
     answered.await.unwrap_or_else(|error| refuse(exchange, &error))
 }

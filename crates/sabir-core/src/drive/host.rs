@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::{exchange, server};
-use crate::chat::ChatResponse;
+use crate::chat::{ChatResponse, Cost};
 use crate::exchange::{Counting, Embedding, Listing, Reranking};
 use crate::models::{ModelsRequest, ModelsResponse};
 use crate::service::{Call, Request, Shared};
 use crate::transport::{Body, BoxFuture};
-use crate::{Dialect, Error, ErrorKind, Result};
+use crate::{Answering, Dialect, Error, ErrorKind, Result, Stage};
 
 /// Who answers the clients of a server.
 pub trait Host: Send + Sync {
@@ -42,6 +42,34 @@ pub trait Host: Send + Sync {
 /// HTTP answer, for whoever writes headers or a log.
 #[derive(Clone, Debug)]
 pub struct Answered(pub Box<ChatResponse>);
+
+/// What is known of an answer that is no [`Answered`] one: of a stream when it begins, of vectors, orders, counts and
+/// errors. In the extensions of the HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// Who answers. What was lost is in [`Losses`](super::Losses).
+    pub by: Answering,
+    /// How many attempts it took so far.
+    pub attempts: u32,
+    /// What it cost, where that is known.
+    pub cost: Option<Cost>,
+}
+
+impl Begun {
+    /// What a call's trail tells.
+    pub(super) fn after(call: &Call) -> Self {
+        let by = call.trail.answering().unwrap_or_default();
+        Self { by, attempts: call.trail.failures().saturating_add(1), cost: None }
+    }
+
+    /// What an error tells of whom it comes from; `None` where nobody was asked.
+    pub(super) fn failed(error: &Error) -> Option<Self> {
+        let provider = error.provider().filter(|_| error.stage() != Stage::NotSent)?;
+        let by = Answering::of(provider, error.model().unwrap_or_default());
+        let before = u32::try_from(error.attempts().len()).unwrap_or(u32::MAX);
+        Some(Self { by, attempts: before.saturating_add(1), cost: None })
+    }
+}
 
 /// A format in which clients ask a server.
 #[derive(Clone, Copy, Debug)]

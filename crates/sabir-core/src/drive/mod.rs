@@ -13,5 +13,5 @@ pub mod server;
 pub use batches::Batches;
 pub use client::{Limits, Origin, decode_whole, encode};
 pub use exchange::{ask, serve_exchange};
-pub use host::{Answered, Format, Host};
+pub use host::{Answered, Begun, Format, Host};
 pub use server::{Losses, respond, serve, streamed_losses};

@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::client::retell;
-use super::host::{Answered, Host, Open};
+use super::host::{Answered, Begun, Host, Open};
 use crate::chat::{ChatRequest, ChatResponse, Event, EventStream, Fold, Wire};
 use crate::dialect::{Asked, Dialect, Encoder, Responded};
 use crate::remarks::lost_from_response;
@@ -73,9 +73,8 @@ async fn try_serve(
             if let Some((body, losses)) = answer.passed.take().and_then(|passed| passed.of(&answer)) {
                 let mut response = http::Response::new(whole(body));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                answer.parts.clear();
                 response.extensions_mut().insert(Losses(losses));
-                response.extensions_mut().insert(Answered(answer));
+                response.extensions_mut().insert(without_parts(answer, &call));
                 return Ok(response);
             }
             let answered = respond(dialect, &answer, wanted);
@@ -84,9 +83,8 @@ async fn try_serve(
             response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
             let mut losses = std::mem::take(&mut answer.losses);
             losses.extend(answered.losses);
-            answer.parts.clear();
             response.extensions_mut().insert(Losses(losses));
-            response.extensions_mut().insert(Answered(answer));
+            response.extensions_mut().insert(without_parts(answer, &call));
             Ok(response)
         }
         Reply::Stream(mut events) => {
@@ -95,20 +93,39 @@ async fn try_serve(
                 Some(first) => first?,
                 None => return Err(Error::new(ErrorKind::Truncated, "the service's stream was empty")),
             };
+            let mut begun = Begun::after(&call);
+            if let Event::Start { model, .. } = &first
+                && !model.is_empty()
+            {
+                begun.by.model.clone_from(model);
+            }
             let encoder = dialect.encoder(wanted);
             let content_type = HeaderValue::from_static(encoder.content_type());
             let passing = call.passage.is_some().then(Passing::default);
             let mut body = Encoding { events, encoder, out: Vec::new(), passing, first: None, over: false };
             body.first = body.take(first);
-            let losses = Losses(body.encoder.losses());
+            let mut losses = std::mem::take(&mut begun.by.losses);
+            losses.extend(body.encoder.losses());
             let body: Body = Box::pin(body);
             let mut response = http::Response::new(body);
             response.headers_mut().insert(CONTENT_TYPE, content_type);
-            response.extensions_mut().insert(losses);
+            response.extensions_mut().insert(Losses(losses));
+            response.extensions_mut().insert(begun);
             Ok(response)
         }
         _ => Err(Error::new(ErrorKind::Provider, "a service answered a chat request with something else")),
     }
+}
+
+/// An answer for the extensions. Where its provider does not say which model it was, it is the one that was asked.
+fn without_parts(mut answer: Box<ChatResponse>, call: &Call) -> Answered {
+    answer.parts.clear();
+    if answer.model.is_empty()
+        && let Some(by) = call.trail.answering()
+    {
+        answer.model = by.model;
+    }
+    Answered(answer)
 }
 
 /// What we answer, whole, with all that could not be carried into the dialect.
@@ -141,6 +158,9 @@ pub(super) fn refused(status: StatusCode, body: Bytes, error: &Error) -> http::R
         // Whole seconds, rounded up (RFC 9110 §10.2.3): never earlier than asked.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(failed) = Begun::failed(error) {
+        response.extensions_mut().insert(failed);
     }
     response
 }

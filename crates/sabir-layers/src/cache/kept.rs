@@ -6,7 +6,7 @@ use sabir_core::chat::{Cached, ChatResponse, Cost, CostBasis};
 use sabir_core::drive::client::replay;
 use sabir_core::embed::EmbedResponse;
 use sabir_core::rerank::RerankResponse;
-use sabir_core::{Reply, Request};
+use sabir_core::{Answering, Reply, Request};
 
 /// An answer that is kept.
 #[derive(Clone, Debug)]
@@ -45,6 +45,16 @@ impl Kept {
             }
             _ => None,
         }
+    }
+
+    /// Whose answer it was.
+    pub(super) fn answering(&self) -> Answering {
+        let by = match self {
+            Self::Chat(response) => Answering::of(&response.provider, &response.model),
+            Self::Embed(response) => Answering::of(&response.provider, &response.model),
+            Self::Rerank(response) => Answering::of(&response.provider, &response.model),
+        };
+        Answering { is_cached: true, ..by }
     }
 
     /// The answer to this request, in the form that it asks for.

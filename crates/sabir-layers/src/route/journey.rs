@@ -17,6 +17,16 @@ use crate::watch;
 /// A request on its way, copied when it first has to be changed.
 pub(super) type Asked<'a> = Cow<'a, Request>;
 
+/// The label of a call that has the name of the route it goes by.
+const ROUTE_TAG: &str = "route";
+
+/// Says by which route a call goes, for limits, budgets and ledgers below. Who has such a label already keeps it.
+pub(super) fn label(call: &mut Call, route: &str) {
+    if call.tags.iter().all(|(name, _)| name != ROUTE_TAG) {
+        call.tags.push((ROUTE_TAG.to_owned(), route.to_owned()));
+    }
+}
+
 /// A call, the targets that it has not tried, and what became of those that it has.
 pub(super) struct Journey {
     inner: Shared,
@@ -38,10 +48,11 @@ impl Journey {
         inner: Shared,
         clock: Arc<dyn Clock>,
         active: Arc<Active>,
-        call: Call,
+        mut call: Call,
         order: Vec<usize>,
     ) -> Self {
         let first = call.attempt;
+        label(&mut call, &active.route.name);
         Self { inner, clock, active, call, first, at: 0, left: order.into(), attempts: Vec::new() }
     }
 

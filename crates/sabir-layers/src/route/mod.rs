@@ -30,12 +30,14 @@ pub use target::Target;
 use crate::RuntimeClock;
 use crate::attempts::tell;
 use crate::random::Random;
-use journey::{Asked, Journey};
+use journey::{Asked, Journey, label};
 use midstream::MidStreamed;
 use table::{Active, Table};
 
 /// Sends each call whose model is the name of a [`Route`] to one of its targets, and to the next one where that fails.
 /// Other calls pass.
+///
+/// Calls get the label `route` with the route's name, by which limits, budgets and ledgers below know them.
 ///
 /// Each target is tried at most once a call (twice where it asks for a short wait: [`Fallover`]). The attempts that
 /// failed are told in [`ChatResponse::attempts`](sabir_core::chat::ChatResponse::attempts) or
@@ -130,6 +132,7 @@ impl Routes {
             attempt.call.provider.clone_from(&target.provider);
             attempt.call.key = target.keys.as_ref().and_then(|pool| pool.next(&target.model));
             target.model.clone_into(attempt.request.model_mut());
+            label(&mut attempt.call, &seen.route.name);
             attempt.route = Some(seen.route.name.clone());
             attempt
         };

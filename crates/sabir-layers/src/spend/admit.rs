@@ -105,6 +105,8 @@ struct Asking<'a> {
     reserved: Option<u64>,
     now: Duration,
     notices: Vec<Notice>,
+    /// Which claims are of budgets that only alert, and would refuse what they cannot bound, were they hard.
+    doubted: Vec<usize>,
 }
 
 impl<'a> Asking<'a> {
@@ -116,19 +118,48 @@ impl<'a> Asking<'a> {
             _ => None,
         };
         let dearest = Dearest(class.tariff.ceiling(tier.as_deref()));
-        let refuses = |claim: &&Claim| claim.fund.budget.unpriced() == WhenUnpriced::Refuse;
-        if dearest.0.is_none()
-            && let Some(claim) = class.claims.iter().find(refuses)
-        {
-            return Err(unpriced(&claim.fund.budget.to_string(), call, request));
+        let mut doubted = Vec::new();
+        if dearest.0.is_none() {
+            for (at, claim) in class.claims.iter().enumerate() {
+                let budget = &claim.fund.budget;
+                match (budget.unpriced(), budget.mode) {
+                    (WhenUnpriced::Refuse, Mode::AlertOnly) => doubted.push(at),
+                    (WhenUnpriced::Refuse, _) => return Err(unpriced(&budget.to_string(), call, request)),
+                    _ => {}
+                }
+            }
         }
         let asked = Asked::of(request);
         let length = spend.length(&asked, &class, request)?;
+        if length.is_guessed {
+            let alerts = |claim: &Claim| {
+                let budget = &claim.fund.budget;
+                budget.mode == Mode::AlertOnly && budget.assume_output.is_none()
+            };
+            let unsure = class.claims.iter().enumerate().filter(|(_, claim)| alerts(claim)).map(|(at, _)| at);
+            let unsure: Vec<usize> = unsure.filter(|at| !doubted.contains(at)).collect();
+            doubted.extend(unsure);
+        }
         let mut demand = Demand::new(0, length.first.saturating_mul(asked.answers));
         (demand.uses, demand.kept) = (asked.uses, asked.kept);
         let hold = Hold::new(spend.store.clone(), class.purses.clone());
         let (reserved, notices) = (None, Vec::new());
-        Ok(Self { spend, call, request, class, hold, dearest, tier, asked, length, demand, reserved, now, notices })
+        Ok(Self {
+            spend,
+            call,
+            request,
+            class,
+            hold,
+            dearest,
+            tier,
+            asked,
+            length,
+            demand,
+            reserved,
+            now,
+            notices,
+            doubted,
+        })
     }
 
     /// The usual case: prices are known, all is text, nothing has to be loaded, the budgets are here and have enough.
@@ -244,7 +275,7 @@ impl<'a> Asking<'a> {
 
     /// What budgets say that let through what passes them.
     async fn warn(&mut self) -> Result<()> {
-        for claim in &self.class.claims {
+        for (at, claim) in self.class.claims.iter().enumerate() {
             let purse = claim.purse.and_then(|at| self.hold.purses().get(at));
             // A store that is here was asked when the last call was settled.
             if !claim.fund.budget.alerts.is_empty()
@@ -256,13 +287,21 @@ impl<'a> Asking<'a> {
             if claim.fund.budget.is_hard() {
                 continue;
             }
+            if self.doubted.contains(&at) {
+                self.spend.would_refuse(
+                    self.call,
+                    &claim.fund.budget,
+                    "what a call may cost is not known, and so not whether it fits into",
+                );
+                continue;
+            }
             let used = match purse {
                 Some(purse) => self.spend.store.used(&purse.level, self.now).get().await?,
                 None => self.dearest.most(claim, &self.demand),
             };
             let budget = &claim.fund.budget;
             if used > budget.most.0 && budget.mode == Mode::AlertOnly {
-                self.spend.would_refuse(self.call, budget);
+                self.spend.would_refuse(self.call, budget, "there is too little left in");
             } else if used > budget.most.0 {
                 self.notices.push(Notice::OverBudget { budget: budget.to_string(), most: budget.most.0, used });
             }
@@ -273,11 +312,8 @@ impl<'a> Asking<'a> {
 
 impl Spend {
     /// Says that a budget would have refused a call, were it hard.
-    fn would_refuse(&self, call: &Call, budget: &Budget) {
-        tracing::warn!(
-            provider = call.provider,
-            "there is too little left in the budget of {budget}; it only alerts, and the call goes on"
-        );
+    fn would_refuse(&self, call: &Call, budget: &Budget, why: &str) {
+        tracing::warn!(provider = call.provider, "{why} the budget of {budget}; it only alerts, and the call goes on");
         if let Some(metrics) = &self.metrics {
             metrics.would_have_refused(call, format!("the budget of {budget}"));
         }
@@ -297,12 +333,11 @@ impl Spend {
                 return Err(Error::new(ErrorKind::BudgetExceeded, message).with_stage(Stage::NotSent));
             }
             let assumed = hard().filter_map(|budget| budget.assume_output).min();
-            return Ok(Length { first: assumed.unwrap_or(GUESS), is_bound: false, cap: assumed.filter(|_| !streams) });
+            let (first, cap) = (assumed.unwrap_or(GUESS), assumed.filter(|_| !streams));
+            return Ok(Length { first, is_bound: false, cap, is_guessed: true });
         };
-        match self.step.filter(|step| streams && *step < known) {
-            Some(step) => Ok(Length { first: step, is_bound: false, cap: None }),
-            None => Ok(Length { first: known, is_bound: true, cap: None }),
-        }
+        let step = self.step.filter(|step| streams && *step < known);
+        Ok(Length { first: step.unwrap_or(known), is_bound: step.is_none(), cap: None, is_guessed: false })
     }
 }
 
@@ -312,6 +347,8 @@ struct Length {
     first: u64,
     is_bound: bool,
     cap: Option<u64>,
+    /// Whether neither the request nor the catalog says it.
+    is_guessed: bool,
 }
 
 /// Which budget has too little.
@@ -323,8 +360,9 @@ struct Refused {
 
 fn unpriced(budget: &str, call: &Call, request: &Request) -> Error {
     let message = format!(
-        "no price of {}/{} is known, and so not whether it fits into the budget of {budget}: lay a price over the list, \
-         or say what to do (`Budget::when_unpriced`)",
+        "no price of {}/{} is known, and so not whether it fits into the budget of {budget}: lay a price over the list \
+         (`prices.models` in a configuration, `Overlay` in code), or say what to do (`on_unknown_price` in a \
+         configuration, `Budget::when_unpriced` in code)",
         call.provider,
         request.model()
     );

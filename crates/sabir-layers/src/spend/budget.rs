@@ -110,7 +110,8 @@ impl Budget {
         self
     }
 
-    /// Does nothing but alert.
+    /// Does nothing but alert: what it would refuse, were it hard, goes on and is counted
+    /// ([`Metrics::would_refuse`](crate::Metrics::would_refuse)).
     #[must_use]
     pub fn alert_only(mut self) -> Self {
         self.mode = Mode::AlertOnly;
@@ -241,7 +242,7 @@ impl Budget {
 
     pub(super) fn refuses_without_ledger(&self) -> bool {
         let usual = if self.is_hard() { WhenLedgerFails::Refuse } else { WhenLedgerFails::GoOn };
-        self.ledger_fails.unwrap_or(usual) == WhenLedgerFails::Refuse
+        self.mode != Mode::AlertOnly && self.ledger_fails.unwrap_or(usual) == WhenLedgerFails::Refuse
     }
 
     /// What its purses are kept under; `number` is its place among the others.

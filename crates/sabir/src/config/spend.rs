@@ -81,8 +81,6 @@ fn budgets_of(said: &BudgetConfig) -> Result<Vec<Budget>> {
             _ => budget,
         };
         let budget = budget.when_unpriced(match said.on_unknown_price {
-            // What only alerts refuses nothing.
-            _ if said.mode == BudgetMode::Alert => WhenUnpriced::Allow,
             UnknownPrice::Allow => WhenUnpriced::Allow,
             _ => WhenUnpriced::Refuse,
         });

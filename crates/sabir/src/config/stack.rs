@@ -233,6 +233,9 @@ fn rule(said: &LimitRule) -> Vec<Limit> {
         if let Some(name) = &said.key {
             limit = limit.for_key(name);
         }
+        if let Some(name) = &said.route {
+            limit = limit.for_tag("route", name);
+        }
         said.each.iter().fold(limit, |limit, each| match each {
             Each::Model => limit.each_model(),
             Each::Key => limit.each_key(),

@@ -48,7 +48,7 @@ fn attempts_of_one_call_share_its_id_and_are_numbered() {
     let rows = house.rows.all();
     assert_eq!((rows[0].0.attempt, rows[1].0.attempt), (0, 1));
     assert_eq!(rows[0].0.call, rows[1].0.call);
-    let other = id::name(NOON);
+    let other = sabir_core::call_id(NOON);
     assert_ne!(rows[0].0.call, other, "ids are of one call");
     let time = u64::try_from(NOON.as_millis()).expect("it fits");
     assert!(other.starts_with(&format!("{time:012x}")) && other.len() == 32, "{other}");
@@ -124,6 +124,24 @@ fn soft_ones_say_so_and_others_are_counted() {
 }
 
 #[test]
+fn what_only_alerts_lets_through_what_it_knows_nothing_of_and_counts_it() {
+    let ask = |then: Option<WhenUnpriced>, request: ChatRequest| {
+        let metrics = Metrics::new();
+        let budget = daily(10_000_000).alert_only();
+        let budget = then.map_or(budget.clone(), |then| budget.when_unpriced(then));
+        let house = House::new(|spend| spend.budget(budget).meter(&metrics), [Outcome::whole(used(50, 10))]);
+        house.call(&Call::to("p"), &Request::Chat(request)).expect("it passes");
+        metrics.would_refuse().iter().map(|(_, _, times)| *times).sum::<u64>()
+    };
+    let mut unpriced = chat();
+    unpriced.model = "unheard of".into();
+    assert_eq!(ask(Some(WhenUnpriced::Refuse), unpriced.clone()), 1);
+    assert_eq!(ask(None, unpriced), 0, "it was not said to refuse them");
+    assert_eq!(ask(None, ChatRequest::new("m").user("Why?")), 1, "an answer of any length");
+    assert_eq!(ask(Some(WhenUnpriced::Refuse), chat()), 0);
+}
+
+#[test]
 fn unpriced_models_are_refused_allowed_or_assumed() {
     let ask = |then: Option<WhenUnpriced>| {
         let budget = match then {
@@ -137,6 +155,7 @@ fn unpriced_models_are_refused_allowed_or_assumed() {
     };
     let refused = ask(None).expect_err("no price");
     assert!(refused.message().starts_with("no price of p/unheard of is known"), "{refused}");
+    assert!(refused.message().contains("`on_unknown_price` in a configuration"), "{refused}");
     let (stands, rows) = ask(Some(WhenUnpriced::Allow)).expect("allowed");
     assert_eq!((stands.0, rows[0].0.reserved), (0, None));
     assert_eq!(rows[0].1.as_ref().expect("closed").cost, None, "an unknown price is not zero");
