@@ -41,9 +41,10 @@ fn address(port: &str) -> String {
 fn question(is_held: bool) -> Vec<u8> {
     let model = std::env::var("BENCH_MODEL").unwrap_or_else(|_| "gpt-6-luna".to_owned());
     let key = std::env::var("BENCH_KEY").unwrap_or_else(|_| "none".to_owned());
-    let (asked, stream) = match is_held {
-        true => ("hold", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
-        false => ("Why is the sea salt?", ""),
+    let (asked, stream) = if is_held {
+        ("hold", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}")
+    } else {
+        ("Why is the sea salt?", "")
     };
     let is_anew = std::env::var_os("BENCH_ANEW").is_some();
     let settings = if is_anew { "\"temperature\":0.5,\"max_tokens\":200" } else { "\"max_completion_tokens\":200" };
