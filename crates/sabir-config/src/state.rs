@@ -1,4 +1,4 @@
-//! What is kept beside a configuration: the keys that a gateway issued while it ran, in the file that `gateway.state`
+//! What is kept beside a configuration: what a gateway's administrator set while it ran, in the file that `gateway.state`
 //! names. It is read as if it stood in the configuration, and so is checked, shown and followed like all of it.
 
 use std::io::Read as _;
@@ -6,10 +6,37 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::fault::{Fault, Faults};
-use crate::node::{Node, Value};
+use crate::node::{Key, Node, Value};
 use crate::{Format, Source, text};
 
-/// Lays the keys of the state over the tree. A file that is not there yet says nothing.
+/// A table of the state, each of whose entries has a name.
+struct Kept {
+    /// Its name in the state.
+    name: &'static str,
+    /// Where it belongs in a configuration: from the outermost, each with the other words for it.
+    place: &'static [&'static [&'static str]],
+    /// As what it stands there.
+    stands: Stands,
+}
+
+enum Stands {
+    /// By its name.
+    Named,
+    /// In a list, with its name.
+    Listed,
+    /// In a list, where nothing has a name.
+    Nameless,
+}
+
+const KEPT: [Kept; 5] = [
+    Kept { name: "keys", place: &[&["gateway"], &["keys"]], stands: Stands::Named },
+    Kept { name: "teams", place: &[&["gateway"], &["teams"]], stands: Stands::Named },
+    Kept { name: "routes", place: &[&["routes"]], stands: Stands::Named },
+    Kept { name: "budgets", place: &[&["budgets"]], stands: Stands::Listed },
+    Kept { name: "limits", place: &[&["limits", "rate_limits"], &["rules"]], stands: Stands::Nameless },
+];
+
+/// Lays the state over the tree. A file that is not there yet says nothing.
 pub(crate) fn lay_over(whole: &mut Node, given: Option<&str>, faults: &mut Vec<Fault>) -> Result<(), Faults> {
     let named = child(whole, "gateway").and_then(|gateway| child(gateway, "state")).and_then(Node::text);
     let Some(path) = named.map(str::to_owned) else { return Ok(()) };
@@ -23,20 +50,46 @@ pub(crate) fn lay_over(whole: &mut Node, given: Option<&str>, faults: &mut Vec<F
         },
     };
     let state = text::read(&content, Format::Json, &name)?;
-    let issued = child(&state, "keys").and_then(Node::table).unwrap_or_default();
-    let gateway = child_mut(whole, "gateway").expect("`state` was found in it");
-    let Some(keys) = table_mut(gateway, "keys") else { return Ok(()) };
-    for (key, node) in issued {
-        if keys.iter().any(|(known, _)| known.name == key.name) {
-            let message =
-                "is in the configuration and was issued, too; revoke the one, or take the other out".to_owned();
-            let field = format!("gateway.keys.{}", key.name);
-            faults.push(Fault { source: key.source.clone(), field, message });
-        } else {
-            keys.push((key.clone(), node.clone()));
+    for kept in &KEPT {
+        let entries = child(&state, kept.name).and_then(Node::table).unwrap_or_default();
+        if !entries.is_empty() {
+            put(whole, kept, entries, faults);
         }
     }
     Ok(())
+}
+
+/// Puts entries of the state where they belong. Where something else stands there the reader will tell of it.
+fn put(whole: &mut Node, kept: &Kept, entries: &[(Key, Node)], faults: &mut Vec<Fault>) {
+    let (last, outer) = kept.place.split_last().expect("a place has a name");
+    let Some(outer) = outer.iter().try_fold(whole, |node, words| made(node, words, Value::Table(Vec::new()))) else {
+        return;
+    };
+    let empty = if matches!(kept.stands, Stands::Named) { Value::Table(Vec::new()) } else { Value::List(Vec::new()) };
+    let Some(place) = made(outer, last, empty) else { return };
+    for (key, node) in entries {
+        let mut node = node.clone();
+        match (&mut place.value, &kept.stands) {
+            (Value::Table(there), Stands::Named) if there.iter().any(|(known, _)| known.name == key.name) => {
+                let message =
+                    "is in the configuration and was set by the administrator, too; take the one or the other out";
+                let place: Vec<&str> = kept.place.iter().map(|words| words[0]).collect();
+                let field = format!("{}.{}", place.join("."), key.name);
+                faults.push(Fault { source: key.source.clone(), field, message: message.to_owned() });
+            }
+            (Value::Table(there), Stands::Named) => there.push((key.clone(), node)),
+            (Value::List(there), Stands::Listed) => {
+                if let Value::Table(fields) = &mut node.value {
+                    let name = Key { name: "name".to_owned(), source: key.source.clone() };
+                    fields.retain(|(field, _)| field.name != "name");
+                    fields.push((name, Node::word(&key.name, key.source.clone())));
+                }
+                there.push(node);
+            }
+            (Value::List(there), Stands::Nameless) => there.push(node),
+            _ => return,
+        }
+    }
 }
 
 fn read(path: &Path) -> std::io::Result<Option<String>> {
@@ -53,24 +106,15 @@ fn child<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     node.table()?.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
 }
 
-fn child_mut<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
-    let Value::Table(entries) = &mut node.value else { return None };
-    entries.iter_mut().find(|(key, _)| key.name == name).map(|(_, node)| node)
-}
-
-/// The entries of a table in a table, which is made where it is missing; `None` where something else stands there, of
-/// which the reader will tell.
-fn table_mut<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Vec<(crate::node::Key, Node)>> {
+/// What has one of these names in a table; it is made, as this, where nothing has. `None` where it is no table.
+fn made<'a>(node: &'a mut Node, words: &[&str], empty: Value) -> Option<&'a mut Node> {
     let source = node.source.clone();
-    if child(node, name).is_none_or(Node::is_null)
-        && let Value::Table(entries) = &mut node.value
-    {
-        entries.retain(|(key, _)| key.name != name);
-        let key = crate::node::Key { name: name.to_owned(), source: source.clone() };
-        entries.push((key, Node { value: Value::Table(Vec::new()), source }));
-    }
-    match child_mut(node, name) {
-        Some(Node { value: Value::Table(entries), .. }) => Some(entries),
-        _ => None,
-    }
+    let Value::Table(entries) = &mut node.value else { return None };
+    entries.retain(|(key, node)| !(words.contains(&key.name.as_str()) && node.is_null()));
+    let at = entries.iter().position(|(key, _)| words.contains(&key.name.as_str())).unwrap_or_else(|| {
+        let key = Key { name: words[0].to_owned(), source: source.clone() };
+        entries.push((key, Node { value: empty, source }));
+        entries.len() - 1
+    });
+    Some(&mut entries[at].1)
 }

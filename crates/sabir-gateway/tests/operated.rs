@@ -334,6 +334,77 @@ async fn the_administrator_issues_changes_rotates_and_revokes_keys() {
 }
 
 #[tokio::test]
+async fn the_administrator_sets_teams_routes_budgets_and_limits() {
+    let house = House::new(&format!(
+        "{}[aliases]\nfree = \"sim/a\"\n[[budgets]]\nname = \"all\"\nlimit = 100\n[rate_limits]\nmax_wait = \"0\"\n",
+        administered()
+    ))
+    .await;
+    for (path, said, status) in [
+        ("routes/few", json!({ "targets": ["sim/a", "sim/b"] }), 201),
+        ("teams/blue", json!({ "models": ["few", "free"], "limits": { "requests": 3, "per": "1h" } }), 201),
+        ("limits/few", json!({ "route": "few", "requests": 5, "per": "1h" }), 201),
+        ("limits/few", json!({ "route": "few", "requests": 1, "per": "1h" }), 200),
+        ("budgets/purse", json!({ "limit": "0.000001", "scope": "model", "only": ["sim/c"] }), 201),
+    ] {
+        let (came, answer) = house.admin("PUT", path, said).await;
+        assert_eq!(came, status, "{path}: {answer}");
+    }
+    let (_, issued) = house.admin("POST", "keys", json!({ "name": "eve", "team": "blue" })).await;
+    let key = issued["key"].as_str().expect("a key").to_owned();
+    let ask = |model: &str| {
+        format!(r#"{{"model":"{model}","max_tokens":100,"messages":[{{"role":"user","content":"Hello"}}]}}"#)
+    };
+    // The route's one, then two more of the team's three; another model is not the team's.
+    for (model, status) in [("few", 200), ("few", 429), ("sim/c", 403), ("free", 200), ("free", 200), ("free", 429)] {
+        let (came, answer) = house.ask("POST", CHAT, &key, &ask(model)).await;
+        assert_eq!(came, status, "{model}: {answer}");
+    }
+    // A budget of a model, for everybody.
+    assert_eq!(house.ask("POST", CHAT, "k-ada", &ask("sim/c")).await.0, 429);
+    let (status, changed) = house.admin("PATCH", "budgets/purse", json!({ "limit": 5, "only": null })).await;
+    let purse = json!({ "object": "budget", "name": "purse", "limit": 5, "scope": "model" });
+    assert_eq!((status, &changed), (200, &purse));
+    assert_eq!(house.ask("POST", CHAT, "k-ada", &ask("sim/c")).await.0, 200);
+    assert_eq!(house.admin("GET", "budgets", Value::Null).await.1["data"], json!([purse]));
+
+    let before = house.read("state");
+    for (method, path, said, status, says) in [
+        ("PUT", "teams/red", json!({}), 409, "stands in the configuration"),
+        ("PATCH", "budgets/all", json!({ "limit": 1 }), 409, "stands in the configuration"),
+        ("PUT", "teams/a%20b", json!({}), 400, "letters, digits"),
+        ("PUT", "limits/few", json!({ "route": "fewer", "requests": 1, "per": "1h" }), 422, "few"),
+        ("PUT", "limits/few", json!({ "requets": 1 }), 422, "requests"),
+        ("PUT", "routes/odd", json!({ "targets": ["simm/a"] }), 422, "simm"),
+        ("PUT", "teams/odd", json!({ "key": { "command": "id" } }), 422, "key"),
+        ("PUT", "budgets/odd", json!({ "limit": "${HOME}" }), 422, "limit"),
+        ("DELETE", "teams/blue", Value::Null, 422, "blue"),
+        ("DELETE", "routes/none", Value::Null, 404, "no route"),
+        ("POST", "teams", json!({}), 405, "GET"),
+        ("GET", "teams/blue", Value::Null, 405, "PUT, PATCH, DELETE"),
+    ] {
+        let (came, answer) = house.admin(method, path, said).await;
+        assert_eq!(came, status, "{method} {path}: {answer}");
+        assert!(answer.to_string().contains(says), "{method} {path}: {answer}");
+    }
+    assert_eq!(house.read("state"), before, "what is refused changes nothing");
+
+    assert_eq!(house.admin("DELETE", "limits/few", Value::Null).await.0, 200);
+    assert_eq!(house.ask("POST", CHAT, "k-ada", &ask("few")).await.0, 200);
+    let (_, audit) = house.admin("GET", "audit", Value::Null).await;
+    let (last, first) = (&audit["data"][0], &audit["data"][7]);
+    assert_eq!(
+        (&last["action"], &last["limit"], &last["before"]["requests"]),
+        (&json!("remove"), &json!("few"), &json!(1))
+    );
+    assert_eq!(
+        (&first["action"], &first["route"], &first["before"]),
+        (&json!("set"), &json!("few"), &Value::Null),
+        "{audit}"
+    );
+}
+
+#[tokio::test]
 async fn issued_keys_outlive_the_process_and_are_their_owners_alone() {
     let house = House::new(&administered()).await;
     let (_, issued) = house.admin("POST", "keys", json!({ "name": "eve" })).await;
@@ -354,7 +425,10 @@ async fn issued_keys_outlive_the_process_and_are_their_owners_alone() {
     // One name cannot be in both.
     house.say(&format!("{}[gateway.keys.eve]\nhash = \"{}\"\n", administered(), hash("x")));
     let refused = house.gateway.reload().expect_err("twice");
-    assert!(refused.message().contains("gateway.keys.eve: is in the configuration and was issued, too"), "{refused}");
+    assert!(
+        refused.message().contains("gateway.keys.eve: is in the configuration and was set by the administrator, too"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,14 @@ fn path(config: &Config) -> Result<PathBuf> {
 }
 
 /// Notes a change; it is on the disk when this returns.
-pub(super) fn note(config: &Config, who: &Who, action: &str, key: &str, before: &Value, after: &Value) -> Result<()> {
+pub(super) fn note(
+    config: &Config,
+    who: &Who,
+    action: &str,
+    (kind, name): (&str, &str),
+    before: &Value,
+    after: &Value,
+) -> Result<()> {
     // Where no state is kept, only a reload can be asked for, which changes nothing but what the file says.
     let Ok(path) = path(config) else { return Ok(()) };
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -37,7 +44,7 @@ pub(super) fn note(config: &Config, who: &Who, action: &str, key: &str, before: 
         }
     };
     let mut line = json!({ "time": rfc3339(time), "who": who, "action": action });
-    for (name, value) in [("key", &Value::from(key)), ("before", &masked(before)), ("after", &masked(after))] {
+    for (name, value) in [(kind, &Value::from(name)), ("before", &masked(before)), ("after", &masked(after))] {
         if !value.is_null() && value != "" {
             line[name] = value.clone();
         }

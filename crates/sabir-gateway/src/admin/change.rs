@@ -1,4 +1,4 @@
-//! A change of the issued keys: checked as a whole, noted, written, and then in force; or not at all.
+//! A change of what the administrator set: checked as a whole, noted, written, and then in force; or not at all.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -15,29 +15,41 @@ use crate::Gateway;
 /// The longest state that is read, in bytes: as much as a configuration may have.
 const LONGEST: u64 = 1 << 20;
 
-/// Makes a change to one key: `becomes` gives what is kept of it from what was; nothing to take it away.
+/// What can be set, by the words of the API and of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) one: &'static str,
+    pub(super) many: &'static str,
+}
+
+pub(super) const KEY: Kind = Kind { one: "key", many: "keys" };
+
+/// Makes a change to one of a kind: `becomes` gives what is kept of it from what was; nothing to take it away.
 pub(super) fn make(
     gateway: &Gateway,
     operator: &Hand<'_>,
     action: &str,
-    name: &str,
+    (kind, name): (Kind, &str),
     becomes: impl FnOnce(Option<Map<String, Value>>) -> Result<Option<Value>>,
 ) -> Result<()> {
     let config = operator.live().config();
     let path = state(&config)?;
     let mut whole = read(path)?;
-    let keys = whole.as_object_mut().and_then(|whole| whole.get_mut("keys")).and_then(Value::as_object_mut);
-    let keys = keys.ok_or_else(|| Error::new(ErrorKind::Provider, format!("{} has no keys in it", path.display())))?;
-    let before = keys.get(name).cloned();
+    let many = whole.as_object_mut().map(|whole| whole.entry(kind.many).or_insert_with(|| json!({})));
+    let many = many
+        .and_then(Value::as_object_mut)
+        .ok_or_else(|| Error::new(ErrorKind::Provider, format!("{} has no {} in it", path.display(), kind.many)))?;
+    let before = many.get(name).cloned();
     let after = becomes(before.as_ref().and_then(Value::as_object).cloned())?;
     match &after {
-        Some(key) => drop(keys.insert(name.to_owned(), key.clone())),
-        None => drop(keys.remove(name)),
+        Some(one) => drop(many.insert(name.to_owned(), one.clone())),
+        None => drop(many.remove(name)),
     }
     let text = format!("{whole:#}\n");
     operator.live().loader().clone().state(text.as_str()).load()?;
     // Before it is in force: a change that nobody can find afterwards must not be.
-    audit::note(&config, &operator.who, action, name, &before.unwrap_or_default(), &after.unwrap_or_default())?;
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    audit::note(&config, &operator.who, action, (kind.one, name), &before, &after)?;
     write(path, &text).map_err(|error| {
         Error::new(ErrorKind::Provider, format!("the change is not in force: cannot write {}: {error}", path.display()))
     })?;
@@ -51,10 +63,22 @@ pub(super) fn state(config: &Config) -> Result<&Path> {
     })
 }
 
-fn read(path: &Path) -> Result<Value> {
+/// What was with these fields; without those that are `null`.
+pub(super) fn merged(mut before: Map<String, Value>, said: Map<String, Value>) -> Value {
+    for (field, value) in said {
+        match value {
+            Value::Null => drop(before.remove(&field)),
+            value => drop(before.insert(field, value)),
+        }
+    }
+    Value::Object(before)
+}
+
+/// All that was set.
+pub(super) fn read(path: &Path) -> Result<Value> {
     let cannot = |why: String| Error::new(ErrorKind::Provider, format!("cannot read {}: {why}", path.display()));
     let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(json!({ "keys": {} })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(json!({})),
         opened => opened.map_err(|error| cannot(error.to_string()))?,
     };
     let mut text = String::new();

@@ -6,6 +6,7 @@ use sabir::config::{Config, GatewayKey, KeyHash, Source};
 use sabir::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value, json};
 
+use super::change::KEY;
 use super::{Hand, change};
 use crate::{Gateway, Keys};
 
@@ -69,29 +70,22 @@ pub(super) fn issue(gateway: &Gateway, operator: &Hand<'_>, mut said: Map<String
     }
     let secret = Keys::make()?;
     said.insert("hash".into(), json!([{ "hash": hash(&secret) }]));
-    change::make(gateway, operator, "issue", &name, |_| Ok(Some(Value::Object(said))))?;
+    change::make(gateway, operator, "issue", (KEY, &name), |_| Ok(Some(Value::Object(said))))?;
     Ok(json!({ "object": "key", "name": name, "key": secret.expose() }))
 }
 
 /// Changes what a key is good for. What is `null` is taken away.
 pub(super) fn change(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: Map<String, Value>) -> Result<Value> {
     only_known(&said)?;
-    change::make(gateway, operator, "change", name, |before| {
-        let mut key = before.ok_or_else(|| not_issued(operator, name))?;
-        for (field, value) in said {
-            match value {
-                Value::Null => drop(key.remove(&field)),
-                value => drop(key.insert(field, value)),
-            }
-        }
-        Ok(Some(Value::Object(key)))
+    change::make(gateway, operator, "change", (KEY, name), |before| {
+        Ok(Some(change::merged(before.ok_or_else(|| not_issued(operator, name))?, said)))
     })?;
     named(operator, name)
 }
 
 /// Takes a key away.
 pub(super) fn revoke(gateway: &Gateway, operator: &Hand<'_>, name: &str) -> Result<Value> {
-    change::make(gateway, operator, "revoke", name, |before| {
+    change::make(gateway, operator, "revoke", (KEY, name), |before| {
         before.map(|_| None).ok_or_else(|| not_issued(operator, name))
     })?;
     Ok(json!({ "object": "key", "name": name, "revoked": true }))
@@ -113,7 +107,7 @@ pub(super) fn rotate(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: &
     let secret = Keys::make()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let end = now.saturating_add(overlap);
-    change::make(gateway, operator, "rotate", name, |before| {
+    change::make(gateway, operator, "rotate", (KEY, name), |before| {
         let mut key = before.ok_or_else(|| not_issued(operator, name))?;
         let mut hashes = vec![json!({ "hash": hash(&secret) })];
         for mut old in key.get("hash").and_then(Value::as_array).cloned().unwrap_or_default() {

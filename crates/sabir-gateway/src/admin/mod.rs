@@ -1,8 +1,10 @@
-//! The administrator's API, under `/admin/v1`: keys, usage, the configuration, and the log of changes.
+//! The administrator's API, under `/admin/v1`: keys, teams and other policies, usage, the configuration, and the log of
+//! changes.
 
 mod audit;
 mod change;
 mod keys;
+mod policies;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +21,7 @@ use crate::Gateway;
 use crate::administrator::{NotOne, Who};
 use crate::own::{error, json_of};
 use crate::usage;
+use change::Kind;
 
 /// Changes what a gateway does while it runs: one change at a time.
 #[derive(Debug)]
@@ -102,7 +105,10 @@ async fn routed(gateway: &Gateway, who: Who, head: &Parts, body: Bytes) -> Respo
         ("PATCH", ["keys", name]) => Wanted::Change((*name).to_owned()),
         ("DELETE", ["keys", name]) => Wanted::Revoke((*name).to_owned()),
         ("POST", ["keys", name, "rotate"]) => Wanted::Rotate((*name).to_owned()),
-        (_, known) => return not_served(&head.method, known),
+        (method, known) => match policy(method, known) {
+            Some(wanted) => wanted,
+            None => return not_served(&head.method, known),
+        },
     };
     let said = match object(&body) {
         Ok(said) => said,
@@ -118,6 +124,18 @@ async fn routed(gateway: &Gateway, who: Who, head: &Parts, body: Bytes) -> Respo
     }
 }
 
+/// What is asked of teams, routes, budgets and limits.
+fn policy(method: &str, path: &[&str]) -> Option<Wanted> {
+    let kind = policies::kind(path.first()?)?;
+    Some(match (method, &path[1..]) {
+        ("GET", []) => Wanted::Policies(kind),
+        ("PUT", [name]) => Wanted::SetPolicy(kind, (*name).to_owned()),
+        ("PATCH", [name]) => Wanted::ChangePolicy(kind, (*name).to_owned()),
+        ("DELETE", [name]) => Wanted::RemovePolicy(kind, (*name).to_owned()),
+        _ => return None,
+    })
+}
+
 enum Wanted {
     Keys,
     Config,
@@ -127,6 +145,10 @@ enum Wanted {
     Change(String),
     Revoke(String),
     Rotate(String),
+    Policies(Kind),
+    SetPolicy(Kind, String),
+    ChangePolicy(Kind, String),
+    RemovePolicy(Kind, String),
 }
 
 fn done(gateway: &Gateway, who: Who, wanted: Wanted, said: Map<String, Value>) -> Result<(StatusCode, Value)> {
@@ -138,7 +160,7 @@ fn done(gateway: &Gateway, who: Who, wanted: Wanted, said: Map<String, Value>) -
         Wanted::Config => (StatusCode::OK, shown(operator.live())),
         Wanted::Audit => (StatusCode::OK, audit::read(&operator.live().config())?),
         Wanted::Reload => {
-            audit::note(&operator.live().config(), &operator.who, "reload", "", &Value::Null, &Value::Null)?;
+            audit::note(&operator.live().config(), &operator.who, "reload", ("", ""), &Value::Null, &Value::Null)?;
             gateway.reload()?;
             (StatusCode::OK, json!({ "status": "reloaded" }))
         }
@@ -146,6 +168,10 @@ fn done(gateway: &Gateway, who: Who, wanted: Wanted, said: Map<String, Value>) -
         Wanted::Change(name) => (StatusCode::OK, keys::change(gateway, operator, &name, said)?),
         Wanted::Revoke(name) => (StatusCode::OK, keys::revoke(gateway, operator, &name)?),
         Wanted::Rotate(name) => (StatusCode::OK, keys::rotate(gateway, operator, &name, &said)?),
+        Wanted::Policies(kind) => (StatusCode::OK, policies::list(&operator.live().config(), kind)?),
+        Wanted::SetPolicy(kind, name) => policies::set(gateway, operator, (kind, &name), said)?,
+        Wanted::ChangePolicy(kind, name) => (StatusCode::OK, policies::change(gateway, operator, (kind, &name), said)?),
+        Wanted::RemovePolicy(kind, name) => (StatusCode::OK, policies::remove(gateway, operator, (kind, &name))?),
     })
 }
 
@@ -193,9 +219,11 @@ fn not_served(method: &Method, path: &[&str]) -> Response<Body> {
         ["reload"] | ["keys", _, "rotate"] => "POST",
         ["keys"] => "GET, POST",
         ["keys", _] => "PATCH, DELETE",
+        [many] if policies::kind(many).is_some() => "GET",
+        [many, _] if policies::kind(many).is_some() => "PUT, PATCH, DELETE",
         _ => {
-            let message = "nothing is served there; under /admin/v1 are keys, keys/NAME, keys/NAME/rotate, usage, config, \
-                           reload and audit";
+            let message = "nothing is served there; under /admin/v1 are keys, keys/NAME, keys/NAME/rotate; teams, routes, \
+                           budgets, limits and NAME below each; usage, config, reload and audit";
             return error(StatusCode::NOT_FOUND, message);
         }
     };
