@@ -168,6 +168,7 @@ fn about(config: &Config, name: &str, said: &GatewayKey) -> VirtualKey {
     let shared = team.iter().flat_map(|team| &team.tags).filter(|(tag, _)| !said.tags.contains_key(*tag));
     key.tags = said.tags.iter().chain(shared).map(|(tag, value)| (tag.clone(), value.clone())).collect();
     key.raw = said.raw || team.is_some_and(|team| team.raw);
+    key.strict = said.strict || team.is_some_and(|team| team.strict);
     key.team_models = team.map(|team| team.models.clone()).unwrap_or_default();
     key.mcp = match team.map(|team| &team.mcp).filter(|servers| !servers.is_empty()) {
         Some(servers) if said.mcp.is_empty() => servers.clone(),

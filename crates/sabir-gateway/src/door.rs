@@ -74,6 +74,11 @@ impl Guest {
             .with_stage(Stage::NotSent))
     }
 
+    /// Whether its key says that nothing may be lost of what it asks.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.0.as_ref().is_some_and(|key| key.strict)
+    }
+
     /// Whether its key says that it may ask a provider for anything.
     pub(crate) fn may_raw(&self) -> bool {
         self.0.as_ref().is_some_and(|key| key.raw)

@@ -433,6 +433,7 @@ impl Host for Visit {
                 error
             }
         })?;
+        *request.strict_mut() |= self.guest.is_strict();
         self.guest.may_ask(&asked, &call.provider, request.model())
     }
 

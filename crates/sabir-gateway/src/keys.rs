@@ -55,6 +55,8 @@ pub struct VirtualKey {
     pub disabled: bool,
     /// Whether it may ask a provider for anything it has, at `/raw/PROVIDER/…`, where it may ask all its models.
     pub raw: bool,
+    /// Whether what a dialect cannot carry is an error for it, before anything is sent.
+    pub strict: bool,
     /// The team it belongs to; a label of its calls.
     pub team: Option<String>,
     /// Who has it; a label of its calls.

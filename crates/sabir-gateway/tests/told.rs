@@ -7,7 +7,7 @@ use http_body_util::Full;
 use sabir::layers::{Cache, Route, Routes, Stack};
 use sabir::transport::Body;
 use sabir::{Client, Env};
-use sabir_gateway::Gateway;
+use sabir_gateway::{Gateway, Keys, VirtualKey};
 use sabir_sim::{Failure, Fault, Loopback, Simulator, Turn};
 
 fn gateway(simulator: &Simulator, stack: Stack) -> Gateway {
@@ -52,6 +52,32 @@ async fn one(gateway: &Gateway, model: &str, stream: bool) -> String {
 /// Asks for a whole answer, and then for a stream.
 async fn both(gateway: &Gateway, model: &str) -> [String; 2] {
     [one(gateway, model, false).await, one(gateway, model, true).await]
+}
+
+#[tokio::test]
+async fn for_a_strict_key_nothing_is_lost() {
+    let keys = Keys::new();
+    let mut about = VirtualKey::new("exact");
+    about.strict = true;
+    let strict = keys.issue(about).expect("a key");
+    let any = keys.issue(VirtualKey::new("any")).expect("a key");
+    let gateway = gateway(&Simulator::new(), Stack::new()).keys(keys);
+    let body = |field: &str| {
+        let asked = r#""max_tokens":100,"messages":[{"role":"user","content":"Hello"}]"#;
+        format!(r#"{{"model":"openai/gpt-4o",{field}{asked}}}"#)
+    };
+    for (key, field, status) in [(&any, r#""top_k":3,"#, 200), (&strict, r#""top_k":3,"#, 400), (&strict, "", 200)] {
+        let request =
+            http::Request::builder().method(Method::POST).uri("/v1/messages").header("x-api-key", key.expose());
+        let request = request.body(Full::new(Bytes::from(body(field)))).expect("a request");
+        let mut response = gateway.answer(request).await;
+        assert_eq!(response.status(), status, "{field}");
+        let mut told = Vec::new();
+        while let Some(piece) = response.body_mut().next().await {
+            told.extend_from_slice(&piece.expect("a piece"));
+        }
+        assert_eq!(status == 400, String::from_utf8_lossy(&told).contains("top_k"), "{field}");
+    }
 }
 
 #[tokio::test]

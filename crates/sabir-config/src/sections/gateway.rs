@@ -100,6 +100,8 @@ section! {
         expires: Option<Moment>;
         /// Whether it may ask a provider for anything it has, at `/raw/PROVIDER/…`.
         raw: bool = "false";
+        /// Whether what a dialect cannot carry is an error for it, before anything is sent.
+        strict: bool = "false";
         /// Whether it opens nothing for now.
         disabled: bool = "false";
         /// What it may spend.
@@ -122,6 +124,8 @@ section! {
         models: Vec<String>;
         /// Whether its keys may ask a provider for anything it has, at `/raw/PROVIDER/…`.
         raw: bool = "false";
+        /// Whether what a dialect cannot carry is an error for its keys, before anything is sent.
+        strict: bool = "false";
         /// The MCP servers of `mcp` that its keys may use.
         mcp: Vec<String>;
         /// Labels of its calls.

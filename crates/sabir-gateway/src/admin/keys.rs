@@ -11,7 +11,8 @@ use super::{Hand, change};
 use crate::{Gateway, Keys};
 
 /// What may be said of a key. Its secret is made here: one that is sent would be known to others.
-const FIELDS: [&str; 10] = ["models", "mcp", "team", "user", "tags", "expires", "disabled", "raw", "budgets", "limits"];
+const FIELDS: [&str; 11] =
+    ["models", "mcp", "team", "user", "tags", "expires", "disabled", "raw", "strict", "budgets", "limits"];
 
 /// How long the old key opens beside the new one, unless it is said.
 const OVERLAP: Duration = Duration::from_secs(86_400);
@@ -47,6 +48,7 @@ fn shown(config: &Config, name: &str, key: &GatewayKey) -> Value {
         "expires": key.expires.map(|end| end.0.as_secs()),
         "disabled": key.disabled,
         "raw": key.raw,
+        "strict": key.strict,
         "budgets": key.budgets.len(),
         "hashes": hashes.collect::<Vec<_>>(),
     })
