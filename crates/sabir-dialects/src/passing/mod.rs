@@ -61,7 +61,11 @@ pub(crate) fn gives_back(dialect: &dyn Dialect, passage: &Passage, request: &Cha
         }
         "anthropic-messages" | "cohere-v2-chat" | "gemini-generate" | "ollama-chat" | "ollama-generate"
         | "openai-responses" => endpoint.quirks.names().next().is_none(),
-        _ => false,
+        _ => {
+            // Without Chat Completions nothing depends on what was asked.
+            let _ = (passage, request);
+            false
+        }
     }
 }
 
