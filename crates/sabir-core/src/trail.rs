@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::Loss;
 
-/// What all attempts of one call share: an id, a count of the attempts, and who answers at last. Clones of a [`Call`](crate::Call) walk the
-/// same trail, whatever layer made them: so retries, hedges and routes are numbered together.
+/// What all attempts of one call share: an id, a count of the attempts, and who answers at last. Clones of a
+/// [`Call`](crate::Call) walk the same trail, whatever layer made them: so retries, hedges and routes are numbered together.
 #[derive(Clone, Debug, Default)]
 pub struct Trail(Arc<Walked>);
 

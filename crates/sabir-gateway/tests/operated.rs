@@ -83,6 +83,17 @@ impl House {
         let (status, answer) = self.ask(method, &format!("/admin/v1/{path}"), ADMIN, &body).await;
         (status, json_of(&answer))
     }
+
+    /// What the administrator may not do: by which method, where, what is said; the status, and what the answer says.
+    async fn refuses(&self, cases: &[(&str, &str, Value, u16, &str)]) {
+        let before = self.read("state");
+        for (method, path, said, status, says) in cases {
+            let (came, answer) = self.admin(method, path, said.clone()).await;
+            assert_eq!(came, *status, "{method} {path}: {answer}");
+            assert!(answer.to_string().contains(says), "{method} {path}: {answer}");
+        }
+        assert_eq!(self.read("state"), before, "what is refused changes nothing");
+    }
 }
 
 impl Drop for House {
@@ -302,24 +313,21 @@ async fn the_administrator_issues_changes_rotates_and_revokes_keys() {
     let (status, changed) = house.admin("PATCH", "keys/eve", json!({ "disabled": true, "team": null })).await;
     assert_eq!((status, &changed["disabled"], &changed["team"]), (200, &json!(true), &Value::Null), "{changed}");
     let before = house.read("state");
-    for (method, path, body, status, says) in [
-        ("PATCH", "keys/eve", json!({ "models": ["simm/x"] }), 422, "there is no provider"),
-        ("PATCH", "keys/eve", json!({ "expires": "soon" }), 422, "2027-01-31"),
-        ("PATCH", "keys/eve", json!({ "key": { "command": "id" } }), 400, "cannot be said"),
-        ("PATCH", "keys/eve", json!({ "hash": hash("mine") }), 400, "cannot be said"),
-        ("PATCH", "keys/ada", json!({ "disabled": true }), 409, "stands in the configuration"),
-        ("DELETE", "keys/bob", Value::Null, 404, "no key"),
-        ("POST", "keys", json!({ "name": "a b" }), 422, "letters, digits"),
-        ("POST", "keys", json!([1]), 400, "JSON object"),
-        ("POST", "keys/eve/rotate", json!({ "overlap": 5 }), 400, "overlap_seconds"),
-        ("PUT", "keys", Value::Null, 405, "GET, POST"),
-        ("GET", "nothing", Value::Null, 404, "keys/NAME"),
-    ] {
-        let (said, answer) = house.admin(method, path, body).await;
-        assert_eq!(said, status, "{method} {path}: {answer}");
-        assert!(answer.to_string().contains(says), "{method} {path}: {answer}");
-    }
-    assert_eq!(house.read("state"), before, "what is refused changes nothing");
+    house
+        .refuses(&[
+            ("PATCH", "keys/eve", json!({ "models": ["simm/x"] }), 422, "there is no provider"),
+            ("PATCH", "keys/eve", json!({ "expires": "soon" }), 422, "2027-01-31"),
+            ("PATCH", "keys/eve", json!({ "key": { "command": "id" } }), 400, "cannot be said"),
+            ("PATCH", "keys/eve", json!({ "hash": hash("mine") }), 400, "cannot be said"),
+            ("PATCH", "keys/ada", json!({ "disabled": true }), 409, "stands in the configuration"),
+            ("DELETE", "keys/bob", Value::Null, 404, "no key"),
+            ("POST", "keys", json!({ "name": "a b" }), 422, "letters, digits"),
+            ("POST", "keys", json!([1]), 400, "JSON object"),
+            ("POST", "keys/eve/rotate", json!({ "overlap": 5 }), 400, "overlap_seconds"),
+            ("PUT", "keys", Value::Null, 405, "GET, POST"),
+            ("GET", "nothing", Value::Null, 404, "keys/NAME"),
+        ])
+        .await;
 
     assert_eq!(house.admin("DELETE", "keys/eve", Value::Null).await.0, 200);
     let (_, audit) = house.admin("GET", "audit", Value::Null).await;
@@ -368,26 +376,22 @@ async fn the_administrator_sets_teams_routes_budgets_and_limits() {
     assert_eq!(house.ask("POST", CHAT, "k-ada", &ask("sim/c")).await.0, 200);
     assert_eq!(house.admin("GET", "budgets", Value::Null).await.1["data"], json!([purse]));
 
-    let before = house.read("state");
-    for (method, path, said, status, says) in [
-        ("PUT", "teams/red", json!({}), 409, "stands in the configuration"),
-        ("PATCH", "budgets/all", json!({ "limit": 1 }), 409, "stands in the configuration"),
-        ("PUT", "teams/a%20b", json!({}), 400, "letters, digits"),
-        ("PUT", "limits/few", json!({ "route": "fewer", "requests": 1, "per": "1h" }), 422, "few"),
-        ("PUT", "limits/few", json!({ "requets": 1 }), 422, "requests"),
-        ("PUT", "routes/odd", json!({ "targets": ["simm/a"] }), 422, "simm"),
-        ("PUT", "teams/odd", json!({ "key": { "command": "id" } }), 422, "key"),
-        ("PUT", "budgets/odd", json!({ "limit": "${HOME}" }), 422, "limit"),
-        ("DELETE", "teams/blue", Value::Null, 422, "blue"),
-        ("DELETE", "routes/none", Value::Null, 404, "no route"),
-        ("POST", "teams", json!({}), 405, "GET"),
-        ("GET", "teams/blue", Value::Null, 405, "PUT, PATCH, DELETE"),
-    ] {
-        let (came, answer) = house.admin(method, path, said).await;
-        assert_eq!(came, status, "{method} {path}: {answer}");
-        assert!(answer.to_string().contains(says), "{method} {path}: {answer}");
-    }
-    assert_eq!(house.read("state"), before, "what is refused changes nothing");
+    house
+        .refuses(&[
+            ("PUT", "teams/red", json!({}), 409, "stands in the configuration"),
+            ("PATCH", "budgets/all", json!({ "limit": 1 }), 409, "stands in the configuration"),
+            ("PUT", "teams/a%20b", json!({}), 400, "letters, digits"),
+            ("PUT", "limits/few", json!({ "route": "fewer", "requests": 1, "per": "1h" }), 422, "few"),
+            ("PUT", "limits/few", json!({ "requets": 1 }), 422, "requests"),
+            ("PUT", "routes/odd", json!({ "targets": ["simm/a"] }), 422, "simm"),
+            ("PUT", "teams/odd", json!({ "key": { "command": "id" } }), 422, "key"),
+            ("PUT", "budgets/odd", json!({ "limit": "${HOME}" }), 422, "limit"),
+            ("DELETE", "teams/blue", Value::Null, 422, "blue"),
+            ("DELETE", "routes/none", Value::Null, 404, "no route"),
+            ("POST", "teams", json!({}), 405, "GET"),
+            ("GET", "teams/blue", Value::Null, 405, "PUT, PATCH, DELETE"),
+        ])
+        .await;
 
     assert_eq!(house.admin("DELETE", "limits/few", Value::Null).await.0, 200);
     assert_eq!(house.ask("POST", CHAT, "k-ada", &ask("few")).await.0, 200);

@@ -63,6 +63,26 @@ pub(super) fn state(config: &Config) -> Result<&Path> {
     })
 }
 
+/// Whether one of this name holds. Of rules of the limits only the state has names.
+pub(super) fn is_there(config: &Config, (kind, name): (Kind, &str)) -> bool {
+    match kind.many {
+        "keys" => config.gateway.keys.contains_key(name),
+        "teams" => config.gateway.teams.contains_key(name),
+        "routes" => config.routes.contains_key(name),
+        "budgets" => config.budgets.iter().any(|budget| budget.name == name),
+        _ => false,
+    }
+}
+
+/// Of one that was not set here: it stands in the configuration, or nowhere.
+pub(super) fn not_set(operator: &Hand<'_>, (kind, name): (Kind, &str)) -> Error {
+    if is_there(&operator.live().config(), (kind, name)) {
+        let message = format!("the {} {name:?} stands in the configuration; change it there", kind.one);
+        return Error::new(ErrorKind::InvalidRequest, message).with_status(http::StatusCode::CONFLICT);
+    }
+    Error::new(ErrorKind::NotFound, format!("there is no {} {name:?}", kind.one))
+}
+
 /// What was with these fields; without those that are `null`.
 pub(super) fn merged(mut before: Map<String, Value>, said: Map<String, Value>) -> Value {
     for (field, value) in said {

@@ -60,15 +60,9 @@ pub(super) fn issue(gateway: &Gateway, operator: &Hand<'_>, mut said: Map<String
         return Err(wrong("a key needs a `name`"));
     };
     only_known(&said)?;
-    if operator.live().config().gateway.keys.contains_key(&name) {
-        return Err(Error::new(
-            ErrorKind::InvalidRequest,
-            format!(
-                "there is a key {name:?} already; rotate it, or take \
-            another name"
-            ),
-        )
-        .with_status(http::StatusCode::CONFLICT));
+    if change::is_there(&operator.live().config(), (KEY, &name)) {
+        let message = format!("there is a key {name:?} already; rotate it, or take another name");
+        return Err(Error::new(ErrorKind::InvalidRequest, message).with_status(http::StatusCode::CONFLICT));
     }
     let secret = Keys::make()?;
     said.insert("hash".into(), json!([{ "hash": hash(&secret) }]));
@@ -80,7 +74,7 @@ pub(super) fn issue(gateway: &Gateway, operator: &Hand<'_>, mut said: Map<String
 pub(super) fn change(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: Map<String, Value>) -> Result<Value> {
     only_known(&said)?;
     change::make(gateway, operator, "change", (KEY, name), |before| {
-        Ok(Some(change::merged(before.ok_or_else(|| not_issued(operator, name))?, said)))
+        Ok(Some(change::merged(before.ok_or_else(|| change::not_set(operator, (KEY, name)))?, said)))
     })?;
     named(operator, name)
 }
@@ -88,7 +82,7 @@ pub(super) fn change(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: M
 /// Takes a key away.
 pub(super) fn revoke(gateway: &Gateway, operator: &Hand<'_>, name: &str) -> Result<Value> {
     change::make(gateway, operator, "revoke", (KEY, name), |before| {
-        before.map(|_| None).ok_or_else(|| not_issued(operator, name))
+        before.map(|_| None).ok_or_else(|| change::not_set(operator, (KEY, name)))
     })?;
     Ok(json!({ "object": "key", "name": name, "revoked": true }))
 }
@@ -110,7 +104,7 @@ pub(super) fn rotate(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: &
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let end = now.saturating_add(overlap);
     change::make(gateway, operator, "rotate", (KEY, name), |before| {
-        let mut key = before.ok_or_else(|| not_issued(operator, name))?;
+        let mut key = before.ok_or_else(|| change::not_set(operator, (KEY, name)))?;
         let mut hashes = vec![json!({ "hash": hash(&secret) })];
         for mut old in key.get("hash").and_then(Value::as_array).cloned().unwrap_or_default() {
             let ends = old.get("expires").and_then(Value::as_str).and_then(sabir::config::Moment::of);
@@ -129,7 +123,7 @@ pub(super) fn rotate(gateway: &Gateway, operator: &Hand<'_>, name: &str, said: &
 
 fn named(operator: &Hand<'_>, name: &str) -> Result<Value> {
     let config = operator.live().config();
-    let key = config.gateway.keys.get(name).ok_or_else(|| not_issued(operator, name))?;
+    let key = config.gateway.keys.get(name).ok_or_else(|| change::not_set(operator, (KEY, name)))?;
     Ok(shown(&config, name, key))
 }
 
@@ -142,14 +136,6 @@ fn only_known(said: &Map<String, Value>) -> Result<()> {
         Some(other) => Err(wrong(&format!("{other:?} cannot be said of a key here; {} can", FIELDS.join(", ")))),
         None => Ok(()),
     }
-}
-
-fn not_issued(operator: &Hand<'_>, name: &str) -> Error {
-    if operator.live().config().gateway.keys.contains_key(name) {
-        let message = format!("the key {name:?} stands in the configuration; change it there");
-        return Error::new(ErrorKind::InvalidRequest, message).with_status(http::StatusCode::CONFLICT);
-    }
-    Error::new(ErrorKind::NotFound, format!("there is no key {name:?}"))
 }
 
 fn wrong(message: &str) -> Error {

@@ -44,7 +44,9 @@ pub(super) fn set(
     let mut status = StatusCode::OK;
     change::make(gateway, operator, "set", (kind, name), |before| {
         if before.is_none() {
-            is_free(operator, kind, name)?;
+            if change::is_there(&operator.live().config(), (kind, name)) {
+                return Err(change::not_set(operator, (kind, name)));
+            }
             status = StatusCode::CREATED;
         }
         Ok(Some(after.clone()))
@@ -61,7 +63,7 @@ pub(super) fn change(
 ) -> Result<Value> {
     let mut after = Value::Null;
     change::make(gateway, operator, "change", (kind, name), |before| {
-        after = change::merged(before.ok_or_else(|| not_set(operator, kind, name))?, said);
+        after = change::merged(before.ok_or_else(|| change::not_set(operator, (kind, name)))?, said);
         Ok(Some(after.clone()))
     })?;
     Ok(shown(kind, name, &after))
@@ -70,7 +72,7 @@ pub(super) fn change(
 /// Takes one away.
 pub(super) fn remove(gateway: &Gateway, operator: &Hand<'_>, (kind, name): (Kind, &str)) -> Result<Value> {
     change::make(gateway, operator, "remove", (kind, name), |before| {
-        before.map(|_| None).ok_or_else(|| not_set(operator, kind, name))
+        before.map(|_| None).ok_or_else(|| change::not_set(operator, (kind, name)))
     })?;
     Ok(json!({ "object": kind.one, "name": name, "removed": true }))
 }
@@ -91,24 +93,4 @@ fn may_be_named(kind: Kind, name: &str) -> Result<()> {
     }
     let message = format!("a {} is named by letters, digits and - . _ ~ @ +, {LONGEST_NAME} at most", kind.one);
     Err(Error::new(ErrorKind::InvalidRequest, message))
-}
-
-fn is_free(operator: &Hand<'_>, kind: Kind, name: &str) -> Result<()> {
-    let config = operator.live().config();
-    let is_there = match kind.many {
-        "teams" => config.gateway.teams.contains_key(name),
-        "routes" => config.routes.contains_key(name),
-        "budgets" => config.budgets.iter().any(|budget| budget.name == name),
-        _ => false,
-    };
-    if !is_there {
-        return Ok(());
-    }
-    let message = format!("the {} {name:?} stands in the configuration; change it there", kind.one);
-    Err(Error::new(ErrorKind::InvalidRequest, message).with_status(StatusCode::CONFLICT))
-}
-
-fn not_set(operator: &Hand<'_>, kind: Kind, name: &str) -> Error {
-    let none = || Error::new(ErrorKind::NotFound, format!("there is no {} {name:?}", kind.one));
-    is_free(operator, kind, name).err().unwrap_or_else(none)
 }
