@@ -90,7 +90,9 @@ fn not_served(head: &Parts) -> Response<Body> {
     let message = format!("nothing is served at {path}; {hint}");
     match dialects::presumed(&head.uri, &head.headers) {
         Some(dialect) => {
+            // Where it has no code of its own, some dialects say that a model is not there.
             let error = Error::new(ErrorKind::NotFound, message).with_status(StatusCode::NOT_FOUND);
+            let error = error.with_code("path_not_found");
             refuse(Format::Chat(dialect), &error)
         }
         None => error(StatusCode::NOT_FOUND, &message),

@@ -246,6 +246,8 @@ async fn a_path_of_nobody_is_told_in_the_dialect_that_it_looks_like() {
             let spoken = Spoken { path, body: "", shape, other: &[] };
             let refused = ask(&gateway, method, path, headers, "{}").await;
             spoken.check("a path of nobody", 404, "nothing is served at", &refused);
+            let said = String::from_utf8_lossy(&refused.2);
+            assert!(!said.contains("model_not_found"), "it is no model that is missing: {said}");
         }
     }
 }
