@@ -88,6 +88,9 @@ impl<'a> Fields<'a> {
 
     /// Reads a client's request.
     pub(crate) fn of_request(body: &'a [u8]) -> Result<Self> {
+        if let Some(fields) = Self::at_once(body, true) {
+            return Ok(fields);
+        }
         let json: &RawValue = serde_json::from_slice(body).map_err(|e| {
             let message = format!("the body is not JSON: {}", without_values(&e.to_string()));
             Error::new(ErrorKind::InvalidRequest, message)
@@ -101,9 +104,18 @@ impl<'a> Fields<'a> {
         if body.is_empty() {
             return Err(Error::new(ErrorKind::Decode, "the answer is empty"));
         }
+        if let Some(fields) = Self::at_once(body, false) {
+            return Ok(fields);
+        }
         let json: &RawValue =
             serde_json::from_slice(body).map_err(|e| sabir_core::dialect::unreadable("the answer", &e))?;
         Self::read(json, false).map_err(|e| e.within("the body").unreadable())
+    }
+
+    /// Reads a body that is an object, in one pass over it; whoever has `None` looks what it is instead.
+    fn at_once(body: &'a [u8], strict: bool) -> Option<Self> {
+        let Pairs(fields) = serde_json::from_slice(body).ok()?;
+        Some(Self { fields, strict })
     }
 
     /// Takes a field; `null` counts as absent. Of a field that stands twice the last counts.
