@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use sabir_core::Result;
 use sabir_core::transport::Timeouts;
 
 use crate::connect::Connector;
+use crate::pools::Pools;
 use crate::proxy::Proxies;
 use crate::timer::{DEFAULT_TIMEOUTS, merged};
 use crate::{HttpTransport, roots, tls};
@@ -93,8 +92,8 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// How many unused connections to keep for each host, and for how long. Default: 100, for 90 s.
-    /// Zero keeps none.
+    /// How many unused connections to keep for each host, in each runtime that asks, and for how long. Default: 100, for
+    /// 90 s. Zero keeps none.
     pub fn pool(mut self, idle_per_host: usize, idle_for: Duration) -> Self {
         self.idle_per_host = idle_per_host;
         self.idle_for = idle_for;
@@ -138,13 +137,8 @@ impl HttpTransportBuilder {
         });
         let tls = tls::config(self.trusted()?, self.http2);
         let connector = Connector::new(tls, Arc::clone(&proxies), self.no_delay);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(self.idle_for)
-            .pool_max_idle_per_host(self.idle_per_host)
-            .build(connector);
         Ok(HttpTransport {
-            client,
+            pools: Arc::new(Pools::new(connector, self.idle_per_host, self.idle_for)),
             proxies,
             timeouts: self.timeouts,
             expanded_limit: self.decompress.then_some(self.expanded_limit).filter(|_| cfg!(feature = "compression")),

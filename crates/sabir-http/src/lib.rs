@@ -35,6 +35,7 @@ mod failure;
 #[cfg(feature = "listen")]
 pub mod listen;
 mod outgoing;
+mod pools;
 mod proxy;
 mod record;
 mod replay;

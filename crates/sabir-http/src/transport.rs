@@ -8,30 +8,29 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION};
 use http::{HeaderValue, Request, Response, Uri};
-use hyper_util::client::legacy::Client;
 use sabir_core::transport::{Body, BoxFuture, Timeouts, Transport};
 use sabir_core::{Error, ErrorKind, Result};
 
 use crate::body::Incoming;
 use crate::builder::HttpTransportBuilder;
-use crate::connect::Connector;
 use crate::decode::Decoder;
 use crate::failure;
 use crate::outgoing::{Outgoing, Taken};
+use crate::pools::Pools;
 use crate::proxy::Proxies;
 use crate::timer::{Watch, merged};
 
 /// What is asked for where the caller asked for nothing else.
 const ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, br, zstd");
 
-/// A [`Transport`] over HTTP/1.1 and HTTP/2 with a pool of connections.
+/// A [`Transport`] over HTTP/1.1 and HTTP/2 with a pool of connections, one for each runtime that it is used in.
 ///
-/// Cheap to clone; clones share the pool. Must be used inside a tokio runtime with IO and time enabled.
+/// Cheap to clone; clones share the pools. Must be used inside a tokio runtime with IO and time enabled.
 /// Dropping the future or the body closes the connection (HTTP/1.1) or resets the stream (HTTP/2), unless
 /// the answer was complete.
 #[derive(Clone)]
 pub struct HttpTransport {
-    pub(crate) client: Client<Connector, Outgoing>,
+    pub(crate) pools: Arc<Pools>,
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) timeouts: Timeouts,
     /// `None`: bodies are left as they come.
@@ -62,7 +61,7 @@ impl HttpTransport {
         }
         let uri = request.uri().clone();
         let taken = Taken::default();
-        let mut answer = self.client.request(request.map(|data| Outgoing::new(data, taken.clone())));
+        let mut answer = self.pools.request(request.map(|data| Outgoing::new(data, taken.clone())));
         let response = poll_fn(|cx| {
             if let Poll::Ready(answer) = Pin::new(&mut answer).poll(cx) {
                 return Poll::Ready(answer.map_err(|e| failure::of_send(e, &uri, taken.at().is_some())));
