@@ -116,12 +116,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // One thread is enough for one person's questions, and starts faster; a server takes all there are.
-    let mut runtime = match cli.command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
-    let runtime = match runtime.enable_all().build() {
+    // One thread is enough for one person's questions, and starts faster; the gateway has threads of its own.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::show(&failure::Failure::io("cannot start", &error)),
     };

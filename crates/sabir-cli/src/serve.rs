@@ -1,13 +1,14 @@
 //! `sabir serve`: the gateway.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sabir::config::Live;
 use sabir::{Client, ClientBuilder, Registry};
-use sabir_gateway::{Gateway, Server, Tls};
+use sabir_gateway::{Gateway, Server, ServerBuilder, Tls};
 
 use crate::failure::{Failure, Outcome};
 use crate::local::{self, SIMULATOR};
@@ -73,10 +74,11 @@ pub(crate) async fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let tls = config.gateway.tls.as_ref().map(|said| Tls::files(&said.certificate, &said.key)).transpose()?;
     let _watch = config.file().map(|_| gateway.watch(&live, read_anew)).transpose()?;
     let is_open = gateway.is_open();
-    let mut server = match &tls {
-        Some(tls) => Server::start_tls(gateway.clone(), address, tls.clone()).await?,
-        None => Server::start(gateway.clone(), address).await?,
-    };
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = config.gateway.threads.and_then(|threads| threads.try_into().ok()).unwrap_or_else(cores);
+    let server = Server::builder(gateway.clone()).threads(threads);
+    let server = tls.iter().cloned().fold(server, ServerBuilder::tls);
+    let mut server = server.start(address).await?;
     let url = server.url();
     print(&format!(
         "Sabir at {url}\n  OPENAI_BASE_URL={url}/v1\n  ANTHROPIC_BASE_URL={url}\n  GOOGLE_GEMINI_BASE_URL={url}\n  \

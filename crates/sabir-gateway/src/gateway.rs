@@ -227,6 +227,9 @@ impl Gateway {
     }
 
     /// Answers one request. Never fails: what goes wrong is an answer in the shape in which it was asked.
+    ///
+    /// What is large or rare on the way stands in boxes: a future is copied into each that waits for it, and kilobytes of
+    /// them push out of the processor's caches what the next request needs.
     pub async fn answer<B>(&self, request: HttpRequest<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send,
@@ -242,7 +245,7 @@ impl Gateway {
             #[cfg(feature = "config")]
             _ if crate::mcp::is_meant(&head) => {
                 let come = incoming::read(body.as_mut(), &head.headers, now.longest_body, now.patience);
-                let answered = now.mcp.answer(now.keys.as_ref(), &head, come, line.as_ref()).await;
+                let answered = Box::pin(now.mcp.answer(now.keys.as_ref(), &head, come, line.as_ref())).await;
                 left.forget(body, answered).await
             }
             Some(wanted) => {
@@ -256,9 +259,9 @@ impl Gateway {
             #[cfg(feature = "config")]
             None if crate::admin::is_meant(&head) => {
                 let body = incoming::read(body, &head.headers, now.longest_body.min(LONGEST_CHANGE), now.patience);
-                crate::admin::answer(self, &head, body.await).await
+                Box::pin(crate::admin::answer(self, &head, body.await)).await
             }
-            None => left.forget(body, own::answer(self, &head).await).await,
+            None => left.forget(body, Box::pin(own::answer(self, &head)).await).await,
         };
         headers::tell(&mut response, &id);
         match line {
@@ -309,7 +312,7 @@ impl Inner {
                 head.uri = raw.rest;
                 self.spoken(format, Some((guest, provider)), head, body, about).await
             }
-            None => self.sent(guest, raw, head, body, about).await.map_err(refuse),
+            None => Box::pin(self.sent(guest, raw, head, body, about)).await.map_err(refuse),
         }
     }
 
@@ -396,7 +399,7 @@ impl Inner {
         let request = HttpRequest::from_parts(head, body);
         let (open, trail) = (span.clone(), call.trail.clone());
         let serving = async move { span::until_end(&open, format.serve(&visit, call, request).await) };
-        Ok(leavers.follow(self.read_on, line, trail, serving.instrument(span.clone())).await)
+        Ok(leavers.follow(self.read_on, line, trail, Box::pin(serving.instrument(span.clone()))).await)
     }
 }
 

@@ -67,13 +67,13 @@ impl Leavers {
         cap: Cap,
         line: Option<&Line>,
         trail: Trail,
-        serving: impl Future<Output = Response<Body>> + Send + 'static,
+        serving: BoxFuture<'static, Response<Body>>,
     ) -> Response<Body> {
         if cap.time.is_zero() {
             return serving.await;
         }
         let leaving = || Leaving { all: self.clone(), cap, line: line.cloned() };
-        let response = Serving { inner: Some(Box::pin(serving)), trail, leaving: leaving() }.await;
+        let response = Serving { inner: Some(serving), trail, leaving: leaving() }.await;
         response.map(|body| Box::pin(Going { inner: Some(body), leaving: leaving() }) as Body)
     }
 

@@ -57,6 +57,7 @@ mod raw;
 mod request_log;
 mod server;
 mod span;
+mod threads;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "config")]
@@ -66,6 +67,6 @@ pub use access::AccessLog;
 pub use gateway::Gateway;
 pub use keys::{Keys, VirtualKey};
 pub use sabir_http::listen::Outgoing;
-pub use server::Server;
+pub use server::{Server, ServerBuilder};
 #[cfg(feature = "tls")]
 pub use tls::Tls;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::Gateway;
 use crate::connection::Connection;
+use crate::threads::Threads;
 
 /// The most connections at once; more wait in the listener's queue.
 const CONNECTIONS: usize = 10_000;
@@ -48,6 +50,54 @@ struct Shell {
     tls: Option<crate::Tls>,
 }
 
+/// How a [`Server`] is to listen.
+#[derive(Debug)]
+pub struct ServerBuilder {
+    gateway: Gateway,
+    shell: Shell,
+    threads: Option<NonZeroUsize>,
+}
+
+impl ServerBuilder {
+    /// Listens for HTTPS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::Tls) -> Self {
+        self.shell.tls = Some(tls);
+        self
+    }
+
+    /// Answers on so many threads of its own, in place of the runtime that it is started in. Each has a runtime of its
+    /// own, and a connection stays where it came to: no thread is woken for another's request, which is a good part of
+    /// what a short request costs. A request that takes its thread long holds up others on it.
+    #[must_use]
+    pub fn threads(mut self, number: NonZeroUsize) -> Self {
+        self.threads = Some(number);
+        self
+    }
+
+    /// As [`Server::start`].
+    ///
+    /// # Errors
+    /// As [`Server::start`]; `Configuration` where a thread cannot be started.
+    pub async fn start(self, address: impl Display) -> Result<Server> {
+        let Self { gateway, shell, threads } = self;
+        let wanted = address.to_string();
+        let (listener, address) = listen::listen(&wanted).await?;
+        if gateway.is_open() && !address.ip().is_loopback() {
+            let message = format!(
+                "{wanted} can be reached from other machines, and this gateway asks for no keys: whoever finds it \
+                 spends your money. Give it keys, or listen on 127.0.0.1"
+            );
+            return Err(Error::new(ErrorKind::Configuration, message).with_stage(Stage::NotSent));
+        }
+        let threads = threads.map(Threads::start).transpose()?.map(Arc::new);
+        let (stop, stopped) = oneshot::channel();
+        let accepting = tokio::spawn(accept(listener, gateway.clone(), shell.clone(), threads.clone(), stopped));
+        Ok(Server { address, gateway, shell, accepting, stop, _threads: threads })
+    }
+}
+
 impl Shell {
     #[cfg(feature = "tls")]
     fn is_plain(&self) -> bool {
@@ -70,9 +120,16 @@ pub struct Server {
     shell: Shell,
     accepting: JoinHandle<()>,
     stop: oneshot::Sender<()>,
+    /// What answers, where that is not the runtime; kept until all is answered.
+    _threads: Option<Arc<Threads>>,
 }
 
 impl Server {
+    /// One that is still to be started.
+    pub fn builder(gateway: Gateway) -> ServerBuilder {
+        ServerBuilder { gateway, shell: Shell::default(), threads: None }
+    }
+
     /// Listens at an address (`127.0.0.1:8911`; port 0 takes a free one) and answers from now on, on the runtime that
     /// this is called in.
     ///
@@ -80,7 +137,7 @@ impl Server {
     /// `Configuration` where the address is none, or can be reached from elsewhere while the gateway lets everybody in;
     /// `Network`, not sent, where it is taken or not ours.
     pub async fn start(gateway: Gateway, address: impl Display) -> Result<Self> {
-        Self::listen(gateway, address, Shell::default()).await
+        Self::builder(gateway).start(address).await
     }
 
     /// As [`start`](Self::start), for HTTPS.
@@ -89,22 +146,7 @@ impl Server {
     /// As [`start`](Self::start).
     #[cfg(feature = "tls")]
     pub async fn start_tls(gateway: Gateway, address: impl Display, tls: crate::Tls) -> Result<Self> {
-        Self::listen(gateway, address, Shell { tls: Some(tls) }).await
-    }
-
-    async fn listen(gateway: Gateway, address: impl Display, shell: Shell) -> Result<Self> {
-        let wanted = address.to_string();
-        let (listener, address) = listen::listen(&wanted).await?;
-        if gateway.is_open() && !address.ip().is_loopback() {
-            let message = format!(
-                "{wanted} can be reached from other machines, and this gateway asks for no keys: whoever finds it \
-                 spends your money. Give it keys, or listen on 127.0.0.1"
-            );
-            return Err(Error::new(ErrorKind::Configuration, message).with_stage(Stage::NotSent));
-        }
-        let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, gateway.clone(), shell.clone(), stopped));
-        Ok(Self { address, gateway, shell, accepting, stop })
+        Self::builder(gateway).tls(tls).start(address).await
     }
 
     /// The address it listens at.
@@ -150,7 +192,13 @@ impl Server {
 }
 
 /// Accepts until it is stopped (or the server dropped), then waits for what is under way.
-async fn accept(listener: TcpListener, gateway: Gateway, shell: Shell, mut stopped: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    gateway: Gateway,
+    shell: Shell,
+    threads: Option<Arc<Threads>>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let under_way = GracefulShutdown::new();
     loop {
@@ -160,7 +208,12 @@ async fn accept(listener: TcpListener, gateway: Gateway, shell: Shell, mut stopp
         };
         match select(pin!(next), &mut stopped).await {
             Either::Left((Ok((socket, place)), _)) => {
-                drop(tokio::spawn(answer(socket, gateway.clone(), shell.clone(), under_way.watcher(), place)));
+                let (gateway, shell, watcher) = (gateway.clone(), shell.clone(), under_way.watcher());
+                let answered = move |socket| answer(socket, gateway, shell, watcher, place);
+                match &threads {
+                    Some(threads) => threads.take(socket, answered),
+                    None => drop(tokio::spawn(answered(socket))),
+                }
             }
             Either::Left((Err(_), _)) => tokio::time::sleep(RESPITE).await,
             Either::Right(_) => break,

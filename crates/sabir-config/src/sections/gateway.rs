@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ section! {
     GatewayConfig {
         /// Where it listens: an address and a port; 0 takes a free one.
         listen: SocketAddr = "127.0.0.1:8911";
+        /// How many threads answer; as many as the machine has cores unless said. Read at its start alone.
+        threads: Option<NonZeroU32>;
         /// The longest body of a request that is read.
         max_body: Size = "32MiB";
         /// Whether requests and answers go through byte by byte where client and provider speak one dialect and no layer
