@@ -42,7 +42,9 @@ mod configured;
 mod connection;
 mod counting;
 mod door;
+mod first_line;
 mod gateway;
+mod handed;
 mod headers;
 mod incoming;
 mod keys;
@@ -59,8 +61,10 @@ mod server;
 mod span;
 #[cfg(feature = "tls")]
 mod tls;
+mod unheard;
 #[cfg(feature = "config")]
 mod usage;
+mod voiced;
 
 pub use access::AccessLog;
 pub use gateway::Gateway;
