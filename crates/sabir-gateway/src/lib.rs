@@ -37,18 +37,19 @@ mod access;
 #[cfg(feature = "config")]
 mod admin;
 mod administrator;
+mod beginning;
 #[cfg(feature = "config")]
 mod configured;
 mod connection;
 mod counting;
 mod door;
-mod first_line;
 mod gateway;
 mod handed;
 mod headers;
 mod incoming;
 mod keys;
 mod leavers;
+mod lengths;
 #[cfg(feature = "config")]
 mod mcp;
 mod mount;

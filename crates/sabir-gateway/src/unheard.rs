@@ -15,7 +15,7 @@ use sabir::transport::Body;
 use sabir::{Error, ErrorKind, Stage, dialects};
 
 use crate::access::Line;
-use crate::first_line::FirstLine;
+use crate::beginning::Beginning;
 use crate::incoming::Left;
 use crate::{Gateway, headers, own};
 
@@ -30,10 +30,10 @@ const FAULTY: &str = "this is no request of HTTP/1.1: its first line is faulty, 
 const TLS: &str = "this is TLS, and plain HTTP is spoken here; ask at http://, not https://";
 
 /// What hyper refuses with a bare status, or what did not come in time (408): the whole answer, as it is written.
-pub(crate) fn instead(gateway: &Gateway, status: StatusCode, line: &FirstLine, time: Duration) -> Vec<u8> {
-    let head = line.head();
+pub(crate) fn instead(gateway: &Gateway, status: StatusCode, come: &Beginning, time: Duration) -> Vec<u8> {
+    let head = come.head();
     // It is one long line that filled the room, and no header has come.
-    let is_line = status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE && !line.is_whole();
+    let is_line = status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE && !come.has_line();
     let status = if is_line { StatusCode::URI_TOO_LONG } else { status };
     let message = match status {
         StatusCode::REQUEST_TIMEOUT => {
@@ -47,7 +47,7 @@ pub(crate) fn instead(gateway: &Gateway, status: StatusCode, line: &FirstLine, t
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             more_than(&format!("the {LONGEST_HEAD} bytes, or the {HEADERS} headers,"))
         }
-        _ if line.is_tls() => TLS.to_owned(),
+        _ if come.is_tls() => TLS.to_owned(),
         _ => FAULTY.to_owned(),
     };
     written(refuse(gateway, &head, status, &message), head.method != Method::HEAD)

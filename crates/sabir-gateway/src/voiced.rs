@@ -1,7 +1,8 @@
 //! A connection on which nothing is refused without a word.
 //!
-//! What is no request, hyper refuses before any service hears of it, by a bare status; and where the head of one does not
-//! come to its end, the connection is closed. Between them and the socket stands what says it in the client's dialect.
+//! What is no request, hyper refuses before any service hears of it, by a bare status; where the head of one does not come to
+//! its end, it closes; and of two lengths it goes by one. Between hyper and the socket stands what says all that in the
+//! client's dialect.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::first_line::FirstLine;
+use crate::beginning::Beginning;
 use crate::handed::Handed;
 use crate::incoming::{FORGETTING, FORGOTTEN};
 use crate::{Gateway, unheard};
@@ -27,7 +28,7 @@ pub(crate) struct Voiced<S> {
     answered: usize,
     /// It has frames for what it refuses, which are left alone.
     is_http2: bool,
-    line: FirstLine,
+    beginning: Beginning,
     /// How long it may be silent between requests, and how long the head of one may take then.
     time: Duration,
     clock: Option<Pin<Box<Sleep>>>,
@@ -58,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Voiced<S> {
             handed,
             answered: 0,
             is_http2: false,
-            line: FirstLine::default(),
+            beginning: Beginning::default(),
             time,
             clock: None,
             is_set: false,
@@ -72,7 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Voiced<S> {
     }
 
     fn refuse(&mut self, status: StatusCode) {
-        let words = unheard::instead(&self.gateway, status, &self.line, self.time);
+        let words = unheard::instead(&self.gateway, status, &self.beginning, self.time);
         self.leaving = Some(Box::new(Leaving { words, ..Leaving::default() }));
     }
 
@@ -162,15 +163,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Voiced<S> {
             }
             if read.is_ready() {
                 // Where a head begins its time does, too.
-                this.is_set &= !this.line.come(&into.filled()[before..]);
-                return read;
-            }
-            ready!(this.poll_late(cx));
-            if this.line.has_begun() && !this.is_http2 {
-                this.refuse(StatusCode::REQUEST_TIMEOUT);
+                this.is_set &= !this.beginning.come(&into.filled()[before..]);
+                if !this.beginning.has_two_lengths() {
+                    return read;
+                }
+                // hyper would go by one of them, and say nothing of it.
+                into.set_filled(before);
+                this.refuse(StatusCode::BAD_REQUEST);
             } else {
-                // Who asked for nothing is told nothing: it would be taken for the answer to what is asked next.
-                this.leaving = Some(Box::default());
+                ready!(this.poll_late(cx));
+                if this.beginning.has_begun() && !this.is_http2 {
+                    this.refuse(StatusCode::REQUEST_TIMEOUT);
+                } else {
+                    // Who asked for nothing is told nothing: it would be taken for the answer to what is asked next.
+                    this.leaving = Some(Box::default());
+                }
             }
         }
         // Whatever becomes of it, nothing more is read.
@@ -213,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Voiced<S> {
         if this.handed.count() != this.answered && this.handed.are_over() {
             this.answered = this.handed.count();
             this.is_set = false;
-            this.line.end();
+            this.beginning.end();
         }
         if this.is_idle() && !this.is_set {
             // hyper need not read before something comes, and the clock has to run from here.

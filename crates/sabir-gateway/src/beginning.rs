@@ -1,21 +1,26 @@
-//! The first line of a request, as its bytes come: what is known of one of which nothing else could be read.
+//! The head of a request, as its bytes come: what is known of one that nobody else could read.
 
 use http::request::Parts;
 use http::{Method, Request, Uri};
+use memchr::memchr;
 
-/// How much of it is kept, in bytes.
+use crate::lengths::Lengths;
+
+/// How much of its first line is kept, in bytes.
 const KEPT: usize = 1_024;
 
-/// The first line of the request that comes, or, until that does, of the one before it. Its room is used again for the next.
+/// The request that comes, or, until that does, the one before it. The room for its first line is used again for the next.
 #[derive(Debug, Default)]
-pub(crate) struct FirstLine {
-    kept: Vec<u8>,
+pub(crate) struct Beginning {
+    line: Vec<u8>,
     /// Something of the request that is waited for has come.
     has_begun: bool,
-    is_whole: bool,
+    /// The first line has.
+    has_line: bool,
+    lengths: Lengths,
 }
 
-impl FirstLine {
+impl Beginning {
     /// The next bytes will be those of another request.
     pub(crate) fn end(&mut self) {
         self.has_begun = false;
@@ -33,21 +38,16 @@ impl FirstLine {
             if bytes.is_empty() {
                 return false;
             }
-            self.kept.clear();
-            (self.has_begun, self.is_whole) = (true, false);
+            self.line.clear();
+            (self.has_begun, self.has_line, self.lengths) = (true, false, Lengths::default());
         }
-        if self.is_whole {
-            return false;
-        }
-        let end = if self.kept.len() < KEPT {
-            let end = bytes.iter().position(|byte| *byte == b'\n');
+        self.lengths.come(bytes);
+        if !self.has_line {
+            let end = memchr(b'\n', bytes);
             let line = &bytes[..end.unwrap_or(bytes.len())];
-            self.kept.extend_from_slice(&line[..line.len().min(KEPT - self.kept.len())]);
-            end.is_some()
-        } else {
-            bytes.contains(&b'\n')
-        };
-        self.is_whole = end;
+            self.line.extend_from_slice(&line[..line.len().min(KEPT - self.line.len())]);
+            self.has_line = end.is_some();
+        }
         is_first
     }
 
@@ -56,24 +56,29 @@ impl FirstLine {
         self.has_begun
     }
 
-    /// Whether its end has come.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.is_whole
+    /// Whether its first line has.
+    pub(crate) fn has_line(&self) -> bool {
+        self.has_line
+    }
+
+    /// Whether it says two lengths of its body.
+    pub(crate) fn has_two_lengths(&self) -> bool {
+        self.has_begun && self.lengths.are_two()
     }
 
     /// Whether it is a greeting of TLS (RFC 8446 §5.1).
     pub(crate) fn is_tls(&self) -> bool {
-        self.kept.starts_with(&[22, 3])
+        self.line.starts_with(&[22, 3])
     }
 
     /// The head of a request with this line: method and path, where they can be read, without the query, in which some
     /// clients send their key; else `-` and `*`.
     pub(crate) fn head(&self) -> Parts {
-        let line = String::from_utf8_lossy(&self.kept);
+        let line = String::from_utf8_lossy(&self.line);
         let mut words = line.trim_end().split(' ');
         let (method, target, version) = (words.next(), words.next(), words.next());
         // A line of something else must not be taken for a path: it may be anything.
-        let is_cut = !self.is_whole || self.kept.len() == KEPT;
+        let is_cut = !self.has_line || self.line.len() == KEPT;
         let is_request = version.map_or(is_cut, |version| "HTTP/".starts_with(version.get(..5).unwrap_or(version)));
         let path = target.filter(|_| is_request).and_then(|target| target.split(['?', '#']).next());
         let uri = path.and_then(|path| path.parse::<Uri>().ok()).filter(|uri| uri.path().starts_with('/'));
@@ -91,11 +96,11 @@ mod tests {
 
     /// What is known when these pieces have come.
     fn known(pieces: &[&[u8]]) -> (String, String) {
-        let mut line = FirstLine::default();
+        let mut beginning = Beginning::default();
         for piece in pieces {
-            line.come(piece);
+            beginning.come(piece);
         }
-        let head = line.head();
+        let head = beginning.head();
         (head.method.to_string(), head.uri.to_string())
     }
 
@@ -128,25 +133,25 @@ mod tests {
 
     #[test]
     fn only_so_much_is_kept() {
-        let mut line = FirstLine::default();
-        assert!(line.come(b"GET /"));
+        let mut beginning = Beginning::default();
+        assert!(beginning.come(b"GET /"));
         for _ in 0..100 {
-            assert!(!line.come(&[b'a'; 1_000]));
+            assert!(!beginning.come(&[b'a'; 1_000]));
         }
-        assert!(!line.is_whole() && line.kept.len() == KEPT);
-        line.come(b"\r\nhost: x");
-        assert!(line.is_whole() && line.kept.len() == KEPT);
-        assert_eq!(line.head().uri.path().len(), KEPT - "GET ".len());
+        assert!(!beginning.has_line() && beginning.line.len() == KEPT);
+        beginning.come(b"\r\nhost: x");
+        assert!(beginning.has_line() && beginning.line.len() == KEPT);
+        assert_eq!(beginning.head().uri.path().len(), KEPT - "GET ".len());
     }
 
     #[test]
     fn a_line_is_known_until_the_next_one_comes() {
-        let mut line = FirstLine::default();
-        line.come(b"GET /first HTTP/1.1\r\n\r\n");
-        line.end();
-        assert!(!line.has_begun() && !line.come(b"\r\n") && !line.has_begun());
-        assert_eq!(line.head().uri, "/first");
-        assert!(line.come(b"GET /se") && line.has_begun());
-        assert_eq!(line.head().uri, "/se");
+        let mut beginning = Beginning::default();
+        beginning.come(b"GET /first HTTP/1.1\r\n\r\n");
+        beginning.end();
+        assert!(!beginning.has_begun() && !beginning.come(b"\r\n") && !beginning.has_begun());
+        assert_eq!(beginning.head().uri, "/first");
+        assert!(beginning.come(b"GET /se") && beginning.has_begun());
+        assert_eq!(beginning.head().uri, "/se");
     }
 }
