@@ -1,20 +1,18 @@
-//! A connection that a client may not hold open by saying nothing, or by not reading.
+//! A connection that a client may not hold open by not reading.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A socket on which a read fails if nothing ever came, and a write if it could not go on for too long.
+/// A socket on which a write fails if it could not go on for too long.
+#[derive(Debug)]
 pub(crate) struct Connection {
-    socket: TokioIo<TcpStream>,
-    /// Runs until the first bytes come. Silence after them is what the protocol has its own limits for.
-    silence: Option<Pin<Box<Sleep>>>,
+    socket: TcpStream,
     /// How long a write may stand still.
     patience: Duration,
     /// Runs while one does.
@@ -22,9 +20,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream, silence: Duration, patience: Duration) -> Self {
-        let silence = Some(Box::pin(tokio::time::sleep(silence)));
-        Self { socket: TokioIo::new(socket), silence, patience, still: None }
+    pub(crate) fn new(socket: TcpStream, patience: Duration) -> Self {
+        Self { socket, patience, still: None }
     }
 
     /// What a write came to: one that waits has until its time is up.
@@ -39,20 +36,13 @@ impl Connection {
     }
 }
 
-impl Read for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.socket).poll_read(cx, into);
-        if read.is_ready() {
-            self.silence = None;
-        }
-        match &mut self.silence {
-            Some(silence) => silence.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
-            None => read,
-        }
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, into)
     }
 }
 
-impl Write for Connection {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
         self.bounded(cx, written)

@@ -45,7 +45,7 @@ pub(crate) struct Inner {
     service: Shared,
     /// Whose keys are asked for; `None` lets everybody in.
     pub(crate) keys: Option<Keys>,
-    log: Option<AccessLog>,
+    pub(crate) log: Option<AccessLog>,
     pub(crate) rows: Option<Rows>,
     pub(crate) admin: Administrators,
     models: Vec<String>,

@@ -15,8 +15,8 @@ use sabir::{Error, ErrorKind, Result, Stage};
 const SLOWEST: u64 = 8 << 10;
 
 /// How much of what nobody wants is read, in bytes, and how long at most.
-const FORGOTTEN: usize = 256 << 10;
-const FORGETTING: Duration = Duration::from_secs(2);
+pub(crate) const FORGOTTEN: usize = 256 << 10;
+pub(crate) const FORGETTING: Duration = Duration::from_secs(2);
 
 /// Reads a body to its end.
 ///

@@ -37,16 +37,19 @@ mod access;
 #[cfg(feature = "config")]
 mod admin;
 mod administrator;
+mod beginning;
 #[cfg(feature = "config")]
 mod configured;
 mod connection;
 mod counting;
 mod door;
 mod gateway;
+mod handed;
 mod headers;
 mod incoming;
 mod keys;
 mod leavers;
+mod lengths;
 #[cfg(feature = "config")]
 mod mcp;
 mod mount;
@@ -60,8 +63,10 @@ mod span;
 mod threads;
 #[cfg(feature = "tls")]
 mod tls;
+mod unheard;
 #[cfg(feature = "config")]
 mod usage;
+mod voiced;
 
 pub use access::AccessLog;
 pub use gateway::Gateway;

@@ -10,30 +10,34 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
-#[cfg(feature = "tls")]
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use sabir::{Error, ErrorKind, Result, Stage};
 use sabir_http::listen::{self, Outgoing};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
 use crate::connection::Connection;
+use crate::handed::Handed;
 use crate::threads::Threads;
+use crate::unheard::{self, LONGEST_HEAD};
+use crate::voiced::Voiced;
 
 /// The most connections at once; more wait in the listener's queue.
 const CONNECTIONS: usize = 10_000;
 /// The most streams of one HTTP/2 connection.
 const STREAMS: u32 = 250;
-/// The longest head of a request, in bytes.
-const LONGEST_HEAD: usize = 64 << 10;
-/// How long a client may take for the head of a request, the pause before it included: a connection that is idle for
-/// longer is closed.
+/// The longest head of a request of HTTP/2 that is read at all, in bytes. One that is shorter, but too long, is refused in
+/// the client's dialect; what is longer, by a frame without a body.
+const LONGEST_READ: u32 = 256 << 10;
+/// How long a connection may be idle before it is closed, and how long a client may then take for the head of a request.
 const HEAD: Duration = Duration::from_secs(75);
 /// How long an answer may stand still because its client does not read.
 const UNREAD: Duration = Duration::from_secs(60);
@@ -42,6 +46,9 @@ const UNREAD: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after accepting failed: most likely files have run out, and some will be closed.
 const RESPITE: Duration = Duration::from_millis(50);
+
+/// How a connection fails.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What is around the HTTP of a connection.
 #[derive(Clone, Debug, Default)]
@@ -227,30 +234,46 @@ async fn accept(
 async fn answer(socket: TcpStream, gateway: Gateway, shell: Shell, watcher: Watcher, place: OwnedSemaphorePermit) {
     // Without it, small pieces of a stream wait for one another. A socket that refuses is about to fail anyway.
     let _ = socket.set_nodelay(true);
-    let service = service_fn(|request| {
-        let gateway = gateway.clone();
-        // In a box, which is gone when the answer begins: the connection would keep its room for as long as a stream lasts.
-        Box::pin(async move { Ok::<_, Error>(Outgoing::of(gateway.answer(request).await)) })
-    });
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST_HEAD);
-    let longest_head = u32::try_from(LONGEST_HEAD).expect("64 KiB");
-    http.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(longest_head);
-    let socket = Connection::new(socket, HEAD, UNREAD);
+    let socket = Connection::new(socket, UNREAD);
     #[cfg(not(feature = "tls"))]
     let Shell {} = shell;
     #[cfg(feature = "tls")]
     if let Some(tls) = &shell.tls {
         // Who is slow at shaking hands has its place taken away; so has who does not speak TLS.
-        let shaken = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(TokioIo::new(socket)));
+        let shaken = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket));
         if let Ok(Ok(socket)) = shaken.await {
-            let connection = http.serve_connection(TokioIo::new(socket), service).into_owned();
-            let _ = watcher.watch(connection).await;
+            // What fails there is the client's connection; there is nobody to tell.
+            let _ = serve(socket, gateway, watcher).await;
         }
         return drop(place);
     }
-    let connection = http.serve_connection(socket, service).into_owned();
-    // What fails here is the client's connection; there is nobody to tell.
-    let _ = watcher.watch(connection).await;
+    let _ = serve(socket, gateway, watcher).await;
     drop(place);
+}
+
+/// Speaks HTTP on a connection until it ends. Made at once and then waited for: an `async fn` would keep the room of all
+/// that it is made of, for each connection.
+fn serve<S>(socket: S, gateway: Gateway, watcher: Watcher) -> impl Future<Output = Result<(), Failure>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let handed = Handed::default();
+    let socket = Voiced::new(socket, gateway.clone(), handed.clone(), HEAD);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (gateway, under_way) = (gateway.clone(), handed.one());
+        // In a box, which is gone when the answer begins: the connection would keep its room for as long as a stream lasts.
+        Box::pin(async move {
+            let answer = if unheard::is_too_long(&request) {
+                unheard::refuse_long(&gateway, request).await
+            } else {
+                gateway.answer(request).await
+            };
+            Ok::<_, Error>(Outgoing::of(answer).map(|body| under_way.with(body)))
+        })
+    });
+    let mut http = Builder::new(TokioExecutor::new());
+    // The time that a head may take is seen to below, where it can be told that it is over.
+    http.http1().header_read_timeout(None).max_buf_size(LONGEST_HEAD);
+    http.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(LONGEST_READ);
+    watcher.watch(http.serve_connection(TokioIo::new(socket), service).into_owned())
 }

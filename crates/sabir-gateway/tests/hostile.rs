@@ -124,8 +124,9 @@ async fn a_body_of_a_byte_a_second_is_not_waited_for() {
 #[tokio::test]
 async fn a_head_of_a_byte_a_second_is_not_waited_for() {
     let server = start(gateway(&Simulator::new(), Stack::new())).await;
-    let (sent, _) = drip(&server, "GET /healthz HTTP/1.1\r\nx: ").await;
+    let (sent, answer) = drip(&server, "POST /v1/messages HTTP/1.1\r\nx: ").await;
     assert!(sent < 120, "{sent} bytes");
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains(r#""type":"error""#), "{answer}");
 }
 
 #[tokio::test]

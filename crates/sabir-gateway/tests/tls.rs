@@ -10,6 +10,7 @@ use sabir_gateway::{Gateway, Server, Tls};
 use sabir_sim::Simulator;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// A certificate for `localhost` in files that go with it.
 struct Files {
@@ -49,15 +50,20 @@ fn gateway() -> Gateway {
     Gateway::new(client.expect("a client"))
 }
 
-/// What is answered to who trusts this certificate.
-async fn ask(server: &Server, certificate: &CertificateDer<'static>) -> std::io::Result<String> {
+/// A connection of who trusts this certificate.
+async fn connect(server: &Server, certificate: &CertificateDer<'static>) -> std::io::Result<TlsStream<TcpStream>> {
     let mut trusted = RootCertStore::empty();
     trusted.add(certificate.clone()).expect("a certificate");
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(trusted);
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config.with_no_client_auth()));
     let stream = TcpStream::connect(server.address()).await?;
-    let mut stream = connector.connect(ServerName::try_from("localhost").expect("a name"), stream).await?;
+    connector.connect(ServerName::try_from("localhost").expect("a name"), stream).await
+}
+
+/// What is answered to who trusts this certificate.
+async fn ask(server: &Server, certificate: &CertificateDer<'static>) -> std::io::Result<String> {
+    let mut stream = connect(server, certificate).await?;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
@@ -108,6 +114,54 @@ async fn who_does_not_shake_hands_loses_its_place() {
     let mut answer = Vec::new();
     let _ = silent.read_to_end(&mut answer).await;
     assert!(answer.is_empty(), "it is closed without a word");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_in_the_clients_dialect() {
+    let files = Files::new("unheard");
+    let server =
+        Server::start_tls(gateway(), "127.0.0.1:0", files.tls().expect("a certificate")).await.expect("it listens");
+    for (path, begins) in
+        [("/v1/messages", r#"{"type":"error""#), ("/v2/chat", r#"{"message":""#), ("/api/chat", r#"{"error":""#)]
+    {
+        let head = format!("POST {path} HTTP/1.1\r\nauthorization: Bearer sk-guess\r\n");
+        for (rest, status) in [
+            (format!("x: {}\r\n\r\n", "pepper".repeat(17_000)), "431 Request Header Fields Too Large"),
+            ("content-length: 4\r\ncontent-length: 5\r\n\r\nabcd".to_owned(), "400 Bad Request"),
+            ("pepper".to_owned(), "408 Request Timeout"),
+        ] {
+            let mut stream = connect(&server, &files.certificate).await.expect("a connection");
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is written");
+            let mut first = String::new();
+            while !first.ends_with('}') {
+                first.push(char::from(stream.read_u8().await.expect("an answer")));
+            }
+            assert!(first.starts_with("HTTP/1.1 200 "), "{first}");
+            stream.write_all(format!("{head}{rest}").as_bytes()).await.expect("it is written");
+            stream.flush().await.expect("it is sent");
+            tokio::time::pause();
+            let mut second = String::new();
+            // It ends as TLS has it, too: nothing was cut off.
+            stream.read_to_string(&mut second).await.expect("it is closed in order");
+            tokio::time::resume();
+            assert!(second.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{second}");
+            assert!(!second.contains("pepper") && !second.contains("sk-guess"), "{second}");
+            let (_, body) = second.split_once("\r\n\r\n").expect("a head");
+            assert!(body.starts_with(begins) && body.ends_with('}'), "{second}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_after_shaking_hands_is_sent_away() {
+    let files = Files::new("silent");
+    let server =
+        Server::start_tls(gateway(), "127.0.0.1:0", files.tls().expect("a certificate")).await.expect("it listens");
+    let mut stream = connect(&server, &files.certificate).await.expect("a connection");
+    tokio::time::pause();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(80), stream.read_to_end(&mut answer)).await;
+    assert!(ended.expect("in time").is_ok() && answer.is_empty(), "{answer:?}");
 }
 
 #[test]
