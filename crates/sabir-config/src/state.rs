@@ -63,8 +63,8 @@ pub(crate) fn lay_over(whole: &mut Node, given: Option<&str>, faults: &mut Vec<F
 
 /// Whom prompts are told to, and what secrets are fetched for it, by files and commands, is for who runs the machine to say.
 fn told_elsewhere(kept: &Kept, key: &Key, policy: &Node) -> Option<Fault> {
-    let guard = ["guard", "guards"].into_iter().find_map(|name| child(policy, name))?;
-    let webhook = child(guard, "webhook").filter(|webhook| !webhook.is_null())?;
+    let guards = ["guard", "guards"].into_iter().filter_map(|name| child(policy, name));
+    let webhook = guards.filter_map(|guard| child(guard, "webhook")).find(|webhook| !webhook.is_null())?;
     let message = "sends elsewhere what is asked, and is said in the configuration alone".to_owned();
     let field = format!("{}.{}.guard.webhook", kept.name, key.name);
     Some(Fault { source: webhook.source.clone(), field, message })
