@@ -365,6 +365,22 @@ mod tests {
     }
 
     #[test]
+    fn floors_that_nothing_is_said_of_stand_as_they_are() {
+        let clock = ManualClock::new();
+        let stack = on(&clock).for_calls(Calls::new().tag("key", ["ada"]), Stack::new().no_cache());
+        for number in (0..FLOORS).filter(|number| *number != CACHE) {
+            let (usual, standing) = (stack.floors[number].layer(), stack.standing(number));
+            let is_same = match (usual, &standing) {
+                (Some(usual), Some(standing)) => Arc::ptr_eq(usual, standing),
+                (usual, standing) => usual.is_none() && standing.is_none(),
+            };
+            assert!(is_same, "floor {number}");
+        }
+        let (usual, chosen) = (stack.floors[CACHE].layer(), stack.standing(CACHE));
+        assert!(!Arc::ptr_eq(usual.expect("a cache"), &chosen.expect("a choice")));
+    }
+
+    #[test]
     fn the_order_is_the_same_however_it_was_said() {
         let clock = ManualClock::new();
         let late = Outcome::whole(ChatResponse::default()).after(Duration::from_secs(70));
