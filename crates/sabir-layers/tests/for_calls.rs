@@ -168,7 +168,8 @@ fn a_models_guard_holds_by_whichever_way_it_may_be_asked() {
 #[test]
 fn below_the_routes_it_is_the_model_that_is_asked() {
     let clock = ManualClock::new();
-    let routes = Routes::new([Route::named("fast", ["a/m", "b/m"])]).clock(clock.clone());
+    let own = Route::named("a/own", ["a/own", "b/m"]);
+    let routes = Routes::new([Route::named("fast", ["a/m", "b/m"]), own]).clock(clock.clone());
     let limited = |seconds: u32| Timeout::default().whole(seconds * SECOND).clock(clock.clone());
     let stack = Stack::new()
         .routes(routes)
@@ -176,7 +177,7 @@ fn below_the_routes_it_is_the_model_that_is_asked() {
         .for_calls(Calls::new().models(["b/m"]), Stack::new().timeout(limited(2)))
         .for_calls(Calls::new().routes(["fast"]).models(["a/*"]), Stack::new().timeout(limited(5)));
     let outer = stack.apply(slow(&clock, 1_000).shared());
-    for (to, model, seconds) in [("route", "fast", 7), ("a", "m", 10), ("b", "m", 2)] {
+    for (to, model, seconds) in [("route", "fast", 7), ("a", "m", 10), ("b", "m", 2), ("a", "own", 12)] {
         let begun = clock.now();
         ask(&clock, &outer, &call_of(to, &[]), &chat(model, "salt")).expect_err("too slow");
         assert_eq!(clock.now().saturating_sub(begun), seconds * SECOND, "{to}/{model}");
