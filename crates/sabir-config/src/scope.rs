@@ -70,7 +70,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Keeps what is shown of a value.
-    fn show(&mut self, kind: Kind, node: &Node) {
+    pub(crate) fn show(&mut self, kind: Kind, node: &Node) {
         let shown = Shown::of(&self.path, kind, node);
         self.known.shown.extend(shown);
     }

@@ -28,10 +28,11 @@ enum Stands {
     Nameless,
 }
 
-const KEPT: [Kept; 5] = [
+const KEPT: [Kept; 6] = [
     Kept { name: "keys", place: &[&["gateway"], &["keys"]], stands: Stands::Named },
     Kept { name: "teams", place: &[&["gateway"], &["teams"]], stands: Stands::Named },
     Kept { name: "routes", place: &[&["routes"]], stands: Stands::Named },
+    Kept { name: "policies", place: &[&["policies"]], stands: Stands::Named },
     Kept { name: "budgets", place: &[&["budgets"]], stands: Stands::Listed },
     Kept { name: "limits", place: &[&["limits", "rate_limits"], &["rules"]], stands: Stands::Nameless },
 ];
@@ -53,10 +54,20 @@ pub(crate) fn lay_over(whole: &mut Node, given: Option<&str>, faults: &mut Vec<F
     for kept in &KEPT {
         let entries = child(&state, kept.name).and_then(Node::table).unwrap_or_default();
         if !entries.is_empty() {
+            faults.extend(entries.iter().filter_map(|(key, node)| told_elsewhere(kept, key, node)));
             put(whole, kept, entries, faults);
         }
     }
     Ok(())
+}
+
+/// Whom prompts are told to, and what secrets are fetched for it, by files and commands, is for who runs the machine to say.
+fn told_elsewhere(kept: &Kept, key: &Key, policy: &Node) -> Option<Fault> {
+    let guards = ["guard", "guards"].into_iter().filter_map(|name| child(policy, name));
+    let webhook = guards.filter_map(|guard| child(guard, "webhook")).find(|webhook| !webhook.is_null())?;
+    let message = "sends elsewhere what is asked, and is said in the configuration alone".to_owned();
+    let field = format!("{}.{}.guard.webhook", kept.name, key.name);
+    Some(Fault { source: webhook.source.clone(), field, message })
 }
 
 /// Puts entries of the state where they belong. Where something else stands there the reader will tell of it.

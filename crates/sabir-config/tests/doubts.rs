@@ -77,3 +77,23 @@ fn budgets_of_keys_that_there_are_not_are_told() {
     ));
     assert_eq!(said, ["budgets[0].only: there is no key of the gateway \"aad\"; did you mean ada?"]);
 }
+
+#[test]
+fn policies_of_callers_that_may_come_are_told_and_hold() {
+    let policy = "[policies.careful]\nkeys = [\"aad\"]\nteams = [\"red\"]\ncache = false\n[cache]\n";
+    let said = doubts(policy);
+    assert_eq!(
+        said,
+        [
+            "policies.careful.keys: there is no key of the gateway \"aad\"",
+            "policies.careful.teams: there is no team of the gateway \"red\""
+        ],
+        "a gateway may have them that is set up in code"
+    );
+    let gateway = format!("[gateway]\nstate = \"none\"\n[gateway.keys.ada]\nhash = \"{HASH}\"\n[gateway.teams.red]\n");
+    let said = doubts(&format!("{policy}{gateway}"));
+    assert_eq!(said, ["policies.careful.keys: there is no key of the gateway \"aad\"; did you mean ada?"]);
+    let said = doubts("[policies.slow]\nmodels = [\"openai/gpt-4o-mimi\"]\ndeadline = \"1s\"\n");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("policies.slow.models: openai/gpt-4o-mimi is not in the table"), "{said:?}");
+}

@@ -220,3 +220,66 @@ fn keys_are_fetched_from_files_and_commands() {
     assert!(key("d").expect_err("empty").to_string().contains("holds no key"));
     std::fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[test]
+fn policies_are_read_and_laid_over_what_holds_for_all() {
+    let config = Loader::new()
+        .file(file("everything.toml"))
+        .env([("OPENAI_MAIN", "sk-main-0123456789"), ("MY_KEY", "my-own-key-000")]);
+    let config = config.load().unwrap_or_else(|faults| panic!("{faults}"));
+    let careful = &config.policies["careful"];
+    assert_eq!(
+        (&careful.keys[..], &careful.teams[..]),
+        (&["ada".to_owned(), "default".to_owned()][..], &["red".to_owned()][..])
+    );
+    assert_eq!(
+        (&careful.tags["project"][..], &careful.tags["env"][..]),
+        (&["salt".to_owned(), "pepper".to_owned()][..], &["prod".to_owned()][..])
+    );
+    let retry = careful.retry.over(&config.retry);
+    assert_eq!((retry.max_attempts.get(), retry.max_delay, retry.maybe_sent), (7, Duration::from_secs(5), true));
+    assert_eq!(
+        (retry.initial_delay, retry.multiplier, retry.reserve),
+        (Duration::from_millis(200), 1.5, 100),
+        "as for all"
+    );
+    let provider = config.providers["openai"].timeouts.over(&config.timeouts);
+    let times = careful.timeouts.over(&provider);
+    assert_eq!(
+        (times.whole, times.first_event, times.idle),
+        (Duration::from_secs(300), Duration::from_secs(90), config.timeouts.idle)
+    );
+    assert_eq!((careful.cache, config.policies["slow"].cache), (Some(false), None));
+    assert!(config.policies["slow"].hedge.as_ref().is_some_and(|hedge| !hedge.enabled));
+    for (field, value) in [
+        ("policies.careful.keys[0]", "ada"),
+        ("policies.careful.tags.env", "prod"),
+        ("policies.careful.tags.project[1]", "pepper"),
+        ("policies.careful.retry.max_attempts", "7"),
+        ("policies.careful.guard.redact", "true"),
+        ("policies.slow.models[0]", "openai/*"),
+    ] {
+        let shown = config.show().iter().find(|shown| shown.field == field).unwrap_or_else(|| panic!("{field}"));
+        assert_eq!(shown.value, value);
+    }
+}
+
+#[test]
+fn who_names_more_closely_decides() {
+    let says = |name: &str, what: &str| format!("[policies.{name}]\n{what}\ndeadline = \"9s\"\n");
+    let all = [
+        ("g_tag", "tags = { env = \"prod\" }"),
+        ("f_team", "teams = [\"red\"]"),
+        ("e_model", "models = [\"openai/*\"]"),
+        ("d_model_and_team", "models = [\"openai/*\"]\nteams = [\"red\"]"),
+        ("c_route", "routes = [\"fast\"]"),
+        ("b_key", "keys = [\"ada\"]"),
+        ("a_key", "keys = [\"ada\"]"),
+        ("z_key_and_tag", "keys = [\"ada\"]\ntags = { env = \"prod\" }"),
+    ];
+    let text: String = all.iter().map(|(name, what)| says(name, what)).collect();
+    let config = toml(&format!("{text}[aliases]\nfast = \"openai/gpt-6-luna\"\n"));
+    let order: Vec<&str> = config.policies_in_order().into_iter().map(|(name, _)| name).collect();
+    let expected = ["z_key_and_tag", "a_key", "b_key", "c_route", "d_model_and_team", "e_model", "f_team", "g_tag"];
+    assert_eq!(order, expected);
+}

@@ -409,6 +409,85 @@ async fn the_administrator_sets_teams_routes_budgets_and_limits() {
 }
 
 #[tokio::test]
+async fn the_administrator_sets_what_holds_for_some_calls() {
+    let house = House::new(&format!(
+        "{}[cache]\n[aliases]\nfew = \"sim/a\"\n[limits]\nmax_wait = \"0\"\nrules = [{{ route = \"few\", requests = 1, per = \"1h\" }}]\n\
+         [policies.fixed]\nkeys = [\"ada\"]\nguard = {{ max_request = \"1KiB\" }}\n",
+        administered()
+    ))
+    .await;
+    let (_, issued) = house.admin("POST", "keys", json!({ "name": "eve" })).await;
+    let eve = issued["key"].as_str().expect("a key").to_owned();
+    let few = HELLO.replace("sim/a", "few");
+    assert_eq!(house.ask("POST", CHAT, "k-ada", &few).await.0, 200);
+    assert_eq!((house.chat("k-ada").await.0, house.chat(&eve).await.0), (200, 200));
+
+    let said = json!({ "keys": ["eve"], "models": ["sim/*"], "guard": { "max_request": 4 }, "cache": false });
+    let (status, answer) = house.admin("PUT", "policies/small", said.clone()).await;
+    assert_eq!((status, &answer["object"], &answer["name"]), (201, &json!("policy"), &json!("small")), "{answer}");
+    assert_eq!(answer["guard"], said["guard"]);
+    let (status, refused) = house.chat(&eve).await;
+    assert!(status == 400 && refused.contains("more than 4 bytes"), "in force for the next one: {refused}");
+    assert_eq!(house.ask("POST", CHAT, &eve, &few).await.0, 400, "by an alias, too");
+    assert_eq!(house.chat("k-ada").await.0, 200);
+    let other = HELLO.replace("sim/a", "few").replace("pepper", "salt");
+    assert_eq!(house.ask("POST", CHAT, "k-ada", &other).await.0, 429, "what was used of a limit stays used");
+
+    let (status, changed) = house.admin("PATCH", "policies/small", json!({ "guard": { "max_request": "1KiB" } })).await;
+    assert_eq!((status, &changed["guard"]["max_request"]), (200, &json!("1KiB")), "{changed}");
+    assert_eq!(house.chat(&eve).await.0, 200);
+    assert_eq!(house.admin("PUT", "policies/small", said.clone()).await.0, 200);
+    assert_eq!(house.chat(&eve).await.0, 400);
+    assert_eq!(house.admin("GET", "policies", Value::Null).await.1["data"][0]["keys"], json!(["eve"]));
+    let (_, config) = house.admin("GET", "config", Value::Null).await;
+    for field in ["policies.small.guard.max_request", "policies.fixed.keys[0]"] {
+        assert!(config.to_string().contains(field), "{field} in {config}");
+    }
+
+    let of = |more: Value| -> Value {
+        let fields = [said.clone(), more].into_iter().filter_map(|one| one.as_object().cloned()).flatten();
+        fields.collect::<serde_json::Map<_, _>>().into()
+    };
+    house
+        .refuses(&[
+            ("PUT", "policies/fixed", said.clone(), 409, "stands in the configuration"),
+            ("DELETE", "policies/fixed", Value::Null, 409, "stands in the configuration"),
+            ("DELETE", "policies/none", Value::Null, 404, "no policy"),
+            ("POST", "policies", said.clone(), 405, "GET"),
+            ("PUT", "policies/odd", json!({}), 422, "is for no calls"),
+            ("PUT", "policies/odd", json!({ "keys": ["eve"] }), 422, "says nothing"),
+            ("PUT", "policies/odd", of(json!({ "models": ["simm/a"] })), 422, "simm"),
+            ("PUT", "policies/odd", of(json!({ "routes": ["fewer"] })), 422, "did you mean few?"),
+            ("PUT", "policies/odd", of(json!({ "teams": ["rde"] })), 422, "did you mean red?"),
+            ("PUT", "policies/odd", of(json!({ "retry": { "share": "50%" } })), 422, "share"),
+            (
+                "PUT",
+                "policies/odd",
+                of(json!({ "guard": { "webhook": { "url": "https://x.example" } } })),
+                422,
+                "configuration alone",
+            ),
+            (
+                "PUT",
+                "policies/odd",
+                json!({ "keys": ["eve"], "guards": { "webhook": { "url": "https://x.example", "key": { "command": "id" } } } }),
+                422,
+                "configuration alone",
+            ),
+        ])
+        .await;
+
+    // A key can be revoked at once, whatever names it.
+    assert_eq!(house.admin("DELETE", "keys/eve", Value::Null).await.0, 200);
+    let (_, config) = house.admin("GET", "config", Value::Null).await;
+    assert!(config["doubts"].to_string().contains("no key of the gateway"), "{config}");
+    assert_eq!(house.admin("DELETE", "policies/small", Value::Null).await.0, 200);
+    let (_, audit) = house.admin("GET", "audit", Value::Null).await;
+    let last = &audit["data"][0];
+    assert_eq!((&last["action"], &last["policy"], &last["before"]), (&json!("remove"), &json!("small"), &said));
+}
+
+#[tokio::test]
 async fn issued_keys_outlive_the_process_and_are_their_owners_alone() {
     let house = House::new(&administered()).await;
     let (_, issued) = house.admin("POST", "keys", json!({ "name": "eve" })).await;

@@ -6,9 +6,11 @@ use sabir_core::transport::BoxFuture;
 use sabir_core::{Foreseen, Layer, Shared, TraitsOf};
 
 use crate::breaker::State;
+use crate::calls::View;
+use crate::chosen::Chosen;
 use crate::{
-    Breaker, Budget, Cache, Deadline, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry, Routes,
-    Spend, Timeout, Trace,
+    Breaker, Budget, Cache, Calls, Deadline, Guard, Hedge, Keys, Limits, Meter, Metrics, PromptCache, Receipts, Retry,
+    Routes, Spend, Timeout, Trace,
 };
 
 /// Layers in the one order in which they belong around providers, however they are added:
@@ -43,11 +45,19 @@ use crate::{
 /// let metrics = stack.metrics();
 /// # drop((stack, metrics));
 /// ```
+///
+/// Some calls may have floors of their own, in the place of these: [`for_calls`](Self::for_calls).
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
     /// From the caller to the provider.
-    floors: [Option<Arc<dyn Layer>>; FLOORS],
+    floors: [Floor; FLOORS],
+    /// What is otherwise for some calls, the first that is for a call before the others.
+    own: Vec<(Calls, Self)>,
     metrics: Metrics,
+    /// The guard, to which those of some calls are added.
+    guard: Option<Guard>,
+    /// The routes, by which it is known where calls may go.
+    routes: Option<Routes>,
     /// The breaker, whose state is among the figures.
     breaker: Option<Breaker>,
     /// What budgets there are, to add to.
@@ -55,6 +65,31 @@ pub struct Stack {
 }
 
 const FLOORS: usize = 15;
+const GUARD: usize = 2;
+const CACHE: usize = 3;
+const ROUTES: usize = 6;
+const HEDGE: usize = 8;
+
+/// What a stack says of one of its floors.
+#[derive(Clone, Debug, Default)]
+enum Floor {
+    /// Nothing: none is there, and some calls have what all have.
+    #[default]
+    Unsaid,
+    /// That none is there.
+    Empty,
+    /// What is there.
+    There(Arc<dyn Layer>),
+}
+
+impl Floor {
+    fn layer(&self) -> Option<&Arc<dyn Layer>> {
+        match self {
+            Self::There(layer) => Some(layer),
+            Self::Unsaid | Self::Empty => None,
+        }
+    }
+}
 
 impl Stack {
     /// No layers.
@@ -75,7 +110,7 @@ impl Stack {
     }
 
     fn floor(mut self, number: usize, layer: impl Layer) -> Self {
-        self.floors[number] = Some(Arc::new(layer));
+        self.floors[number] = Floor::There(Arc::new(layer));
         self
     }
 
@@ -94,14 +129,22 @@ impl Stack {
 
     /// Checks what is asked and answered.
     #[must_use]
-    pub fn guard(self, guard: Guard) -> Self {
-        self.floor(2, guard)
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard.clone());
+        self.floor(GUARD, guard)
     }
 
     /// Keeps answers.
     #[must_use]
     pub fn cache(self, cache: Cache) -> Self {
-        self.floor(3, cache)
+        self.floor(CACHE, cache)
+    }
+
+    /// Keeps no answers: for [some calls](Self::for_calls).
+    #[must_use]
+    pub fn no_cache(mut self) -> Self {
+        self.floors[CACHE] = Floor::Empty;
+        self
     }
 
     /// Puts receipts on answers.
@@ -118,8 +161,9 @@ impl Stack {
 
     /// Chooses among providers.
     #[must_use]
-    pub fn routes(self, routes: Routes) -> Self {
-        self.floor(6, routes)
+    pub fn routes(mut self, routes: Routes) -> Self {
+        self.routes = Some(routes.clone());
+        self.floor(ROUTES, routes)
     }
 
     /// Marks prompts for their provider's cache.
@@ -131,7 +175,14 @@ impl Stack {
     /// Makes a second call beside a slow one.
     #[must_use]
     pub fn hedge(self, hedge: Hedge) -> Self {
-        self.floor(8, hedge)
+        self.floor(HEDGE, hedge)
+    }
+
+    /// Makes no second call: for [some calls](Self::for_calls).
+    #[must_use]
+    pub fn no_hedge(mut self) -> Self {
+        self.floors[HEDGE] = Floor::Empty;
+        self
     }
 
     /// Tries again.
@@ -199,6 +250,60 @@ impl Stack {
     pub fn timeout(self, timeout: Timeout) -> Self {
         self.floor(14, timeout)
     }
+
+    /// For these calls the floors that `own` has stand in the place of those of this stack. Of several that are for a call,
+    /// those that were added first go before the others, each floor by itself.
+    ///
+    /// Guards add up instead: all that are for a call are asked, and the usual one too, so that nobody's guard is lost by
+    /// what is said of somebody else.
+    ///
+    /// What is kept and counted is each layer's own, and clones share it: a retry that is for some calls is to be a clone of
+    /// the usual one (`usual.clone().attempts(5)`), so that both burden a provider with one share of retries; a cache keeps what it
+    /// keeps, and a hedge is told whose figures to go by ([`Hedge::knowing`]). Names are everybody's: routes of `own`, and
+    /// what `own` says of some calls itself, count for nothing.
+    ///
+    /// ```
+    /// use sabir_layers::guard::MaxSize;
+    /// use sabir_layers::{Cache, Calls, Guard, Retry, Stack};
+    ///
+    /// let retry = Retry::default();
+    /// let patient = Stack::new().retry(retry.clone().attempts(6)).no_cache();
+    /// let guarded = Stack::new().guard(Guard::new().check(MaxSize::request(1 << 20)));
+    /// let stack = Stack::standard().retry(retry).cache(Cache::default());
+    /// let stack = stack.for_calls(Calls::new().tag("key", ["ada"]), patient);
+    /// let stack = stack.for_calls(Calls::new().models(["openai/*"]), guarded);
+    /// # drop(stack);
+    /// ```
+    #[must_use]
+    pub fn for_calls(mut self, calls: Calls, own: Self) -> Self {
+        self.own.push((calls, own));
+        self
+    }
+
+    /// What stands on a floor, for whichever calls.
+    fn standing(&self, number: usize) -> Option<Arc<dyn Layer>> {
+        let usual = self.floors[number].layer().cloned();
+        let own = |(calls, own): &(Calls, Self)| match &own.floors[number] {
+            Floor::Unsaid => None,
+            said => Some((calls.clone(), said.layer().cloned())),
+        };
+        let view = || if number < ROUTES { View::Above(self.routes.clone()) } else { View::Below };
+        match number {
+            ROUTES => usual,
+            GUARD => {
+                let guard = |(calls, own): &(Calls, Self)| Some((calls.clone(), own.guard.clone()?));
+                let more: Vec<(Calls, Guard)> = self.own.iter().filter_map(guard).collect();
+                if more.is_empty() {
+                    return usual;
+                }
+                Some(Arc::new(self.guard.clone().unwrap_or_default().besides(more, view())))
+            }
+            _ => {
+                let own: Vec<_> = self.own.iter().filter_map(own).collect();
+                if own.is_empty() { usual } else { Some(Arc::new(Chosen::new(usual, own, view()))) }
+            }
+        }
+    }
 }
 
 impl Layer for Stack {
@@ -214,16 +319,17 @@ impl Layer for Stack {
                 breaker.states().into_iter().map(|(place, state)| (place.to_string(), openness(state))).collect()
             });
         }
-        self.floors.iter().flatten().rev().fold(inner, |inner, layer| layer.apply(inner))
+        let standing = (0..FLOORS).rev().filter_map(|number| self.standing(number));
+        standing.fold(inner, |inner, layer| layer.apply(inner))
     }
 
     fn place(&self, name: &str) -> Option<(String, String)> {
-        self.floors.iter().flatten().find_map(|layer| layer.place(name))
+        self.floors.iter().filter_map(Floor::layer).find_map(|layer| layer.place(name))
     }
 
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
-            for layer in self.floors.iter().flatten() {
+            for layer in (0..FLOORS).filter_map(|number| self.standing(number)) {
                 attempts = layer.foresee(attempts).await;
             }
             attempts
@@ -256,6 +362,22 @@ mod tests {
     fn all_together_change_nothing() {
         let clock = ManualClock::new();
         check_layer_on(&clock, |inner| on(&clock).apply(inner)).assert_ok();
+    }
+
+    #[test]
+    fn floors_that_nothing_is_said_of_stand_as_they_are() {
+        let clock = ManualClock::new();
+        let stack = on(&clock).for_calls(Calls::new().tag("key", ["ada"]), Stack::new().no_cache());
+        for number in (0..FLOORS).filter(|number| *number != CACHE) {
+            let (usual, standing) = (stack.floors[number].layer(), stack.standing(number));
+            let is_same = match (usual, &standing) {
+                (Some(usual), Some(standing)) => Arc::ptr_eq(usual, standing),
+                (usual, standing) => usual.is_none() && standing.is_none(),
+            };
+            assert!(is_same, "floor {number}");
+        }
+        let (usual, chosen) = (stack.floors[CACHE].layer(), stack.standing(CACHE));
+        assert!(!Arc::ptr_eq(usual.expect("a cache"), &chosen.expect("a choice")));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Found;
-use crate::sections::{Each, LimitRule, Settings};
+use crate::sections::{Each, HedgeConfig, LimitRule, RetryConfig, Settings, TimeoutsConfig};
 
 pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
     retry(settings, found);
@@ -19,16 +19,7 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
         limit_rule(rule, &format!("limits.rules[{at}]"), found);
     }
     if let Some(hedge) = &settings.hedge {
-        let bounded =
-            ["min_delay", "max_delay"].into_iter().find(|name| found.sources.is_said(&format!("hedge.{name}")));
-        if let (Some(_), Some(bound)) = (hedge.after, bounded) {
-            found.fault(format!("hedge.{bound}"), "has no effect where `after` says the time; keep one of them");
-        }
-        let (shortest, longest) = (hedge.min_delay.unwrap_or(SHORTEST), hedge.max_delay.unwrap_or(LONGEST));
-        found.at_most("hedge", ("min_delay", shortest), ("max_delay", longest));
-        if hedge.enabled && hedge.share.0 <= 0.0 {
-            found.fault("hedge.share", "at 0 no second call is ever made; set a share, or take the section out");
-        }
+        self::hedge(hedge, "hedge", found);
     }
     if settings.cache.as_ref().is_some_and(|cache| cache.enabled && cache.max_size.0 == 0) {
         found.fault("cache.max_size", "nothing can be kept in 0 bytes; set a size, or enabled = false");
@@ -45,6 +36,18 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(30);
 
+pub(super) fn hedge(hedge: &HedgeConfig, at: &str, found: &mut Found<'_>) {
+    let bounded = ["min_delay", "max_delay"].into_iter().find(|name| found.sources.is_said(&format!("{at}.{name}")));
+    if let (Some(_), Some(bound)) = (hedge.after, bounded) {
+        found.fault(format!("{at}.{bound}"), "has no effect where `after` says the time; keep one of them");
+    }
+    let (shortest, longest) = (hedge.min_delay.unwrap_or(SHORTEST), hedge.max_delay.unwrap_or(LONGEST));
+    found.at_most(at, ("min_delay", shortest), ("max_delay", longest));
+    if hedge.enabled && hedge.share.0 <= 0.0 {
+        found.fault(format!("{at}.share"), "at 0 no second call is ever made; set a share, or take the section out");
+    }
+}
+
 fn retry(settings: &mut Settings, found: &mut Found<'_>) {
     let (attempts, retries) = (found.sources.rank("retry.max_attempts"), found.sources.rank("retry.max_retries"));
     if let Some(more) = settings.retry.max_retries {
@@ -56,20 +59,29 @@ fn retry(settings: &mut Settings, found: &mut Found<'_>) {
             found.amend("retry.max_attempts", Some(all.to_string()), "retry.max_retries");
         }
     }
-    let retry = &settings.retry;
-    found.at_most("retry", ("initial_delay", retry.initial_delay), ("max_delay", retry.max_delay));
+    waits(&settings.retry, "retry", found);
+}
+
+/// The waits between tries, said here or for all.
+pub(super) fn waits(retry: &RetryConfig, at: &str, found: &mut Found<'_>) {
+    found.at_most(at, ("initial_delay", retry.initial_delay), ("max_delay", retry.max_delay));
     if retry.multiplier < 1.0 {
-        found.fault("retry.multiplier", "waits would become shorter with each try; it must be at least 1");
+        found.fault(format!("{at}.multiplier"), "waits would become shorter with each try; it must be at least 1");
+    }
+}
+
+/// The time limits that hold where some are said here.
+pub(super) fn times(all: &TimeoutsConfig, at: &str, found: &mut Found<'_>) {
+    found.at_most(at, ("connect", all.connect), ("whole", all.whole));
+    found.at_most(at, ("connect", all.connect), ("first_event", all.first_event));
+    if let Some(total) = all.total {
+        found.at_most(at, ("first_event", all.first_event), ("total", total));
     }
 }
 
 fn timeouts(settings: &Settings, found: &mut Found<'_>) {
     let all = &settings.timeouts;
-    found.at_most("timeouts", ("connect", all.connect), ("whole", all.whole));
-    found.at_most("timeouts", ("connect", all.connect), ("first_event", all.first_event));
-    if let Some(total) = all.total {
-        found.at_most("timeouts", ("first_event", all.first_event), ("total", total));
-    }
+    times(all, "timeouts", found);
     if settings.timeout.is_some_and(|whole| whole.is_zero()) {
         found.fault("timeout", "no call is done in no time; set a time, or take it out");
     }
@@ -78,19 +90,14 @@ fn timeouts(settings: &Settings, found: &mut Found<'_>) {
     }
     let mut sections = vec!["timeouts".to_owned()];
     sections.extend(settings.providers.keys().map(|id| format!("providers.{id}.timeouts")));
+    sections.extend(settings.policies.keys().map(|name| format!("policies.{name}.timeouts")));
     for field in sections.iter().flat_map(|at| [format!("{at}.whole"), format!("{at}.total")]) {
         if found.sources.is_said(&field) && (1..=found.sources.rank(&field)).contains(&found.sources.rank("timeout")) {
             found.fault(field, "has no effect: `timeout` stands in its place, for every attempt; keep one of them");
         }
     }
     for (id, provider) in settings.providers.iter().filter(|(_, provider)| !provider.timeouts.is_empty()) {
-        let (own, at) = (&provider.timeouts, format!("providers.{id}.timeouts"));
-        let connect = own.connect.unwrap_or(all.connect);
-        found.at_most(&at, ("connect", connect), ("whole", own.whole.unwrap_or(all.whole)));
-        found.at_most(&at, ("connect", connect), ("first_event", own.first_event.unwrap_or(all.first_event)));
-        if let Some(total) = own.total {
-            found.at_most(&at, ("first_event", own.first_event.unwrap_or(all.first_event)), ("total", total));
-        }
+        times(&provider.timeouts.over(all), &format!("providers.{id}.timeouts"), found);
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn find(settings: &Settings, sources: &Sources<'_>) -> Vec<Fault> {
     doubts.refused(&named);
     doubts.uneven();
     doubts.labelled();
+    doubts.callers();
     doubts.found
 }
 
@@ -56,6 +57,9 @@ fn named(settings: &Settings) -> Vec<Place> {
     }
     for (name, team) in &gateway.teams {
         places.extend(team.models.iter().map(|model| one(&format!("gateway.teams.{name}.models"), model)));
+    }
+    for (name, policy) in &settings.policies {
+        places.extend(policy.models.iter().map(|model| one(&format!("policies.{name}.models"), model)));
     }
     places.retain(|(_, model)| model.contains('/') && !is_pattern(model));
     places
@@ -106,7 +110,8 @@ impl Doubts<'_> {
         let own = settings.cost_control.budget().into_iter().chain(settings.budgets.iter().cloned());
         let of_all: Vec<BudgetConfig> = own.filter(refuses).collect();
         let mut told = BTreeSet::new();
-        for (field, model) in named.iter().filter(|(field, _)| !field.starts_with("limits.")) {
+        let is_asked = |field: &str| !field.starts_with("limits.") && !field.starts_with("policies.");
+        for (field, model) in named.iter().filter(|(field, _)| is_asked(field)) {
             if let Some(budget) = of_all.iter().find(|budget| concerns(budget, model)) {
                 self.unpriced(field, model, &format!("the budget {:?}", budget.name), &mut told);
             }
@@ -158,6 +163,24 @@ impl Doubts<'_> {
                         format!("{able} {what} and {unable} does not: what needs it is not answered by every target");
                     self.doubt(&field, message);
                 }
+            }
+        }
+    }
+
+    /// Policies for keys and teams of which the configuration does not know whether there are such; what it does know is a
+    /// contradiction.
+    fn callers(&mut self) {
+        let settings = self.settings;
+        let gateway = &settings.gateway;
+        let (keys, teams) = (settings.gateway_keys(), gateway.teams.keys().map(String::as_str).collect::<Vec<_>>());
+        for (name, policy) in &settings.policies {
+            let all = policy.keys.iter().map(|key| ("key", "keys", key, &keys));
+            let all = all.chain(policy.teams.iter().map(|team| ("team", "teams", team, &teams)));
+            for (what, field, of, known) in all.filter(|(.., of, known)| !known.contains(&of.as_str())) {
+                let near = nearest(of, known.iter().copied());
+                let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                let message = format!("there is no {what} of the gateway {of:?}{hint}");
+                self.doubt(&format!("policies.{name}.{field}"), message);
             }
         }
     }

@@ -155,9 +155,14 @@ fn models(settings: &Settings, models: &[String], at: &str, found: &mut Found<'_
                 found.fault(at, format!("{model:?} is no alias, no route and names no provider; {hint}"));
             }
         }
-        if model.trim_end_matches('*').contains('*') || model.ends_with("**") {
-            found.fault(at, format!("{model:?} may have one star, at its end: `provider/*`, `provider/name-*`"));
-        }
+        one_star(model, at, found);
+    }
+}
+
+/// A star stands for anything at the end of a name, and nowhere else.
+pub(super) fn one_star(model: &str, at: &str, found: &mut Found<'_>) {
+    if model.trim_end_matches('*').contains('*') || model.ends_with("**") {
+        found.fault(at, format!("{model:?} may have one star, at its end: `provider/*`, `provider/name-*`"));
     }
 }
 

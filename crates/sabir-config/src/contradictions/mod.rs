@@ -7,6 +7,7 @@ mod costs;
 mod doubts;
 mod gateway;
 mod models;
+mod policies;
 mod providers;
 mod tools;
 
@@ -97,6 +98,7 @@ pub(crate) fn find<'a>(settings: &mut Settings, sources: &'a Sources<'a>) -> Fou
     command::check(settings, &mut found);
     tools::check(settings, &mut found);
     gateway::check(settings, &mut found);
+    policies::check(settings, &mut found);
     found
 }
 

@@ -35,15 +35,17 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
         if let Some((id, _)) = rule.model.as_deref().and_then(|model| model.split_once('/')) {
             known(settings, id, &format!("{at}.model"), found);
         }
-        if let Some(name) = &rule.route
-            && !settings.routes.contains_key(name)
-            && !settings.aliases.contains_key(name)
-        {
-            let own = settings.routes.keys().chain(settings.aliases.keys()).map(String::as_str);
-            let hint = nearest(name, own)
-                .map_or_else(|| "declare it in `routes`".to_owned(), |near| format!("did you mean {near}?"));
-            found.fault(format!("{at}.route"), format!("there is no route {name:?}; {hint}"));
+        if let Some(name) = &rule.route {
+            a_route(settings, name, &format!("{at}.route"), found);
         }
+    }
+}
+
+/// A route or an alias that there must be.
+pub(super) fn a_route(settings: &Settings, name: &str, at: &str, found: &mut Found<'_>) {
+    if !settings.routes.contains_key(name) && !settings.aliases.contains_key(name) {
+        let own: Vec<&str> = settings.routes.keys().chain(settings.aliases.keys()).map(String::as_str).collect();
+        found.fault(at, super::policies::missing("route", name, &own, "declare it in `routes`"));
     }
 }
 

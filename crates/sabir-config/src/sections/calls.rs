@@ -45,6 +45,20 @@ section! {
         total: Option<Duration>;
     }
 
+    /// Time limits of some calls, a provider's or a policy's; where they say nothing, those of all hold.
+    OwnTimeouts {
+        /// To connect.
+        connect: Option<Duration>;
+        /// For an answer that comes whole.
+        whole: Option<Duration>;
+        /// From the call to a stream's first event.
+        first_event: Option<Duration>, also "first_byte";
+        /// Between two events of a stream.
+        idle: Option<Duration>;
+        /// From the call to a stream's end.
+        total: Option<Duration>;
+    }
+
     /// Leaving a model alone that fails.
     BreakerConfig {
         /// Whether there is one.
@@ -201,6 +215,25 @@ section! {
         level: LogLevel = "info", env "LLM_LOG_LEVEL";
         /// In which form.
         format: LogFormat = "text";
+    }
+}
+
+impl OwnTimeouts {
+    /// Whether they say nothing.
+    pub fn is_empty(&self) -> bool {
+        [self.connect, self.whole, self.first_event, self.idle, self.total].iter().all(Option::is_none)
+    }
+
+    /// What holds where these are laid over those of all, or of more.
+    #[must_use]
+    pub fn over(&self, all: &TimeoutsConfig) -> TimeoutsConfig {
+        TimeoutsConfig {
+            connect: self.connect.unwrap_or(all.connect),
+            whole: self.whole.unwrap_or(all.whole),
+            first_event: self.first_event.unwrap_or(all.first_event),
+            idle: self.idle.unwrap_or(all.idle),
+            total: self.total.or(all.total),
+        }
     }
 }
 

@@ -238,6 +238,14 @@ choice! {
     }
 }
 
+impl super::Settings {
+    /// The names of the gateway's keys that are known here; that under `gateway.key` is `default`.
+    pub(crate) fn gateway_keys(&self) -> Vec<&str> {
+        let default = self.gateway.key.is_some().then_some("default");
+        self.gateway.keys.keys().map(String::as_str).chain(default).collect()
+    }
+}
+
 leaf!(
     SocketAddr, "an address and a port", "127.0.0.1:8911 or [::1]:8911", "", number: false, |text| text.parse().ok()
 );

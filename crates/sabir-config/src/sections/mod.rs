@@ -4,6 +4,7 @@ mod calls;
 mod command;
 mod costs;
 mod gateway;
+mod policy;
 mod provider;
 mod route;
 mod tools;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 pub use calls::{
     BreakerConfig, CacheConfig, Each, GuardConfig, HedgeConfig, LimitRule, LimitsConfig, LogFormat, LogLevel,
-    LoggingConfig, MetricsConfig, PromptCacheConfig, Recorded, RetryConfig, TimeoutsConfig, TraceConfig, WebhookConfig,
+    LoggingConfig, MetricsConfig, OwnTimeouts, PromptCacheConfig, Recorded, RetryConfig, TimeoutsConfig, TraceConfig,
+    WebhookConfig,
 };
 pub use command::{LogsConfig, TemplateConfig};
 pub use costs::{
@@ -26,7 +28,8 @@ pub use gateway::{
     AbandonedConfig, AccessLogConfig, CallerBudget, CallerLimits, GatewayConfig, GatewayKey, GatewayTeam, KeyHash,
     KeyHashConfig, LimitMode, Moment, OidcConfig, OtlpConfig, RequestLogConfig, TlsConfig,
 };
-pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, ProviderTimeouts, Rotation, Url};
+pub use policy::{OwnRetry, PolicyConfig};
+pub use provider::{AuthConfig, KeyConfig, ProviderConfig, ProviderLimits, Rotation, Url};
 pub use route::{MidStream, OneOrMore, Policy, RouteConfig, Short, Sticky, TargetConfig};
 pub use tools::{Confirm, McpConfig, Parameters, ToolCommand, ToolConfig};
 pub use zone::TimeZone;
@@ -77,6 +80,8 @@ section! {
         prompt_cache: Option<PromptCacheConfig>;
         /// Looking at what is asked and answered. Off unless the section is there.
         guard: Option<GuardConfig>, also "guards";
+        /// What holds for some calls otherwise than for all: of keys, teams, models, routes. By a name of one's own.
+        policies: BTreeMap<String, PolicyConfig>;
         /// A span for every call. Off unless the section is there.
         trace: Option<TraceConfig>, also "tracing";
         /// Counting calls, tokens, cost and time.

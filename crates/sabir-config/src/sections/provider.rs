@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
+use super::calls::OwnTimeouts;
 use crate::field::{Kind, Leaf, Setting, choice, section};
 use crate::node::Node;
 use crate::scope::Scope;
@@ -39,7 +39,7 @@ section! {
         /// Where it departs from its dialect, by the names that the dialect documents.
         quirks: BTreeMap<String, String>, also "settings";
         /// Time limits of its own.
-        timeouts: ProviderTimeouts;
+        timeouts: OwnTimeouts;
         /// Limits of all its calls together.
         limits: ProviderLimits, also "rate_limits";
     }
@@ -52,20 +52,6 @@ section! {
         key: SecretRef, also "api_key";
         /// Its share of the calls.
         weight: Option<u32>;
-    }
-
-    /// Time limits of a provider; where it says nothing, those of all hold.
-    ProviderTimeouts {
-        /// To connect.
-        connect: Option<Duration>;
-        /// For an answer that comes whole.
-        whole: Option<Duration>;
-        /// From the call to a stream's first event.
-        first_event: Option<Duration>, also "first_byte";
-        /// Between two events of a stream.
-        idle: Option<Duration>;
-        /// From the call to a stream's end.
-        total: Option<Duration>;
     }
 
     /// Limits of all calls of a provider together.
@@ -92,13 +78,6 @@ choice! {
         Weighted = "weighted";
         /// The one with the fewest calls in flight for its weight.
         LeastBusy = "least_busy";
-    }
-}
-
-impl ProviderTimeouts {
-    /// Whether it says anything.
-    pub fn is_empty(&self) -> bool {
-        [self.connect, self.whole, self.first_event, self.idle, self.total].iter().all(Option::is_none)
     }
 }
 

@@ -143,9 +143,13 @@ impl<T: Setting> Setting for OneOrMore<T> {
     const NESTED: bool = true;
 
     fn read(node: Option<&Node>, scope: &mut Scope<'_>) -> Option<Self> {
-        match node {
-            Some(Node { value: Value::List(_), .. }) => Vec::read(node, scope).map(Self),
-            _ => T::read(node, scope).map(|one| Self(vec![one])),
+        if let Some(Node { value: Value::List(_), .. }) = node {
+            return Vec::read(node, scope).map(Self);
         }
+        let one = T::read(node, scope)?;
+        if let (Some(node), false) = (node, T::NESTED) {
+            scope.show(T::KIND, node);
+        }
+        Some(Self(vec![one]))
     }
 }

@@ -69,6 +69,7 @@ pub(super) fn is_there(config: &Config, (kind, name): (Kind, &str)) -> bool {
         "keys" => config.gateway.keys.contains_key(name),
         "teams" => config.gateway.teams.contains_key(name),
         "routes" => config.routes.contains_key(name),
+        "policies" => config.policies.contains_key(name),
         "budgets" => config.budgets.iter().any(|budget| budget.name == name),
         _ => false,
     }

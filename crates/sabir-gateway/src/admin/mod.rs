@@ -124,7 +124,7 @@ async fn routed(gateway: &Gateway, who: Who, head: &Parts, body: Bytes) -> Respo
     }
 }
 
-/// What is asked of teams, routes, budgets and limits.
+/// What is asked of teams, routes, budgets, limits and policies.
 fn policy(method: &str, path: &[&str]) -> Option<Wanted> {
     let kind = policies::kind(path.first()?)?;
     Some(match (method, &path[1..]) {
@@ -223,7 +223,7 @@ fn not_served(method: &Method, path: &[&str]) -> Response<Body> {
         [many, _] if policies::kind(many).is_some() => "PUT, PATCH, DELETE",
         _ => {
             let message = "nothing is served there; under /admin/v1 are keys, keys/NAME, keys/NAME/rotate; teams, routes, \
-                           budgets, limits and NAME below each; usage, config, reload and audit";
+                           budgets, limits, policies and NAME below each; usage, config, reload and audit";
             return error(StatusCode::NOT_FOUND, message);
         }
     };

@@ -1,4 +1,4 @@
-//! What the administrator sets besides keys: teams, routes, budgets and limits, as they stand in a configuration.
+//! What the administrator sets besides keys: teams, routes, budgets, limits and policies, as they stand in a configuration.
 
 use http::StatusCode;
 use sabir::config::Config;
@@ -9,11 +9,12 @@ use super::change::Kind;
 use super::{Hand, change};
 use crate::Gateway;
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind { one: "team", many: "teams" },
     Kind { one: "route", many: "routes" },
     Kind { one: "budget", many: "budgets" },
     Kind { one: "limit", many: "limits" },
+    Kind { one: "policy", many: "policies" },
 ];
 
 /// The longest name, in bytes.

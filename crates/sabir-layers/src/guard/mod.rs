@@ -16,6 +16,8 @@ pub use redact::{Redact, redact};
 pub use size::MaxSize;
 pub use webhook::Webhook;
 
+use crate::calls::{Calls, View, look};
+
 /// Looks at requests before they are sent, and at answers before the caller has them.
 ///
 /// An error refuses. A check says by [`on_stream`](Self::on_stream) how it wants to see streams.
@@ -76,7 +78,20 @@ pub trait Filter: Debug + Send {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    checks: Arc<[Arc<dyn Check>]>,
+    checks: Checks,
+    besides: Option<Arc<Besides>>,
+}
+
+/// Checks in their order.
+type Checks = Arc<[Arc<dyn Check>]>;
+
+/// What is checked besides, in some calls.
+#[derive(Debug)]
+struct Besides {
+    own: Vec<(Calls, Checks)>,
+    view: View,
+    /// Whether any of them asks where a call goes.
+    looks: bool,
 }
 
 impl Guard {
@@ -89,19 +104,38 @@ impl Guard {
     #[must_use]
     pub fn check(self, check: impl Check) -> Self {
         let more: Arc<dyn Check> = Arc::new(check);
-        Self { checks: self.checks.iter().cloned().chain([more]).collect() }
+        Self { checks: self.checks.iter().cloned().chain([more]).collect(), besides: self.besides }
+    }
+
+    /// Adds the checks of other guards, each in some calls: all of those that are for a call are asked, after the checks
+    /// that are there.
+    pub(crate) fn besides(self, own: impl IntoIterator<Item = (Calls, Self)>, view: View) -> Self {
+        let own: Vec<(Calls, Checks)> = own.into_iter().map(|(calls, guard)| (calls, guard.checks)).collect();
+        let looks = look(own.iter().map(|(calls, _)| calls));
+        Self { besides: Some(Arc::new(Besides { own, view, looks })), ..self }
+    }
+
+    /// All checks of a call, where there are more than the usual ones.
+    fn more(&self, call: &Call, request: &Request) -> Option<Checks> {
+        let besides = self.besides.as_ref()?;
+        let seen = besides.view.see(call, request, besides.looks);
+        let mut more = besides.own.iter().filter(|(calls, _)| calls.have(&seen)).map(|(_, checks)| checks).peekable();
+        more.peek()?;
+        Some(self.checks.iter().chain(more.flat_map(|checks| checks.iter())).cloned().collect())
     }
 }
 
 impl Layer for Guard {
     fn apply(&self, inner: Shared) -> Shared {
-        Shared::new(Guarded { inner, checks: self.checks.clone() })
+        Shared::new(Guarded { inner, guard: self.clone() })
     }
 
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {
-                for check in self.checks.iter().filter(|check| check.is_local()) {
+                let more = self.more(&attempt.call, &attempt.request);
+                let checks = more.as_ref().unwrap_or(&self.checks);
+                for check in checks.iter().filter(|check| check.is_local()) {
                     let refused = check.request(&attempt.call, &mut attempt.request).await.err();
                     attempt.judged("guard", Vec::new(), refused);
                 }
@@ -114,32 +148,37 @@ impl Layer for Guard {
 #[derive(Debug)]
 struct Guarded {
     inner: Shared,
-    checks: Arc<[Arc<dyn Check>]>,
+    guard: Guard,
 }
 
 impl Service for Guarded {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        if let (Request::Raw(_), false) = (request, self.checks.is_empty()) {
+        let more = self.guard.more(call, request);
+        let checks = more.as_ref().unwrap_or(&self.guard.checks);
+        if checks.is_empty() {
+            return self.inner.call(call, request).await;
+        }
+        if let Request::Raw(_) = request {
             let message = "what is checked here must be read, and a raw request is not; ask at the path of a format";
             return Err(Error::new(ErrorKind::Unsupported, message).with_stage(Stage::NotSent));
         }
         let mut checked = request.clone();
-        for check in &*self.checks {
+        for check in &**checks {
             check.request(call, &mut checked).await?;
         }
         // What was looked at is what is sent: bytes may say to others what nobody read here.
-        let mut read = call.passage.as_ref().filter(|_| !self.checks.is_empty()).map(|_| call.clone());
+        let mut read = call.passage.as_ref().map(|_| call.clone());
         if let Some(read) = &mut read {
             read.passage = None;
         }
         match self.inner.call(read.as_ref().unwrap_or(call), &checked).await? {
             Reply::Whole(mut response) => {
-                for check in &*self.checks {
+                for check in &**checks {
                     check.response(call, &mut response).await?;
                 }
                 Ok(Reply::Whole(response))
             }
-            Reply::Stream(events) => Ok(Reply::Stream(stream::guarded(events, call, &self.checks))),
+            Reply::Stream(events) => Ok(Reply::Stream(stream::guarded(events, call, checks))),
             other => Ok(other),
         }
     }

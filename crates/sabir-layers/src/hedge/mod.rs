@@ -89,6 +89,14 @@ impl Hedge {
         self
     }
 
+    /// Goes by what another one knows of places, and adds to it: how long calls took, and how many second calls they have
+    /// earned. For one that is otherwise for some calls of the same places.
+    #[must_use]
+    pub fn knowing(mut self, other: &Self) -> Self {
+        self.recent = other.recent.clone();
+        self
+    }
+
     /// Sets the clock; the runtime's otherwise.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {

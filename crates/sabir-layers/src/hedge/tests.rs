@@ -216,3 +216,20 @@ fn both_calls_end_when_the_caller_leaves_at_any_time() {
         }
     }
 }
+
+#[test]
+fn one_that_goes_by_another_knows_what_that_has_seen_and_earned() {
+    let clock = ManualClock::new();
+    let usual = Hedge::default().share(0.5).clock(clock.clone());
+    let own = || Hedge::default().share(0.0).clock(clock.clone());
+    let times = |hedge: &Hedge, took: u32, times: usize| {
+        let inner = Scripted::answering(&clock, move |_, _| whole("one", took));
+        let outer = hedge.apply(inner.shared());
+        let (call, asked) = (Call::to("p"), request(false));
+        (0..times).for_each(|_| drop(block_on_with(&clock, outer.call(&call, &asked)).expect("an answer")));
+        inner.calls()
+    };
+    assert_eq!(times(&usual, 10, 20), 20);
+    assert_eq!(times(&own(), 400, 1), 1, "it knows nothing");
+    assert_eq!(times(&own().knowing(&usual), 400, 1), 2);
+}

@@ -18,7 +18,7 @@ use crate::watch;
 pub(super) type Asked<'a> = Cow<'a, Request>;
 
 /// The label of a call that has the name of the route it goes by.
-const ROUTE_TAG: &str = "route";
+pub(crate) const ROUTE_TAG: &str = "route";
 
 /// Says by which route a call goes, for limits, budgets and ledgers below. Who has such a label already keeps it.
 pub(super) fn label(call: &mut Call, route: &str) {

@@ -20,10 +20,12 @@ use sabir_core::transport::BoxFuture;
 use sabir_core::{Call, Clock, Foreseen, Layer, Reply, Request, Result, Service, Shared};
 
 pub use fallover::Fallover;
+pub(crate) use journey::ROUTE_TAG;
 pub use midstream::MidStream;
 pub use named::Route;
 pub use policy::Policy;
 pub use sticky::Sticky;
+pub(crate) use table::Active;
 pub use table::TargetHealth;
 pub use target::Target;
 
@@ -32,7 +34,7 @@ use crate::attempts::tell;
 use crate::random::Random;
 use journey::{Asked, Journey, label};
 use midstream::MidStreamed;
-use table::{Active, Table};
+use table::Table;
 
 /// Sends each call whose model is the name of a [`Route`] to one of its targets, and to the next one where that fails.
 /// Other calls pass.
@@ -137,6 +139,11 @@ impl Routes {
             attempt
         };
         order.into_iter().map(of_target).collect()
+    }
+
+    /// The route that a call is about to go by.
+    pub(crate) fn ahead(&self, provider: &str, model: &str) -> Option<Arc<Active>> {
+        self.table.find(provider, model)
     }
 
     /// Whether a route has a target that does not rest.

@@ -22,8 +22,8 @@ use super::{Fallover, MidStream, Policy, Target};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Route {
-    pub(super) name: String,
-    pub(super) targets: Vec<Target>,
+    pub(crate) name: String,
+    pub(crate) targets: Vec<Target>,
     pub(super) policy: Policy,
     pub(super) fallover: Fallover,
     pub(super) mid_stream: MidStream,

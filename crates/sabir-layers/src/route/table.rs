@@ -16,8 +16,8 @@ pub(super) const ROUTE: &str = "route";
 
 /// A route at work. A call keeps the one that it began with.
 #[derive(Debug)]
-pub(super) struct Active {
-    pub(super) route: Route,
+pub(crate) struct Active {
+    pub(crate) route: Route,
     /// What is known of each target.
     pub(super) loads: Vec<Arc<Load>>,
     pub(super) turn: AtomicUsize,

@@ -11,9 +11,9 @@
 //! ```
 
 mod books;
-mod by_provider;
 #[cfg(feature = "reload")]
 mod live;
+mod policies;
 mod providers;
 mod routes;
 mod spend;
@@ -55,10 +55,6 @@ impl ClientBuilder {
     /// As [`config`](Self::config), going on with what another one kept.
     pub(crate) fn config_after(mut self, config: &Config, before: &Kept) -> Result<(Self, Kept)> {
         let keys = providers::register(config, &self.registry, &self.env)?;
-        self = match by_provider::timeouts(config) {
-            Some(timeouts) => self.layer(timeouts),
-            None => self,
-        };
         // One that was given is written below already.
         let ledger = match (&config.ledger, &before.ledger) {
             _ if self.books.ledger.is_some() => None,

@@ -14,11 +14,8 @@ pub(super) fn register(config: &Config, registry: &Registry, env: &Env) -> Resul
     let mut pools = 0;
     for (id, said) in config.providers.iter() {
         let provider = provider(id, said).map_err(|error| error.with_provider(id))?;
-        // What is said of an alias (`claude`) is said of the provider.
-        let own = said.like.is_none().then(|| providers::find(id)).flatten().map(|row| row.id).filter(|own| own != id);
-        let names: Vec<&str> = [Some(id.as_str()), own].into_iter().flatten().collect();
         let pool = if said.keys.is_empty() { None } else { Some(pool(id, said)?) };
-        for name in names {
+        for name in names(id, said) {
             registry.register_as(name.to_owned(), provider.clone());
             if let Some(pool) = &pool {
                 keys.set(name, pool.clone());
@@ -28,6 +25,12 @@ pub(super) fn register(config: &Config, registry: &Registry, env: &Env) -> Resul
     }
     general_key(config, registry, env)?;
     Ok((pools > 0).then_some(keys))
+}
+
+/// The names of a provider. What is said of an alias (`claude`) is said of the provider.
+pub(super) fn names<'a>(id: &'a str, said: &ProviderConfig) -> impl Iterator<Item = &'a str> + use<'a> {
+    let own = said.like.is_none().then(|| providers::find(id)).flatten().map(|row| row.id).filter(|own| *own != id);
+    std::iter::once(id).chain(own)
 }
 
 /// The key that was given for the provider of requests that name none, where it has none of its own: what is said of one

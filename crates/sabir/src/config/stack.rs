@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sabir_config::{CallerLimits, Config, Each, GuardConfig, HedgeConfig, LimitMode, LimitRule, Recorded};
+use sabir_config::{
+    CacheConfig, CallerLimits, Config, Each, GuardConfig, HedgeConfig, LimitMode, LimitRule, Recorded, RetryConfig,
+};
 use sabir_core::Result;
 use sabir_http::HttpTransport;
 use sabir_layers::guard::{Guard, MaxSize, Redact, Webhook};
@@ -14,12 +16,12 @@ use sabir_layers::{
 use sabir_prices::Prices;
 use sabir_store::Ledger;
 
+use super::policies::{self, Usual};
+use super::routes;
 use super::spend::spend;
-use super::{by_provider, routes};
 use crate::{Env, Registry};
 
-/// The layers that a configuration says, in their order. Where a provider has time limits of its own, those stand below
-/// the stack, and [`ClientBuilder::config`](crate::ClientBuilder::config) puts them there.
+/// The layers that a configuration says, in their order, with what it says of some calls.
 ///
 /// # Errors
 /// `Configuration` where a key cannot be fetched.
@@ -46,18 +48,12 @@ pub(super) fn assembled(
 ) -> Result<(Stack, Kept)> {
     let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
     let said = &config.retry;
-    let backoff = Backoff::new(said.initial_delay, said.max_delay).factor(said.multiplier);
-    let retry = Retry::default()
-        .attempts(said.max_attempts.get())
-        .backoff(backoff)
-        .longest_hint(said.longest_hint)
-        .retry_maybe_sent(said.maybe_sent)
-        .budget(said.share.0, said.reserve);
+    let retry = tries(Retry::default().budget(said.share.0, said.reserve), said);
     let path = config.ledger.as_ref().map(|said| said.path.clone());
     let mut kept = Kept { ledger: path.zip(ledger.cloned()), ..before.clone() };
     let limits = before.limits.iter().fold(limits(config), Limits::after).meter(&before.metrics);
     kept.limits = Some(limits.clone());
-    let mut stack = Stack::new().retry(retry).limits(limits);
+    let mut stack = Stack::new().retry(retry.clone()).limits(limits).timeout(policies::timeout(&config.timeouts));
     if config.metrics.enabled {
         stack = stack.meter(&before.metrics);
     }
@@ -69,9 +65,6 @@ pub(super) fn assembled(
         let spend = before.spend.iter().fold(spend, Spend::after).meter(&before.metrics);
         kept.spend = Some(spend.clone());
         stack = stack.spend(spend);
-    }
-    if let Some(timeout) = by_provider::usual(config) {
-        stack = stack.timeout(timeout);
     }
     if let Some(limit) = config.deadline {
         stack = stack.deadline(Deadline::after(limit));
@@ -91,18 +84,13 @@ pub(super) fn assembled(
     if let Some(keys) = keys {
         stack = stack.keys(keys);
     }
-    if let Some(said) = config.hedge.as_ref().filter(|said| said.enabled) {
-        stack = stack.hedge(hedge(said));
+    let hedge = config.hedge.as_ref().filter(|said| said.enabled).map(hedge);
+    if let Some(hedge) = &hedge {
+        stack = stack.hedge(hedge.clone());
     }
-    if let Some(said) = config.cache.as_ref().filter(|said| said.enabled) {
-        let mut cache = Cache::default().time(said.ttl).size(said.max_size.bytes()).max_follow(said.max_follow);
-        if said.only_deterministic {
-            cache = cache.only_deterministic();
-        }
-        if said.tool_calls {
-            cache = cache.cache_tool_calls();
-        }
-        stack = stack.cache(cache);
+    let cache = config.cache.as_ref().filter(|said| said.enabled).map(cache);
+    if let Some(cache) = &cache {
+        stack = stack.cache(cache.clone());
     }
     if let Some(said) = &config.prompt_cache {
         let marks = said.providers.iter().fold(PromptCache::default(), PromptCache::for_provider);
@@ -118,10 +106,28 @@ pub(super) fn assembled(
             _ => sabir_layers::Recorded::Nothing,
         }));
     }
-    Ok((stack, kept))
+    Ok((policies::lay_over(stack, config, &Usual { retry, hedge, cache })?, kept))
 }
 
-fn hedge(said: &HedgeConfig) -> Hedge {
+/// A retry with these tries and waits; what it may burden a provider with stays its own.
+pub(super) fn tries(retry: Retry, said: &RetryConfig) -> Retry {
+    let backoff = Backoff::new(said.initial_delay, said.max_delay).factor(said.multiplier);
+    let retry = retry.attempts(said.max_attempts.get()).backoff(backoff);
+    retry.longest_hint(said.longest_hint).retry_maybe_sent(said.maybe_sent)
+}
+
+fn cache(said: &CacheConfig) -> Cache {
+    let mut cache = Cache::default().time(said.ttl).size(said.max_size.bytes()).max_follow(said.max_follow);
+    if said.only_deterministic {
+        cache = cache.only_deterministic();
+    }
+    if said.tool_calls {
+        cache = cache.cache_tool_calls();
+    }
+    cache
+}
+
+pub(super) fn hedge(said: &HedgeConfig) -> Hedge {
     let (shortest, longest) = (said.min_delay, said.max_delay);
     let mut hedge = Hedge::default().share(said.share.0);
     if shortest.is_some() || longest.is_some() {
@@ -134,7 +140,7 @@ fn hedge(said: &HedgeConfig) -> Hedge {
 const HEDGED: (std::time::Duration, std::time::Duration) =
     (std::time::Duration::from_millis(50), std::time::Duration::from_secs(30));
 
-fn guard(said: &GuardConfig) -> Result<Guard> {
+pub(super) fn guard(said: &GuardConfig) -> Result<Guard> {
     let mut guard = Guard::new();
     if let Some(most) = said.max_request {
         guard = guard.check(MaxSize::request(most.bytes()));
