@@ -1,5 +1,7 @@
 //! Which format is spoken at which path of a server.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, Method, Uri};
 use sabir_core::Dialect;
 use sabir_core::drive::Format;
@@ -31,8 +33,16 @@ pub fn spoken(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Format>
         return None;
     }
     let is_at = |end: &str| if end == "/" { path.is_empty() } else { path.ends_with(end) };
-    paths().filter(|(end, _)| is_at(end)).max_by_key(|(end, _)| end.len()).map(|(_, format)| format)
+    LONGEST_FIRST.iter().find(|(end, _)| is_at(end)).map(|(_, format)| *format)
 }
+
+/// All of [`paths`]. Of those that are equally long the last comes first.
+static LONGEST_FIRST: LazyLock<Vec<(&'static str, Format)>> = LazyLock::new(|| {
+    let mut all: Vec<_> = paths().collect();
+    all.reverse();
+    all.sort_by_key(|(end, _)| std::cmp::Reverse(end.len()));
+    all
+});
 
 /// The dialect of whoever asks at a path where nothing is served, by what such clients' paths and headers have in common;
 /// Chat Completions where nothing tells.

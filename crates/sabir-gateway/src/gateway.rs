@@ -251,7 +251,7 @@ impl Gateway {
             Some(wanted) => {
                 let span = span::begin(&head, &id);
                 let about = About { id: &id, line: line.as_ref(), leavers: self.leavers(), span: &span };
-                match now.serve(wanted, head, body.as_mut(), about).await {
+                match Box::pin(now.serve(wanted, head, body.as_mut(), about)).await {
                     Ok(response) => response,
                     Err(refused) => left.forget(body, span::until_end(&span, *refused)).await,
                 }
@@ -398,7 +398,7 @@ impl Inner {
         let visit = Visit { gateway: self.clone(), guest, service, line: line.cloned(), provider };
         let request = HttpRequest::from_parts(head, body);
         let (open, trail) = (span.clone(), call.trail.clone());
-        let serving = async move { span::until_end(&open, format.serve(&visit, call, request).await) };
+        let serving = Box::pin(async move { span::until_end(&open, format.serve(&visit, call, request).await) });
         Ok(leavers.follow(self.read_on, line, trail, Box::pin(serving.instrument(span.clone()))).await)
     }
 }

@@ -264,7 +264,7 @@ where
         // In a box, which is gone when the answer begins: the connection would keep its room for as long as a stream lasts.
         Box::pin(async move {
             let answer = if unheard::is_too_long(&request) {
-                unheard::refuse_long(&gateway, request).await
+                Box::pin(unheard::refuse_long(&gateway, request)).await
             } else {
                 gateway.answer(request).await
             };

@@ -161,7 +161,7 @@ impl Service for Origin {
         if let Some(key) = &call.key {
             let endpoint = Endpoint { key: Some(key.secret.clone()), ..(*self.endpoint).clone() };
             let with_key = Self { endpoint: Arc::new(endpoint), ..self.clone() };
-            return with_key.ask(call, request).await;
+            return Box::pin(with_key.ask(call, request)).await;
         }
         self.ask(call, request).await
     }
@@ -189,20 +189,26 @@ impl Origin {
     async fn ask(&self, call: &Call, request: &Request) -> Result<Reply> {
         let (endpoint, transport) = (&*self.endpoint, &*self.transport);
         match (request, (self.dialect, self.embedding, self.reranking, self.counting)) {
-            (Request::Chat(chat), (Some(dialect), ..)) => self
-                .chat(dialect, call, chat)
+            // In boxes: what is waited for in its place is copied into each that waits.
+            (Request::Chat(chat), (Some(dialect), ..)) => Box::pin(self.chat(dialect, call, chat))
                 .await
                 .map_err(|e| enrich(e, &endpoint.provider, Some(&chat.model), endpoint.key.as_ref())),
             (Request::Embed(embed), (_, Some(format), ..)) => {
-                ask(format, endpoint, transport, call, embed, self.limits).await.map(|it| Reply::Embed(Box::new(it)))
+                Box::pin(ask(format, endpoint, transport, call, embed, self.limits))
+                    .await
+                    .map(|it| Reply::Embed(Box::new(it)))
             }
             (Request::Rerank(rerank), (.., Some(format), _)) => {
-                ask(format, endpoint, transport, call, rerank, self.limits).await.map(|it| Reply::Rerank(Box::new(it)))
+                Box::pin(ask(format, endpoint, transport, call, rerank, self.limits))
+                    .await
+                    .map(|it| Reply::Rerank(Box::new(it)))
             }
             (Request::Count(count), (.., Some(format))) => {
-                ask(format, endpoint, transport, call, count, self.limits).await.map(|it| Reply::Count(Box::new(it)))
+                Box::pin(ask(format, endpoint, transport, call, count, self.limits))
+                    .await
+                    .map(|it| Reply::Count(Box::new(it)))
             }
-            (Request::Raw(raw), _) => self.raw(call, raw).await,
+            (Request::Raw(raw), _) => Box::pin(self.raw(call, raw)).await,
             _ => {
                 let what = match request {
                     Request::Chat(_) => "holds no conversations",

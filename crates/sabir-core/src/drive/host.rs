@@ -100,13 +100,18 @@ impl Format {
     }
 
     /// Answers one HTTP request. Never fails: an error is an answer in the format's shape.
-    pub async fn serve(self, host: &dyn Host, call: Call, request: http::Request<Bytes>) -> http::Response<Body> {
+    pub fn serve(
+        self,
+        host: &dyn Host,
+        call: Call,
+        request: http::Request<Bytes>,
+    ) -> BoxFuture<'_, http::Response<Body>> {
         match self {
-            Self::Chat(dialect) => server::host(dialect, host, call, request).await,
-            Self::Embed(format) => exchange::host(format, host, call, request).await,
-            Self::Rerank(format) => exchange::host(format, host, call, request).await,
-            Self::Count(format) => exchange::host(format, host, call, request).await,
-            Self::Models(format) => exchange::list(format, host, request).await,
+            Self::Chat(dialect) => Box::pin(server::host(dialect, host, call, request)),
+            Self::Embed(format) => Box::pin(exchange::host(format, host, call, request)),
+            Self::Rerank(format) => Box::pin(exchange::host(format, host, call, request)),
+            Self::Count(format) => Box::pin(exchange::host(format, host, call, request)),
+            Self::Models(format) => Box::pin(exchange::list(format, host, request)),
         }
     }
 

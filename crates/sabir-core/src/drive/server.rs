@@ -40,25 +40,39 @@ pub async fn serve(
 pub(super) async fn host(
     dialect: &dyn Dialect,
     host: &dyn Host,
-    call: Call,
-    request: http::Request<Bytes>,
-) -> http::Response<Body> {
-    match try_serve(dialect, host, call, request).await {
-        Ok(response) => response,
-        Err(error) => refuse(dialect, &error),
-    }
-}
-
-async fn try_serve(
-    dialect: &dyn Dialect,
-    host: &dyn Host,
     mut call: Call,
     request: http::Request<Bytes>,
-) -> Result<http::Response<Body>> {
+) -> http::Response<Body> {
+    let asked = match admit(dialect, host, &mut call, request) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(dialect, &error),
+    };
+    let answered = match host.service().call(&call, asked.request()).await {
+        Ok(Reply::Whole(answer)) => Ok(of_whole(dialect, answer, wanted(&asked), &call)),
+        Ok(Reply::Stream(mut events)) => {
+            // An error before the first event can still have its own status.
+            match std::future::poll_fn(|cx| events.as_mut().poll_next(cx)).await {
+                Some(first) => first.map(|first| of_stream(dialect, (first, events), wanted(&asked), &call)),
+                None => Err(Error::new(ErrorKind::Truncated, "the service's stream was empty")),
+            }
+        }
+        Ok(_) => Err(Error::new(ErrorKind::Provider, "a service answered a chat request with something else")),
+        Err(error) => Err(error),
+    };
+    answered.unwrap_or_else(|error| refuse(dialect, &error))
+}
+
+/// Reads what a client asks, and whether it may.
+fn admit(
+    dialect: &dyn Dialect,
+    host: &dyn Host,
+    call: &mut Call,
+    request: http::Request<Bytes>,
+) -> Result<Arc<Passage>> {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
     let asked = Asked { method: request.method(), path, headers: request.headers(), body: request.body() };
     let mut wanted = Request::Chat(dialect.accept(asked)?);
-    host.admit(&mut call, &mut wanted)?;
+    host.admit(call, &mut wanted)?;
     let (head, mut body) = request.into_parts();
     if !host.passes() {
         // What was read is not needed any more, and an answer may take long.
@@ -66,55 +80,65 @@ async fn try_serve(
     }
     let asked = Arc::new(Passage::new(dialect.name(), head.headers, body, wanted));
     call.passage = host.passes().then(|| asked.clone());
-    let reply = host.service().call(&call, asked.request()).await?;
-    let Request::Chat(wanted) = asked.request() else { unreachable!("made as a chat request above") };
-    match reply {
-        Reply::Whole(mut answer) => {
-            if let Some((body, losses)) = answer.passed.take().and_then(|passed| passed.of(&answer)) {
-                let mut response = http::Response::new(whole(body));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                response.extensions_mut().insert(Losses(losses));
-                response.extensions_mut().insert(without_parts(answer, &call));
-                return Ok(response);
-            }
-            let answered = respond(dialect, &answer, wanted);
-            let mut response = http::Response::new(whole(answered.body));
-            *response.headers_mut() = answered.headers;
-            response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-            let mut losses = std::mem::take(&mut answer.losses);
-            losses.extend(answered.losses);
-            response.extensions_mut().insert(Losses(losses));
-            response.extensions_mut().insert(without_parts(answer, &call));
-            Ok(response)
-        }
-        Reply::Stream(mut events) => {
-            // An error before the first event can still have its own status.
-            let first = match std::future::poll_fn(|cx| events.as_mut().poll_next(cx)).await {
-                Some(first) => first?,
-                None => return Err(Error::new(ErrorKind::Truncated, "the service's stream was empty")),
-            };
-            let mut begun = Begun::after(&call);
-            if let Event::Start { model, .. } = &first
-                && !model.is_empty()
-            {
-                begun.by.model.clone_from(model);
-            }
-            let encoder = dialect.encoder(wanted);
-            let content_type = HeaderValue::from_static(encoder.content_type());
-            let passing = call.passage.is_some().then(Passing::default);
-            let mut body = Encoding { events, encoder, out: Vec::new(), passing, first: None, over: false };
-            body.first = body.take(first);
-            let mut losses = std::mem::take(&mut begun.by.losses);
-            losses.extend(body.encoder.losses());
-            let body: Body = Box::pin(body);
-            let mut response = http::Response::new(body);
-            response.headers_mut().insert(CONTENT_TYPE, content_type);
-            response.extensions_mut().insert(Losses(losses));
-            response.extensions_mut().insert(begun);
-            Ok(response)
-        }
-        _ => Err(Error::new(ErrorKind::Provider, "a service answered a chat request with something else")),
+    Ok(asked)
+}
+
+/// What [`admit`] read.
+fn wanted(asked: &Passage) -> &ChatRequest {
+    let Request::Chat(wanted) = asked.request() else { unreachable!("made as a chat request") };
+    wanted
+}
+
+fn of_whole(
+    dialect: &dyn Dialect,
+    mut answer: Box<ChatResponse>,
+    wanted: &ChatRequest,
+    call: &Call,
+) -> http::Response<Body> {
+    if let Some((body, losses)) = answer.passed.take().and_then(|passed| passed.of(&answer)) {
+        let mut response = http::Response::new(whole(body));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.extensions_mut().insert(Losses(losses));
+        response.extensions_mut().insert(without_parts(answer, call));
+        return response;
     }
+    let answered = respond(dialect, &answer, wanted);
+    let mut response = http::Response::new(whole(answered.body));
+    *response.headers_mut() = answered.headers;
+    response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    let mut losses = std::mem::take(&mut answer.losses);
+    losses.extend(answered.losses);
+    response.extensions_mut().insert(Losses(losses));
+    response.extensions_mut().insert(without_parts(answer, call));
+    response
+}
+
+/// A stream of which the first event is here.
+fn of_stream(
+    dialect: &dyn Dialect,
+    (first, events): (Event, EventStream),
+    wanted: &ChatRequest,
+    call: &Call,
+) -> http::Response<Body> {
+    let mut begun = Begun::after(call);
+    if let Event::Start { model, .. } = &first
+        && !model.is_empty()
+    {
+        begun.by.model.clone_from(model);
+    }
+    let encoder = dialect.encoder(wanted);
+    let content_type = HeaderValue::from_static(encoder.content_type());
+    let passing = call.passage.is_some().then(Passing::default);
+    let mut body = Encoding { events, encoder, out: Vec::new(), passing, first: None, over: false };
+    body.first = body.take(first);
+    let mut losses = std::mem::take(&mut begun.by.losses);
+    losses.extend(body.encoder.losses());
+    let body: Body = Box::pin(body);
+    let mut response = http::Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.extensions_mut().insert(Losses(losses));
+    response.extensions_mut().insert(begun);
+    response
 }
 
 /// An answer for the extensions. Where its provider does not say which model it was, it is the one that was asked.

@@ -54,6 +54,7 @@ use sabir_core::dialect::{Answer, Asked, Decoder, Dialect, Encoder, Responded, s
 use sabir_core::frame::Framing;
 use sabir_core::{Abilities, Error, Feature, Features, Quirks, Result};
 
+pub(crate) use self::request::head;
 use self::tell::Messages;
 use crate::openai_answer::{self, Reader};
 

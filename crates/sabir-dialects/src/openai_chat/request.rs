@@ -21,14 +21,19 @@ use crate::texts::Texts;
 
 pub(super) fn encode(request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
     need_messages(!request.messages.is_empty())?;
-    let uri = endpoint.url("/chat/completions")?;
+    let head = head(endpoint)?;
     let calls = request.tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
     // Some models take no functions here unless they are told not to think.
     let thinks = !calls || endpoint.traits(&request.model).tools_with_reasoning != Some(false);
     let mut writer = Writer { quirks: &endpoint.quirks, losses: Losses::default() };
     let mut out = Vec::with_capacity(1024);
     writer.body(request, thinks, &mut out);
-    Ok(Encoded::post_json(uri, out, writer.losses.0))
+    Ok(Encoded { body: out.into(), losses: writer.losses.0, ..head })
+}
+
+/// Any request, still without its body.
+pub(crate) fn head(endpoint: &Endpoint) -> Result<Encoded> {
+    Ok(Encoded::post_json(endpoint.url("/chat/completions")?, Vec::new(), Vec::new()))
 }
 
 struct Writer<'a> {

@@ -6,7 +6,7 @@ mod openai_chat;
 use bytes::Bytes;
 use sabir_core::chat::{ChatRequest, Message};
 use sabir_core::dialect::Encoded;
-use sabir_core::{Dialect, Endpoint, Passage};
+use sabir_core::{Dialect, Endpoint, Passage, Result};
 
 /// The most fields of one object: each is compared with those before it.
 const MOST_FIELDS: usize = 64;
@@ -39,10 +39,7 @@ pub(crate) fn pass(
         }
         _ => None,
     }?;
-    // Where it goes and with which headers depends on nothing else.
-    let mut short = ChatRequest::new(request.model.as_str()).message(Message::user("-")).max_tokens(1);
-    (short.stream, short.options) = (request.stream, request.options.clone());
-    let mut encoded = dialect.encode(&short, endpoint).ok()?;
+    let mut encoded = head(dialect, request, endpoint).ok()?;
     let version = |headers: &http::HeaderMap| headers.get("anthropic-version").cloned();
     let theirs = version(passage.headers()).filter(|_| dialect.name() == "anthropic-messages");
     if theirs.is_some() && theirs != version(&encoded.headers).or_else(|| version(&endpoint.headers)) {
@@ -50,6 +47,18 @@ pub(crate) fn pass(
     }
     (encoded.body, encoded.losses) = (body, Vec::new());
     Some(encoded)
+}
+
+/// Where a request goes and with which headers, with a body that is none of it.
+fn head(dialect: &dyn Dialect, request: &ChatRequest, endpoint: &Endpoint) -> Result<Encoded> {
+    #[cfg(feature = "openai-chat")]
+    if dialect.name() == crate::openai_chat::NAME {
+        return crate::openai_chat::head(endpoint);
+    }
+    // It depends on nothing else.
+    let mut short = ChatRequest::new(request.model.as_str()).message(Message::user("-")).max_tokens(1);
+    (short.stream, short.options) = (request.stream, request.options.clone());
+    dialect.encode(&short, endpoint)
 }
 
 /// Whether what is answered in the dialect may go to the client as it comes.

@@ -168,7 +168,8 @@ impl<'t> Insert<'t> {
     fn row(&mut self, attempt: &Opened, ended: &Ended) -> Result<(), Failure> {
         let (outcome, error) = words(ended.outcome);
         let tools = (!ended.usage.tools.is_empty()).then(|| {
-            object(ended.usage.tools.iter().map(|(tool, uses)| (tool.as_str(), (*uses).min(MOST_COUNTED).to_string())))
+            let uses = ended.usage.tools.iter().map(|(tool, uses)| (tool.as_str(), *uses));
+            object(uses, |uses| uses.min(MOST_COUNTED).to_string())
         });
         let receipt = ended.receipt.as_ref().and_then(|receipt| serde_json::to_string(receipt).ok());
         let values: [&dyn ToSql; 18] = [
@@ -223,15 +224,22 @@ fn basis(basis: CostBasis) -> &'static str {
 
 /// Labels as a JSON object in their order; of a name that is there twice both values.
 fn tags(attempt: &Opened) -> Option<String> {
-    let pairs = attempt.tags.iter().map(|(name, value)| (name.as_str(), quoted(value)));
-    (!attempt.tags.is_empty()).then(|| object(pairs))
+    let pairs = attempt.tags.iter().map(|(name, value)| (name.as_str(), value));
+    (!attempt.tags.is_empty()).then(|| object(pairs, |value| quoted(value)))
 }
 
-fn object<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> String {
-    let pairs: Vec<_> = pairs.map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
-    format!("{{{}}}", pairs.join(","))
+fn object<'a, V: 'a>(pairs: impl Iterator<Item = (&'a str, V)>, written: impl Fn(V) -> String) -> String {
+    let mut object = String::with_capacity(128);
+    for (name, value) in pairs {
+        object.push(if object.is_empty() { '{' } else { ',' });
+        object.push_str(&quoted(name));
+        object.push(':');
+        object.push_str(&written(value));
+    }
+    object.push('}');
+    object
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).expect("a text is JSON")
 }

@@ -35,12 +35,12 @@ use crate::{Dimension, Ended, Filter, Group, Ledger, Opened, Spent};
 /// Who makes a call never waits for SQLite. [`open`](Ledger::open) and [`close`](Ledger::close) add one record to this
 /// process's own journal, a file beside the database, by one write: from then on it survives the process, however that
 /// ends (`kill -9` included). A thread reads the journal and writes the database, in transactions of what gathered in
-/// 20 milliseconds, each of which waits for the disk: so a power cut takes what was written in the last 20 milliseconds
+/// 50 milliseconds, each of which waits for the disk: so a power cut takes what was written in the last 50 milliseconds
 /// and the time that the disk takes for two transactions. [`Sqlite::flush`] waits for that.
 ///
 /// Opening it brings in the journals of processes that are gone, and closes what they had left open, as
 /// [`Outcome::Lost`](crate::Outcome::Lost) with all that was reserved. Sums are up to date with what this process wrote;
-/// with what others wrote, but for their last 20 milliseconds.
+/// with what others wrote, but for their last 50 milliseconds.
 ///
 /// The file has to be on a disk of this machine: file locks and SQLite's shared memory do not work over a network.
 ///
