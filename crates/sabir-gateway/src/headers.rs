@@ -27,8 +27,6 @@ pub(crate) fn tell(response: &mut Response<Body>, id: &str) {
     let (answered, losses) = (extensions.remove::<Answered>(), extensions.remove::<Losses>());
     let begun = if answered.is_none() { extensions.remove::<Begun>() } else { None };
     let headers = response.headers_mut();
-    // Room for all of them at once, and for what the server adds.
-    headers.reserve(8);
     set(headers, REQUEST_ID, id);
     if let Some(Answered(answer)) = answered {
         of_whole(&answer).tell(headers);

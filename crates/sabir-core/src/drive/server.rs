@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
 
 use super::client::retell;
 use super::host::{Answered, Begun, Host, Open};
@@ -97,6 +97,8 @@ fn of_whole(
 ) -> http::Response<Body> {
     if let Some((body, losses)) = answer.passed.take().and_then(|passed| passed.of(&answer)) {
         let mut response = http::Response::new(whole(body));
+        // Room for what is said beside it: growing costs more than the room.
+        *response.headers_mut() = HeaderMap::with_capacity(8);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.extensions_mut().insert(Losses(losses));
         response.extensions_mut().insert(without_parts(answer, call));
