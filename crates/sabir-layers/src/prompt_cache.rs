@@ -63,7 +63,7 @@ pub struct PromptCache {
 type When = dyn Fn(&Call, &ChatRequest) -> bool + Send + Sync;
 
 impl PromptCache {
-    /// Marks calls of this provider, and of every other one that is named.
+    /// Marks calls of this provider, by its own id, and of every other one that is named.
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.providers.push(provider.into());
         self

@@ -198,8 +198,8 @@ impl ClientBuilder {
                     "a key, base URL or header is set without a provider; name it with `.provider(…)` or in the model";
                 return Err(Error::new(ErrorKind::Configuration, message));
             };
-            // In whatever dialect it is asked: the provider is the same.
-            let id = self.registry.base(id);
+            // By whatever name and in whatever dialect it is asked: the provider is the same.
+            let id = self.registry.own_id(id);
             let mut provider = self.registry.get(id)?;
             if let Some(key) = self.key {
                 provider = provider.key(key);

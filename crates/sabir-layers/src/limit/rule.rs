@@ -113,7 +113,8 @@ impl Limit {
         self
     }
 
-    /// Only calls of this provider; all of them together, unless `each_…` says otherwise.
+    /// Only calls of this provider, by its own id (no alias of it), in whichever dialect; all of them together, unless
+    /// `each_…` says otherwise.
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.scope.provider = Some(provider.into());
         self

@@ -165,7 +165,7 @@ impl Budget {
         self
     }
 
-    /// Only calls of this provider.
+    /// Only calls of this provider, by its own id (no alias of it), in whichever dialect.
     #[must_use]
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.scope.only.provider = Some(provider.into());
