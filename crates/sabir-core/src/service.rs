@@ -283,6 +283,12 @@ pub trait Layer: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The providers that this layer's own rules name. A client refuses a layer that names one by an alias: calls have its own
+    /// id, and the rule would hold for none. Most layers name nobody.
+    fn providers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What this layer would make of attempts that are only looked at: nothing is sent, taken or counted, and nothing is
     /// different afterwards. Most layers change nothing of what is asked, and refuse nothing beforehand.
     fn foresee(&self, attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {

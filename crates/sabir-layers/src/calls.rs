@@ -82,6 +82,12 @@ impl Calls {
             && (!self.names_places() || seen.may_go(self))
     }
 
+    /// The providers that are named here, without their dialects.
+    pub(crate) fn named(&self) -> impl Iterator<Item = String> {
+        let of_models = self.models.iter().filter_map(|pattern| pattern.provider.as_ref());
+        self.providers.iter().chain(of_models).map(|name| Whom::named(name).provider.to_owned())
+    }
+
     /// Whether it matters where a call goes.
     fn names_places(&self) -> bool {
         !(self.providers.is_empty() && self.models.is_empty())

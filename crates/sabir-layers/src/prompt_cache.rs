@@ -143,6 +143,10 @@ impl Layer for PromptCache {
         Shared::new(Marking { layer: self.clone(), inner })
     }
 
+    fn providers(&self) -> Vec<String> {
+        self.providers.clone()
+    }
+
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         for attempt in &mut attempts {
             if let Request::Chat(chat) = &mut attempt.request

@@ -200,6 +200,45 @@ fn who_is_called_by_a_name_of_its_own_is_another() {
 }
 
 #[test]
+fn a_layer_that_names_a_provider_by_an_alias_is_refused_for_it_would_hold_for_none() {
+    use sabir::layers::{
+        Budget, Calls, KeyPool, Keys, Limit, Limits, PromptCache, Route, Routes, Spend, Stack, Window,
+    };
+    let client = |stack: Stack| Client::builder().env(Env::none()).stack(stack).build();
+    let limit = || Limit::requests_per_minute(1);
+    let budget = || Budget::per(Window::day(), sabir::prices::Usd(1));
+    let pool = || KeyPool::new([("one", "k-1")]);
+    let for_calls = |calls: Calls| Stack::new().for_calls(calls, Stack::new().no_cache());
+    for name in ["claude", "openai:responses"] {
+        for stack in [
+            Stack::new().limits(Limits::default().limit(limit().for_provider(name))),
+            Stack::new().limits(Limits::default().limit(limit().for_model(&format!("{name}/m")).for_tag("key", "ada"))),
+            Stack::new().spend(Spend::default().budget(budget().for_provider(name))),
+            Stack::new().keys(Keys::new().pool(name, pool())),
+            Stack::new().prompt_cache(PromptCache::default().for_provider(name)),
+        ] {
+            let error = client(stack).expect_err(name);
+            assert!(error.kind() == ErrorKind::Configuration && error.message().contains(name), "{error}");
+        }
+    }
+    for stack in [
+        Stack::new().routes(Routes::new([Route::named("fast", ["openai/m", "claude:messages/m"])])),
+        for_calls(Calls::new().providers(["claude"])),
+        for_calls(Calls::new().models(["claude/*"])),
+    ] {
+        let error = client(stack).expect_err("an alias");
+        assert!(error.message().ends_with("name \"anthropic\" there"), "{error}");
+    }
+    for stack in [
+        Stack::new().limits(Limits::default().limit(limit().for_provider("anthropic"))),
+        Stack::new().routes(Routes::new([Route::named("fast", ["openai:responses/m", "mine/m"])])),
+        for_calls(Calls::new().models(["openai:openai-responses/*", "gpt-*", "mine/*"])),
+    ] {
+        client(stack).expect("a client");
+    }
+}
+
+#[test]
 fn a_route_wins_over_an_alias() {
     use sabir::layers::{Route, Routes};
     let routes = Routes::new([Route::named("claude/m", ["openai/gpt-4o"])]);

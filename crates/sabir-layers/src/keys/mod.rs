@@ -78,6 +78,10 @@ impl Layer for Keys {
         Shared::new(WithKeys { inner, keys: self.clone() })
     }
 
+    fn providers(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         for attempt in attempts.iter_mut().filter(|attempt| attempt.call.key.is_none()) {
             let (provider, model) = (attempt.call.provider.clone(), attempt.request.model().to_owned());

@@ -167,6 +167,11 @@ impl Limit {
         self
     }
 
+    /// The provider that it is about, where it names one.
+    pub(super) fn provider(&self) -> Option<String> {
+        self.scope.provider.clone()
+    }
+
     /// The name of what is counted together with a call of this place; `None` where the limit is not about it.
     pub(super) fn group(&self, place: &Place) -> Option<Place> {
         let scope = &self.scope;

@@ -161,6 +161,10 @@ impl Layer for Routes {
         self.table.named(name).map(|(provider, model, _)| (provider.to_owned(), model.to_owned()))
     }
 
+    fn providers(&self) -> Vec<String> {
+        self.table.providers()
+    }
+
     fn foresee(&self, attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         let all = attempts.into_iter().flat_map(|attempt| self.targets(attempt)).collect();
         Box::pin(std::future::ready(all))

@@ -228,6 +228,11 @@ impl Budget {
         self
     }
 
+    /// The provider that it is about, where it names one.
+    pub(super) fn provider(&self) -> Option<String> {
+        self.scope.only.provider.clone()
+    }
+
     pub(super) fn has_name(&self) -> bool {
         self.name.is_some()
     }
