@@ -1,5 +1,6 @@
 //! The one seam between a client and the wire: a service takes a request and gives a reply; a layer wraps a service.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
@@ -171,8 +172,11 @@ impl Debug for Reply {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Call {
-    /// The provider that is to answer, by its id; settled before the first layer.
+    /// The provider that is to answer, by its own id, whatever alias it was asked by; settled before the first layer.
     pub provider: String,
+    /// The dialect in which it is to be asked, where one was said behind its name (`openai:openai-responses`). It is apart
+    /// from the id, since it is the same provider with the same key: what limits, spends, books or permits goes by the id.
+    pub dialect: Option<String>,
     /// The key to ask with, where a layer chose one of several; the provider's own otherwise.
     pub key: Option<Key>,
     /// Whose call it is: what one tenant was answered is never given to another. Empty where there is only one.
@@ -200,9 +204,26 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of a provider.
-    pub fn to(provider: impl Into<String>) -> Self {
-        Self { provider: provider.into(), ..Self::default() }
+    /// A call of a provider, perhaps with a dialect behind it (`openai:openai-responses`).
+    pub fn to(provider: impl AsRef<str>) -> Self {
+        let mut call = Self::default();
+        call.go_to(provider.as_ref());
+        call
+    }
+
+    /// Has another provider asked, perhaps with a dialect behind it.
+    pub fn go_to(&mut self, provider: &str) {
+        let (id, dialect) = provider.split_once(':').map_or((provider, None), |(id, dialect)| (id, Some(dialect)));
+        id.clone_into(&mut self.provider);
+        self.dialect = dialect.map(str::to_owned);
+    }
+
+    /// Who is asked, as requests write it: the provider, with the dialect behind it where one was said.
+    pub fn place(&self) -> Cow<'_, str> {
+        match &self.dialect {
+            Some(dialect) => Cow::Owned(format!("{}:{dialect}", self.provider)),
+            None => Cow::Borrowed(&self.provider),
+        }
     }
 }
 
@@ -260,6 +281,12 @@ pub trait Layer: Debug + Send + Sync + 'static {
     fn place(&self, name: &str) -> Option<(String, String)> {
         let _ = name;
         None
+    }
+
+    /// The providers that this layer's own rules name. A client refuses a layer that names one by an alias: calls have its own
+    /// id, and the rule would hold for none. Most layers name nobody.
+    fn providers(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What this layer would make of attempts that are only looked at: nothing is sent, taken or counted, and nothing is

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use sabir::config::{Config, GatewayKey, Live, RequestLogConfig, Watch};
 #[cfg(feature = "request-log")]
 use sabir::ledger::{RequestLog, SqliteRequests};
-use sabir::{Client, Error, ErrorKind, Result};
+use sabir::{Client, Error, ErrorKind, Registry, Result};
 
 use crate::admin::Operator;
 use crate::mcp::Servers;
@@ -31,7 +31,7 @@ impl Gateway {
         let longest = usize::try_from(said.abandoned.at_most.0).unwrap_or(usize::MAX);
         gateway = gateway.read_on(said.abandoned.read_on, longest);
         gateway = gateway.passage(said.passage).raw(said.raw);
-        if let Some(keys) = keys(config)? {
+        if let Some(keys) = keys(config, gateway.client().registry())? {
             gateway = gateway.keys(keys);
         }
         if let Some(key) = &said.admin_key {
@@ -135,7 +135,7 @@ impl Gateway {
 }
 
 /// Who is let in; `None` where everybody is.
-fn keys(config: &Config) -> Result<Option<Keys>> {
+fn keys(config: &Config, registry: &Registry) -> Result<Option<Keys>> {
     let said = &config.gateway;
     if said.keys.is_empty() && said.key.is_none() && said.state.is_none() {
         return Ok(None);
@@ -147,7 +147,7 @@ fn keys(config: &Config) -> Result<Option<Keys>> {
         keys.admit(key.resolve()?.expose(), about);
     }
     for (name, key) in &said.keys {
-        let about = Arc::new(about(config, name, key));
+        let about = Arc::new(about(config, registry, (name, key)));
         for one in key.hash.iter().flat_map(|hashes| hashes.iter()) {
             let until = one.expires.map(|end| SystemTime::UNIX_EPOCH + end.0);
             keys.admit_hash(one.hash.0, about.clone(), until);
@@ -159,9 +159,19 @@ fn keys(config: &Config) -> Result<Option<Keys>> {
     Ok(Some(keys))
 }
 
-fn about(config: &Config, name: &str, said: &GatewayKey) -> VirtualKey {
+/// These, and the own ids of providers that they name by an alias: calls are known by those.
+fn by_own_ids(registry: &Registry, models: &[String]) -> Vec<String> {
+    let by_own_id = |model: &String| {
+        let (name, rest) = model.split_once('/').filter(|(name, _)| !name.contains(':'))?;
+        let own = registry.own_id(name);
+        (own != name).then(|| format!("{own}/{rest}"))
+    };
+    models.iter().cloned().chain(models.iter().filter_map(by_own_id)).collect()
+}
+
+fn about(config: &Config, registry: &Registry, (name, said): (&str, &GatewayKey)) -> VirtualKey {
     let team = said.team.as_ref().and_then(|team| config.gateway.teams.get(team));
-    let mut key = VirtualKey::new(name).models(said.models.iter().cloned());
+    let mut key = VirtualKey::new(name).models(by_own_ids(registry, &said.models));
     if let Some(team) = &said.team {
         key = key.tenant(team);
     }
@@ -169,7 +179,7 @@ fn about(config: &Config, name: &str, said: &GatewayKey) -> VirtualKey {
     key.tags = said.tags.iter().chain(shared).map(|(tag, value)| (tag.clone(), value.clone())).collect();
     key.raw = said.raw || team.is_some_and(|team| team.raw);
     key.strict = said.strict || team.is_some_and(|team| team.strict);
-    key.team_models = team.map(|team| team.models.clone()).unwrap_or_default();
+    key.team_models = team.map(|team| by_own_ids(registry, &team.models)).unwrap_or_default();
     key.mcp = match team.map(|team| &team.mcp).filter(|servers| !servers.is_empty()) {
         Some(servers) if said.mcp.is_empty() => servers.clone(),
         Some(servers) => said.mcp.iter().filter(|name| servers.contains(name)).cloned().collect(),

@@ -40,7 +40,7 @@ impl Service for Counting {
                 if (error.kind(), error.stage()) == (ErrorKind::Unsupported, Stage::NotSent) =>
             {
                 let mut chat = count.chat.clone();
-                chat.model = format!("{}/{}", call.provider, chat.model);
+                chat.model = format!("{}/{}", call.place(), chat.model);
                 Ok(Reply::Count(Box::new(self.client.count_tokens_locally(chat)?)))
             }
             (Err(error), _) if self.is_discreet => Err(without_address(error)),

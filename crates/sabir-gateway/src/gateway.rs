@@ -348,14 +348,15 @@ impl Inner {
         body: Pin<&mut B>,
         about: About<'_>,
     ) -> Result<Response<Body>> {
-        raw::may_all(&guest, &raw.provider)?;
+        raw::may_all(&guest, &raw.provider, self.client.registry().own_id(&raw.provider))?;
         if let Some(line) = about.line {
             line.is_of(&guest);
             line.is_raw();
         }
         span::is_of(about.span, &guest);
         let body = incoming::read_as_it_is(body, &head.headers, self.longest_body, self.patience).await?;
-        let call = self.call(&guest, about.id);
+        let mut call = self.call(&guest, about.id);
+        self.client.registry().aim(&mut call, &raw.provider);
         let service = about.line.map_or_else(|| self.service.clone(), |line| line.listen(&self.service));
         let sending = raw.send(&service, call, head, body).instrument(about.span.clone());
         Ok(span::until_end(about.span, sending.await?))
@@ -413,6 +414,18 @@ struct Visit {
     provider: Option<String>,
 }
 
+impl Visit {
+    /// Whether a listed model is shown: by the name it is listed by, or by its provider's own id.
+    fn sees(&self, name: &str) -> bool {
+        let registry = self.gateway.client.registry();
+        let by_own_id = || {
+            let (provider, model) = name.split_once('/').filter(|(provider, _)| registry.contains(provider))?;
+            Some(format!("{}/{model}", registry.own_id(provider)))
+        };
+        self.guest.sees(name) || by_own_id().is_some_and(|name| self.guest.sees(&name))
+    }
+}
+
 impl Host for Visit {
     fn service(&self) -> &Shared {
         &self.service
@@ -422,7 +435,7 @@ impl Host for Visit {
         let mut asked = request.model().to_owned();
         if let Some(provider) = &self.provider {
             // It is the provider's own name, of whatever dialect: so it stands in lists of models, too.
-            asked.insert_str(0, &format!("{}/", provider.split(':').next().unwrap_or(provider)));
+            asked.insert_str(0, &format!("{}/", self.gateway.client.registry().own_id(provider)));
             request.model_mut().insert_str(0, &format!("{provider}/"));
         }
         if let Some(line) = &self.line {
@@ -446,7 +459,7 @@ impl Host for Visit {
 
     fn models(&self, _: ModelsRequest) -> BoxFuture<'_, Result<ModelsResponse>> {
         let mut list = ModelsResponse::default();
-        list.models = self.gateway.listed().filter(|name| self.guest.sees(name)).map(info).collect();
+        list.models = self.gateway.listed().filter(|name| self.sees(name)).map(info).collect();
         Box::pin(async move { Ok(list) })
     }
 }

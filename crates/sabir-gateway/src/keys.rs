@@ -44,8 +44,8 @@ pub struct VirtualKey {
     pub name: String,
     /// Whose calls it makes: budgets and caches are kept apart by it.
     pub tenant: String,
-    /// The models it may ask, as clients name them or as `provider/model`; `*` at the end stands for anything. Empty
-    /// for all.
+    /// The models it may ask, as clients name them or as `provider/model` by the provider's own id, which holds for all
+    /// its names and dialects; `*` at the end stands for anything. Empty for all.
     pub models: Vec<String>,
     /// Labels of its calls.
     pub tags: Vec<(String, String)>,

@@ -22,6 +22,9 @@ use crate::access::Line;
 /// The most answers that are read on at once; of those beyond, what they cost is estimated at once.
 const MOST: usize = 1_000;
 
+/// How often it is looked whether all are read, where somebody waits for that.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How far an answer is read on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cap {
@@ -83,6 +86,23 @@ impl Leavers {
         let _ = timeout_at(until, async { while reading.join_next().await.is_some() {} }).await;
         // What is left is dropped here, and settled as it is dropped.
         reading.shutdown().await;
+    }
+
+    /// Waits until none is read on, those included whose clients leave now.
+    pub(crate) async fn are_read(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if !self.are_reading() {
+                return;
+            }
+        }
+    }
+
+    fn are_reading(&self) -> bool {
+        let mut reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(reading) = &mut *reading else { return false };
+        while reading.try_join_next().is_some() {}
+        !reading.is_empty()
     }
 
     /// How many answers were read to their end without their client, and how many were given up.

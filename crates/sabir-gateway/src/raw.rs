@@ -73,14 +73,7 @@ impl Raw {
     }
 
     /// Sends it on, for somebody who may.
-    pub(crate) async fn send(
-        self,
-        service: &Shared,
-        mut call: Call,
-        head: Parts,
-        body: Bytes,
-    ) -> Result<Response<Body>> {
-        call.provider = self.provider;
+    pub(crate) async fn send(self, service: &Shared, call: Call, head: Parts, body: Bytes) -> Result<Response<Body>> {
         let mut headers = head.headers;
         without_ours(&mut headers);
         let path = self.rest.path_and_query().map_or("/", |path| path.as_str());
@@ -114,12 +107,12 @@ pub(crate) fn are_open(guest: &Guest, to_all: bool) -> Result<()> {
     Err(error.with_stage(Stage::NotSent))
 }
 
-/// Whether somebody may ask all models of a provider, since of what is not read it is not known which one it names.
+/// Whether somebody may ask all models of a provider, by the name that was asked or by its own, since of what is not read it is not known which one it names.
 ///
 /// # Errors
 /// `Permission` where it may not.
-pub(crate) fn may_all(guest: &Guest, provider: &str) -> Result<()> {
-    guest.may_ask(&format!("{provider}/*"), provider, "*")
+pub(crate) fn may_all(guest: &Guest, asked: &str, provider: &str) -> Result<()> {
+    guest.may_ask(&format!("{asked}/*"), provider, "*")
 }
 
 /// An error in no format of a provider's.

@@ -228,6 +228,13 @@ async fn accept(
     }
     drop(listener);
     under_way.shutdown().await;
+    if let Some(threads) = threads {
+        // Apart: who drains waits for these by itself, and ends them.
+        tokio::spawn(async move {
+            gateway.leavers().are_read().await;
+            drop(threads);
+        });
+    }
 }
 
 /// Answers all requests of one connection.

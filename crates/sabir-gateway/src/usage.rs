@@ -37,10 +37,12 @@ pub(crate) async fn of_all(client: Client, head: &Parts) -> Response<Body> {
 }
 
 async fn answer(client: Client, asked: Result<Asked>) -> Response<Body> {
-    let asked = match asked {
+    let mut asked = match asked {
         Ok(asked) => asked,
         Err(wrong) => return error(StatusCode::BAD_REQUEST, wrong.message()),
     };
+    // Rows have a provider's own id, whatever alias it was asked by.
+    asked.of.provider = asked.of.provider.map(|name| client.registry().own_id(&name).to_owned());
     // It may read from a disk.
     let read = tokio::task::spawn_blocking(move || {
         let groups = client.usage(&asked.of, &asked.by)?;

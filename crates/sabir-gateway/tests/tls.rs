@@ -169,3 +169,23 @@ fn files_that_are_none_are_told() {
     let refused = Tls::files("nowhere/cert.pem", "nowhere/key.pem").expect_err("no file");
     assert!(refused.message().contains("nowhere/cert.pem"), "{refused}");
 }
+
+#[tokio::test]
+async fn threads_speak_tls_too() {
+    let files = Files::new("threads");
+    let threads = std::num::NonZeroUsize::new(2).expect("some");
+    let server = Server::builder(gateway()).tls(files.tls().expect("a certificate")).threads(threads);
+    let server = server.start("127.0.0.1:0").await.expect("it listens");
+    assert!(server.url().starts_with("https://"));
+    let answers = futures_util::future::join_all((0..6).map(|_| ask(&server, &files.certificate))).await;
+    for answer in answers {
+        assert!(answer.expect("an answer").starts_with("HTTP/1.1 200"));
+    }
+    // Who speaks no TLS is sent away there as well.
+    let mut plain = TcpStream::connect(server.address()).await.expect("a connection");
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is written");
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!String::from_utf8_lossy(&answer).contains("200 OK"), "{answer:?}");
+    assert!(server.drain(std::time::Duration::from_secs(20)).await);
+}

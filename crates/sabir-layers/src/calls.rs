@@ -82,30 +82,54 @@ impl Calls {
             && (!self.names_places() || seen.may_go(self))
     }
 
+    /// The providers that are named here, without their dialects.
+    pub(crate) fn named(&self) -> impl Iterator<Item = String> {
+        let of_models = self.models.iter().filter_map(|pattern| pattern.provider.as_ref());
+        self.providers.iter().chain(of_models).map(|name| Whom::named(name).provider.to_owned())
+    }
+
     /// Whether it matters where a call goes.
     fn names_places(&self) -> bool {
         !(self.providers.is_empty() && self.models.is_empty())
     }
 
-    fn have_provider(&self, provider: &str) -> bool {
-        self.providers.is_empty() || self.providers.iter().any(|named| is_provider(named, provider))
+    fn have_provider(&self, whom: Whom<'_>) -> bool {
+        self.providers.is_empty() || self.providers.iter().any(|named| whom.is(named))
     }
 
-    fn have_place(&self, provider: &str, model: &str) -> bool {
-        self.have_provider(provider)
-            && (self.models.is_empty() || self.models.iter().any(|pattern| pattern.fits(provider, model)))
+    fn have_place(&self, whom: Whom<'_>, model: &str) -> bool {
+        self.have_provider(whom)
+            && (self.models.is_empty() || self.models.iter().any(|pattern| pattern.fits(whom, model)))
     }
 
     /// Whether some model of a provider is among these.
-    fn have_some_of(&self, provider: &str) -> bool {
-        self.have_provider(provider)
-            && (self.models.is_empty() || self.models.iter().any(|pattern| pattern.is_of(provider)))
+    fn have_some_of(&self, whom: Whom<'_>) -> bool {
+        self.have_provider(whom) && (self.models.is_empty() || self.models.iter().any(|pattern| pattern.is_of(whom)))
     }
 }
 
-/// Whether a provider is the one that is named, in whichever of its dialects (`openai:openai-responses`).
-fn is_provider(named: &str, provider: &str) -> bool {
-    provider.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+/// Who is asked: a provider, in its usual dialect or in one that is said.
+#[derive(Clone, Copy)]
+struct Whom<'a> {
+    provider: &'a str,
+    dialect: Option<&'a str>,
+}
+
+impl<'a> Whom<'a> {
+    fn of(call: &'a Call) -> Self {
+        Self { provider: &call.provider, dialect: call.dialect.as_deref() }
+    }
+
+    fn named(name: &'a str) -> Self {
+        let (provider, dialect) = name.split_once(':').map_or((name, None), |(id, dialect)| (id, Some(dialect)));
+        Self { provider, dialect }
+    }
+
+    /// Whether this is the one that is named: in whichever of its dialects, unless the name says one.
+    fn is(self, named: &str) -> bool {
+        let named = Whom::named(named);
+        self.provider == named.provider && (named.dialect.is_none() || named.dialect == self.dialect)
+    }
 }
 
 /// A model, or all whose names begin so.
@@ -123,17 +147,17 @@ impl Pattern {
         Self { provider: provider.map(str::to_owned), model: model.to_owned(), open }
     }
 
-    fn fits(&self, provider: &str, model: &str) -> bool {
+    fn fits(&self, whom: Whom<'_>, model: &str) -> bool {
         let begins = |name: &str| if self.open { name.starts_with(&self.model) } else { name == self.model };
         match &self.provider {
-            Some(named) => is_provider(named, provider) && begins(model),
+            Some(named) => whom.is(named) && begins(model),
             // `open*` begins `openai/…` as well.
-            None => begins(model) || (self.open && begins(provider)),
+            None => begins(model) || (self.open && begins(whom.provider)),
         }
     }
 
-    fn is_of(&self, provider: &str) -> bool {
-        self.provider.as_deref().is_none_or(|named| is_provider(named, provider))
+    fn is_of(&self, whom: Whom<'_>) -> bool {
+        self.provider.as_deref().is_none_or(|named| whom.is(named))
     }
 }
 
@@ -185,9 +209,12 @@ impl Seen<'_> {
     /// Whether it goes, or may go, to one of these.
     fn may_go(&self, calls: &Calls) -> bool {
         match &self.ahead {
-            Some(ahead) => ahead.route.targets.iter().any(|target| calls.have_place(&target.provider, &target.model)),
-            None if self.unread => calls.have_some_of(&self.call.provider),
-            None => calls.have_place(&self.call.provider, self.model),
+            Some(ahead) => {
+                let mut targets = ahead.route.targets.iter();
+                targets.any(|target| calls.have_place(Whom::named(&target.provider), &target.model))
+            }
+            None if self.unread => calls.have_some_of(Whom::of(self.call)),
+            None => calls.have_place(Whom::of(self.call), self.model),
         }
     }
 }
@@ -227,6 +254,8 @@ mod tests {
             ("openai/gpt-6", "openai", "gpt-6", true),
             ("openai/gpt-6", "openai:openai-responses", "gpt-6", true),
             ("openai:openai-responses/gpt-6", "openai", "gpt-6", false),
+            ("openai:openai-responses/gpt-6", "openai:openai-responses", "gpt-6", true),
+            ("openai:openai-responses/gpt-6", "openai:openai-chat", "gpt-6", false),
             ("openai/gpt-6", "openai", "gpt-6-nano", false),
             ("openai/gpt-6", "openai-eu", "gpt-6", false),
             ("gpt-6", "openai", "gpt-6", true),

@@ -213,6 +213,10 @@ impl Layer for Limits {
         Shared::new(Limited { limits: Arc::new(self.clone()), inner })
     }
 
+    fn providers(&self) -> Vec<String> {
+        self.rules.iter().chain(self.labelled.values().flatten()).filter_map(Limit::provider).collect()
+    }
+
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {

@@ -7,9 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use sabir_core::{Call, Request};
 
 /// A provider, a model and, where there are several, a key: what limits, breakers and loads are kept by.
+///
+/// The dialect is no part of it. It is another path at the same host, with the same key: a provider's rate limits count
+/// all paths together, so what is learned by one holds for the other, and where a model fails or is overloaded it does so
+/// behind both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The provider's id.
+    /// The provider's own id.
     pub provider: String,
     /// The model.
     pub model: String,

@@ -63,7 +63,7 @@ pub struct PromptCache {
 type When = dyn Fn(&Call, &ChatRequest) -> bool + Send + Sync;
 
 impl PromptCache {
-    /// Marks calls of this provider, and of every other one that is named.
+    /// Marks calls of this provider, by its own id, and of every other one that is named.
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.providers.push(provider.into());
         self
@@ -141,6 +141,10 @@ impl fmt::Debug for PromptCache {
 impl Layer for PromptCache {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(Marking { layer: self.clone(), inner })
+    }
+
+    fn providers(&self) -> Vec<String> {
+        self.providers.clone()
     }
 
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {

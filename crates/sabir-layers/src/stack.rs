@@ -327,6 +327,12 @@ impl Layer for Stack {
         self.floors.iter().filter_map(Floor::layer).find_map(|layer| layer.place(name))
     }
 
+    fn providers(&self) -> Vec<String> {
+        let standing = self.floors.iter().filter_map(Floor::layer).flat_map(|layer| layer.providers());
+        let own = self.own.iter().flat_map(|(calls, own)| calls.named().chain(own.providers()));
+        standing.chain(own).collect()
+    }
+
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for layer in (0..FLOORS).filter_map(|number| self.standing(number)) {

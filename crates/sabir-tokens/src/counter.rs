@@ -74,9 +74,8 @@ impl Counter {
     /// Known texts cost their hash. New ones cost some 60 ns a byte where they are counted exactly, and that in the task
     /// that asks; see `docs/performance.md` before a limit counts so.
     pub fn input(&self, call: &Call, request: &Request) -> Count {
-        let (provider, dialect) = call.provider.split_once(':').unwrap_or((&call.provider, ""));
-        let mut model = ModelId::new(provider, request.model());
-        model.responses = dialect.ends_with("responses");
+        let mut model = ModelId::new(call.provider.as_str(), request.model());
+        model.responses = call.dialect.as_deref().is_some_and(|dialect| dialect.ends_with("responses"));
         match request {
             Request::Chat(chat) => self.count(chat, &model),
             Request::Count(count) => self.count(&count.chat, &model),

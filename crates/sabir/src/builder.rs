@@ -183,8 +183,8 @@ impl ClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// `Configuration` for an unknown provider, a header that cannot be sent, or a key, base URL or header without
-    /// a provider that they are for. A missing key is an error of the call that needs it.
+    /// `Configuration` for an unknown provider, a header that cannot be sent, a key, base URL or header without a provider
+    /// that they are for, or a layer that names a provider by an alias. A missing key is an error of the call that needs it.
     pub fn build(self) -> Result<Client> {
         let named =
             self.model.as_deref().and_then(|m| Some(m.split_once('/')?.0)).filter(|id| self.registry.contains(id));
@@ -198,8 +198,8 @@ impl ClientBuilder {
                     "a key, base URL or header is set without a provider; name it with `.provider(…)` or in the model";
                 return Err(Error::new(ErrorKind::Configuration, message));
             };
-            // In whatever dialect it is asked: the provider is the same.
-            let id = self.registry.base(id);
+            // By whatever name and in whatever dialect it is asked: the provider is the same.
+            let id = self.registry.own_id(id);
             let mut provider = self.registry.get(id)?;
             if let Some(key) = self.key {
                 provider = provider.key(key);
@@ -211,6 +211,15 @@ impl ClientBuilder {
                 provider = add_header(provider, name, value)?;
             }
             self.registry.register_as(id.to_owned(), provider);
+        }
+        let named = self.layers.iter().flat_map(|layer| layer.providers());
+        for name in named {
+            let own = self.registry.own_id(&name);
+            if own != name {
+                let message =
+                    format!("a layer speaks of {name:?}, and calls of that have the id {own:?}; name {own:?} there");
+                return Err(Error::new(ErrorKind::Configuration, message));
+            }
         }
         let mut call = Call::default();
         call.timeouts.total = self.timeout;

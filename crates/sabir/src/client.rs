@@ -202,7 +202,7 @@ impl Client {
     /// does not end after 100 pages; else what the provider says.
     pub async fn models(&self, provider: &str) -> Result<Vec<ModelInfo>> {
         let mut call = self.0.call.clone();
-        provider.clone_into(&mut call.provider);
+        self.registry().aim(&mut call, provider);
         self.0.directory.models(&call).await
     }
 
@@ -222,7 +222,7 @@ impl Client {
     pub async fn model(&self, model: &str) -> Result<ModelInfo> {
         let (provider, model) = self.place(model, true)?;
         let mut call = self.0.call.clone();
-        call.provider = provider;
+        self.registry().aim(&mut call, &provider);
         self.0.directory.model(&call, model).await
     }
 
@@ -248,7 +248,7 @@ impl Client {
     /// `Configuration` for a provider that is not known or has no key, `Unsupported` where it takes no batches.
     pub fn batches(&self, provider: &str) -> Result<Batches> {
         let mut call = self.0.call.clone();
-        provider.clone_into(&mut call.provider);
+        self.registry().aim(&mut call, provider);
         self.0.directory.batches(&call)
     }
 
@@ -270,17 +270,28 @@ impl Client {
         call
     }
 
-    /// Settles who answers a request, as [`send`](Self::send) does before the first layer: the call gets the provider,
-    /// the request the model's name there.
+    /// Settles who answers a request, as [`send`](Self::send) does before the first layer: the call gets the provider, by
+    /// its own id whatever alias was asked, the request the model's name there.
     ///
     /// # Errors
     /// `Configuration` where the model cannot be placed.
     pub fn settle(&self, call: &mut Call, request: &mut Request) -> Result<()> {
         let about_chat = matches!(request, Request::Chat(_) | Request::Count(_));
-        let (provider, model) = self.place(request.model(), about_chat)?;
-        *request.model_mut() = model;
+        if let Some((provider, model)) = self.named_by_layer(request.model()) {
+            // The layer looks for it by these, whatever else may be called so.
+            (call.provider, call.dialect) = (provider, None);
+            *request.model_mut() = model;
+        } else {
+            let (provider, model) = self.at_provider(request.model(), about_chat)?;
+            if provider.contains(':') {
+                self.registry().aim(call, &provider);
+            } else {
+                // It is the provider's own id already.
+                (call.provider, call.dialect) = (provider, None);
+            }
+            *request.model_mut() = model;
+        }
         *request.strict_mut() |= self.0.strict;
-        call.provider = provider;
         Ok(())
     }
 
@@ -309,7 +320,8 @@ impl Client {
     }
 
     /// Which provider serves a model, and the model's name there. The provider is stated (`provider/model`, or
-    /// `provider:dialect/model` for another of its dialects) or set in the builder; it is never guessed from the name.
+    /// `provider:dialect/model` for another of its dialects) or set in the builder; it is never guessed from the name. It
+    /// is given by its own id, whatever alias was said, with the dialect as it was.
     /// A name that one of the layers gave (a route) wins over both.
     ///
     /// # Errors
@@ -318,29 +330,48 @@ impl Client {
         self.place(model, true)
     }
 
+    /// A provider by its own id, with the dialect that was said.
+    fn own(&self, name: &str) -> String {
+        match self.registry().parts(name) {
+            (id, Some(dialect)) => format!("{id}:{dialect}"),
+            (id, None) => id.to_owned(),
+        }
+    }
+
     /// As [`resolve`](Self::resolve), for conversations or for something else.
     fn place(&self, model: &str, chat: bool) -> Result<(String, String)> {
+        self.named_by_layer(model).map_or_else(|| self.at_provider(model, chat), Ok)
+    }
+
+    /// What is asked for: the client's own model where none is named.
+    fn wanted<'m>(&'m self, model: &'m str) -> &'m str {
+        if model.is_empty() { self.0.model.as_deref().unwrap_or_default() } else { model }
+    }
+
+    fn named_by_layer(&self, model: &str) -> Option<(String, String)> {
+        let wanted = self.wanted(model);
+        self.0.layers.iter().rev().find_map(|layer| layer.place(wanted))
+    }
+
+    fn at_provider(&self, model: &str, chat: bool) -> Result<(String, String)> {
         let inner = &*self.0;
         let registry = &inner.directory.registry;
-        let wanted = if model.is_empty() { inner.model.as_deref().unwrap_or_default() } else { model };
-        if let Some(place) = inner.layers.iter().rev().find_map(|layer| layer.place(wanted)) {
-            return Ok(place);
-        }
+        let wanted = self.wanted(model);
         if let Some((first, rest)) = wanted.split_once('/')
             && !rest.is_empty()
             && registry.contains(first)
         {
-            return Ok((first.to_owned(), rest.to_owned()));
+            return Ok((self.own(first), rest.to_owned()));
         }
         if let Some(provider) = &inner.provider {
             if !wanted.is_empty() {
-                return Ok((provider.clone(), wanted.to_owned()));
+                return Ok((self.own(provider), wanted.to_owned()));
             }
             // The default of a provider that holds conversations is for those.
             let known = registry.get(provider).ok().filter(|provider| chat || provider.dialect().is_none());
             let default = known.and_then(|provider| provider.default_model(&inner.directory.env));
             return match default {
-                Some(model) => Ok((provider.clone(), model)),
+                Some(model) => Ok((self.own(provider), model)),
                 None => Err(configuration(format!(
                     "no model is set for {provider}; write {provider}/MODEL or set `.model(…)`"
                 ))),

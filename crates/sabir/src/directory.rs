@@ -54,7 +54,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// What a provider is asked at: for conversations, or for all else.
     fn origin(&self, call: &Call, provider: &Arc<Provider>, for_chat: bool) -> Result<Origin> {
-        let (id, key_is_given) = (call.provider.as_str(), call.key.is_some());
+        let (id, key_is_given) = (&*call.place(), call.key.is_some());
         let pick = |known: &Known| if for_chat { known.chat.clone() } else { known.besides_chat.clone() };
         let known = self.origins.read().unwrap_or_else(PoisonError::into_inner);
         // A provider registered anew under the same id has origins of its own.
@@ -117,7 +117,7 @@ impl Directory {
             let message = format!("{id} lists no models, as far as is known here; see its documentation");
             Error::new(ErrorKind::Unsupported, message).with_provider(id)
         };
-        let Registered::Provider(provider) = self.registry.find(id)? else {
+        let Registered::Provider(provider) = self.registry.find(&call.place())? else {
             return Err(no_list());
         };
         let listing = provider.lists_in().ok_or_else(no_list)?;
@@ -132,7 +132,7 @@ impl Directory {
             let message = format!("{id} takes no batches, as far as is known here; ask it line by line");
             Error::new(ErrorKind::Unsupported, message).with_provider(id)
         };
-        let Registered::Provider(provider) = self.registry.find(id)? else {
+        let Registered::Provider(provider) = self.registry.find(&call.place())? else {
             return Err(none());
         };
         let (format, dialect) = provider.batches_in().zip(provider.dialect()).ok_or_else(none)?;
@@ -152,7 +152,7 @@ impl Directory {
 
 impl Service for Directory {
     async fn call<'a>(&'a self, call: &'a Call, request: &'a Request) -> Result<Reply> {
-        let registered = self.registry.find(&call.provider)?;
+        let registered = self.registry.find(&call.place())?;
         call.trail.leaves();
         match registered {
             Registered::Provider(provider) => {

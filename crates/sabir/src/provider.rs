@@ -176,6 +176,11 @@ impl Provider {
         Ok(self)
     }
 
+    /// The whole name of a dialect that it serves.
+    pub(crate) fn dialect_called(&self, name: &str) -> Option<&'static str> {
+        self.row?.dialect_called(name).map(|(dialect, _)| dialect)
+    }
+
     /// The same, with the endpoint of what is no conversation, where that is another.
     pub(crate) fn besides_chat(&self) -> Option<Self> {
         (!self.path.is_empty()).then(|| Self { path: "", ..self.clone() })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sabir_core::{Error, ErrorKind, Result, Service, Shared};
+use sabir_core::{Call, Error, ErrorKind, Result, Service, Shared};
 use sabir_dialects::providers;
 
 use crate::Provider;
@@ -72,16 +72,53 @@ impl Registry {
 
     /// Whether an id names a provider here.
     pub fn contains(&self, id: &str) -> bool {
-        self.added.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+        let own = self.parts(id).0;
+        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        let is_added = added.contains_key(id) || (!id.contains(':') && added.contains_key(own));
+        drop(added);
+        is_added
             || (!self.without_builtin && providers::find(id).is_some())
             || (id.contains(':') && self.find(id).is_ok())
     }
 
-    /// The id of the provider in `id:dialect`.
-    pub(crate) fn base<'i>(&self, id: &'i str) -> &'i str {
-        match id.split_once(':') {
-            Some((base, _)) if !self.added.read().unwrap_or_else(PoisonError::into_inner).contains_key(id) => base,
-            _ => id,
+    /// The id by which a provider is known wherever it is spoken of, of any of its names: of an alias (`claude`) its own,
+    /// and of `id:dialect` the id. What was registered under a name is called so, whatever else is. A name that nobody
+    /// has stays.
+    ///
+    /// ```
+    /// let registry = sabir::Registry::new();
+    /// assert_eq!(["claude", "openai:responses", "nobody"].map(|name| registry.own_id(name)), ["anthropic", "openai", "nobody"]);
+    /// ```
+    pub fn own_id<'i>(&self, name: &'i str) -> &'i str {
+        self.parts(name).0
+    }
+
+    /// Has a call go to the provider of this name, by its own id and with the dialect apart, by its whole name. Two names
+    /// of one provider are one to all that a call meets on its way: limits, budgets, permissions, ledgers, figures.
+    pub fn aim(&self, call: &mut Call, name: &str) {
+        let (id, dialect) = self.parts(name);
+        id.clone_into(&mut call.provider);
+        call.dialect = dialect.map(|dialect| self.whole_dialect(id, dialect).unwrap_or_else(|| dialect.to_owned()));
+    }
+
+    /// A provider's own id, and the dialect that a name says behind it, as it is written there.
+    pub(crate) fn parts<'i>(&self, name: &'i str) -> (&'i str, Option<&'i str>) {
+        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        if added.contains_key(name) {
+            return (name, None);
+        }
+        let (base, dialect) = name.split_once(':').map_or((name, None), |(base, dialect)| (base, Some(dialect)));
+        if added.contains_key(base) {
+            return (base, dialect);
+        }
+        (providers::find(base).map_or(base, |row| row.id), dialect)
+    }
+
+    /// A dialect's name, of one that may stand there without its inventor's.
+    fn whole_dialect(&self, id: &str, dialect: &str) -> Option<String> {
+        match self.find(id).ok()? {
+            Registered::Provider(provider) => provider.dialect_called(dialect).map(str::to_owned),
+            Registered::Service(_) => None,
         }
     }
 
@@ -111,15 +148,17 @@ impl Registry {
         if let Some((base, dialect)) = id.split_once(':') {
             return self.find_spoken(id, base, dialect).map(Registered::Provider);
         }
-        if self.without_builtin {
+        // Under its own id, so that all its names are the same one.
+        let own = self.parts(id).0;
+        if let Some(found) = self.added.read().unwrap_or_else(PoisonError::into_inner).get(own) {
+            return Ok(found.clone());
+        }
+        if self.without_builtin || providers::find(own).is_none() {
             return Err(unknown(id, self.did_you_mean(id).as_deref()));
         }
-        if providers::find(id).is_none() {
-            return Err(unknown(id, self.did_you_mean(id).as_deref()));
-        }
-        let provider = Provider::builtin(id)?;
+        let provider = Provider::builtin(own)?;
         let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(added.entry(id.to_owned()).or_insert_with(|| Registered::Provider(Arc::new(provider))).clone())
+        Ok(added.entry(own.to_owned()).or_insert_with(|| Registered::Provider(Arc::new(provider))).clone())
     }
 
     /// A provider in another of its dialects: the same one for as long as the provider is.

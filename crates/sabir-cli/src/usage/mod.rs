@@ -103,7 +103,10 @@ impl Args {
         let time = |when: &When| when.time(now, self.offset).ok_or_else(|| Failure::usage("that is before 1970"));
         of.from = self.since.as_ref().map(time).transpose()?;
         of.until = self.until.as_ref().map(time).transpose()?;
-        (of.provider, of.model) = (self.provider.clone(), self.model.clone());
+        // Rows have a provider's own id, whatever alias it was asked by.
+        let registry = sabir::Registry::new();
+        of.provider = self.provider.as_deref().map(|name| registry.own_id(name).to_owned());
+        of.model.clone_from(&self.model);
         (of.key, of.tenant, of.tags) = (self.key.clone(), self.tenant.clone(), self.tags.clone());
         Ok(of)
     }

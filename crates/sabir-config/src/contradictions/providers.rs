@@ -6,6 +6,7 @@ use super::Found;
 use crate::sections::{AuthConfig, ProviderConfig, Rotation, Settings};
 
 pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
+    twice(settings, found);
     for (id, provider) in &mut settings.providers.0 {
         let at = format!("providers.{id}");
         if provider.name.as_ref().is_some_and(|name| name != id) {
@@ -32,6 +33,18 @@ pub(super) fn check(settings: &mut Settings, found: &mut Found<'_>) {
             if let Some(near) = nearest(name, known()) {
                 found.fault(format!("{at}.quirks.{name}"), format!("is no quirk; did you mean `{near}`?"));
             }
+        }
+    }
+}
+
+/// What is said of an alias is said of its provider: of two sections one would be lost.
+fn twice(settings: &Settings, found: &mut Found<'_>) {
+    let is_itself = |id: &str| settings.providers.get(id).is_some_and(|said| said.like.is_none());
+    for id in settings.providers.keys().filter(|id| is_itself(id)) {
+        let row = providers::find(id).filter(|row| row.id != *id && is_itself(row.id));
+        if let Some(row) = row {
+            let message = format!("is another name of {}, which has a section of its own; keep one of them", row.id);
+            found.fault(format!("providers.{id}"), message);
         }
     }
 }

@@ -20,7 +20,8 @@ section! {
     GatewayConfig {
         /// Where it listens: an address and a port; 0 takes a free one.
         listen: SocketAddr = "127.0.0.1:8911";
-        /// How many threads answer; as many as the machine has cores unless said. Read at its start alone.
+        /// How many threads answer; as many as the machine has cores unless said. A connection stays on its thread. Read at
+        /// its start alone.
         threads: Option<NonZeroU32>;
         /// The longest body of a request that is read.
         max_body: Size = "32MiB";

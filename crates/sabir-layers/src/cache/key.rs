@@ -15,7 +15,7 @@ pub(super) type Key = [u8; 32];
 /// Every field of a request is named here, so that a new one cannot be forgotten. Left out is what does not change the
 /// answer: whether it streams, the marks and the key for the provider's own cache, the end user's id, the labels.
 pub(super) fn key(call: &Call, request: &Request) -> Option<Key> {
-    let whose = (&call.tenant, &call.provider, call.keep_raw);
+    let whose = (&call.tenant, &call.provider, &call.dialect, call.keep_raw);
     match request {
         Request::Chat(chat) => {
             let ChatRequest {
@@ -103,6 +103,7 @@ mod tests {
             |_, _| {},
             |call, _| call.tenant = "t".into(),
             |call, _| call.provider = "q".into(),
+            |call, _| call.dialect = Some("d".into()),
             |call, _| call.keep_raw = true,
             |_, chat| chat.model = "n".into(),
             |_, chat| chat.messages[0] = Message::user("Hello!"),

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use sabir_core::chat::{ChatResponse, Content, Part};
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, Part};
+use sabir_core::embed::EmbedInput;
 use sabir_core::secret::mask;
 use sabir_core::transport::BoxFuture;
-use sabir_core::{Call, Request, Result};
+use sabir_core::{Call, Error, ErrorKind, Request, Result, Stage};
 
 use super::{Check, Filter, OnStream};
 
@@ -18,7 +19,8 @@ use super::{Check, Filter, OnStream};
 /// | a card | 13 to 19 digits, alone or grouped by blanks or hyphens, whose check digit is right (ISO/IEC 7812) | `[card]` |
 /// | an e-mail address | `name@host.tld` | `[e-mail]` |
 ///
-/// Texts, refusals and results of tools are looked at. Thoughts are not, since their signatures hold for the words as
+/// Texts, refusals and results of tools are looked at, in conversations and in what is only counted; so are texts that
+/// become vectors, queries and documents. A text that is tokens already cannot be, and is refused. Thoughts are not, since their signatures hold for the words as
 /// they are; nor are the arguments of calls, which a program reads. Of a stream the last word is kept back until it is
 /// over: it may be the beginning of something.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,13 +121,37 @@ fn address(bytes: &[u8], at: usize, free: usize) -> Option<Range<usize>> {
     (start < at && dot > 0 && ends_in_letters).then_some(start..end)
 }
 
+fn redact_text(text: &mut String) {
+    if let Cow::Owned(redacted) = redact(text) {
+        *text = redacted;
+    }
+}
+
+fn redact_conversation(chat: &mut ChatRequest) {
+    chat.messages.iter_mut().for_each(|message| redact_parts(&mut message.parts));
+}
+
+/// # Errors
+/// `Unsupported` for a text that is tokens already: what it says cannot be read here, and must not be told unread.
+fn redact_input(input: &mut EmbedInput) -> Result<()> {
+    match input {
+        EmbedInput::Text(text) => {
+            redact_text(text);
+            Ok(())
+        }
+        EmbedInput::Tokens(_) => {
+            let message = "what is asked is redacted here, and tokens cannot be read for that; send the text itself";
+            Err(Error::new(ErrorKind::Unsupported, message).with_stage(Stage::NotSent))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn redact_parts(parts: &mut [Part]) {
     for part in parts {
         match &mut part.content {
             Content::Text { text } | Content::Refusal { text } => {
-                if let Cow::Owned(redacted) = redact(text) {
-                    *text = redacted;
-                }
+                redact_text(text);
             }
             Content::ToolResult(result) => redact_parts(&mut result.parts),
             _ => {}
@@ -135,22 +161,24 @@ fn redact_parts(parts: &mut [Part]) {
 
 impl Check for Redact {
     fn request<'a>(&'a self, _: &'a Call, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
-        let texts: Vec<&mut String> = match request {
+        let read = match request {
             Request::Chat(chat) => {
-                chat.messages.iter_mut().for_each(|message| redact_parts(&mut message.parts));
-                Vec::new()
+                redact_conversation(chat);
+                Ok(())
             }
             Request::Count(count) => {
-                count.chat.messages.iter_mut().for_each(|message| redact_parts(&mut message.parts));
-                Vec::new()
+                redact_conversation(&mut count.chat);
+                Ok(())
             }
-            Request::Rerank(rerank) => std::iter::once(&mut rerank.query).chain(&mut rerank.documents).collect(),
-            _ => Vec::new(),
+            Request::Embed(embed) => embed.inputs.iter_mut().try_for_each(redact_input),
+            Request::Rerank(rerank) => {
+                std::iter::once(&mut rerank.query).chain(&mut rerank.documents).for_each(redact_text);
+                Ok(())
+            }
+            // Of what is not read (raw requests) a guard lets none through.
+            _ => Ok(()),
         };
-        for text in texts {
-            *text = redact(text).into_owned();
-        }
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(read))
     }
 
     fn response<'a>(&'a self, _: &'a Call, response: &'a mut ChatResponse) -> BoxFuture<'a, Result<()>> {

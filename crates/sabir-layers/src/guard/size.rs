@@ -1,10 +1,12 @@
-use sabir_core::chat::{ChatResponse, Content, Part};
+use sabir_core::chat::{ChatRequest, ChatResponse, Content, Part};
+use sabir_core::embed::EmbedInput;
 use sabir_core::transport::BoxFuture;
 use sabir_core::{Call, Error, ErrorKind, Request, Result, Stage};
 
 use super::{Check, Filter, OnStream};
 
-/// Refuses what is longer than it may be, in bytes of text. Media are not counted.
+/// Refuses what is longer than it may be, in bytes of text. Media are not counted; a text that is tokens already counts
+/// as four bytes for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MaxSize {
     request: Option<usize>,
@@ -12,7 +14,8 @@ pub struct MaxSize {
 }
 
 impl MaxSize {
-    /// The most bytes of text in a request: its messages and results of tools.
+    /// The most bytes of text in a request: its messages and results of tools, where it is a conversation or the count of
+    /// one; the texts that become vectors; the query and the documents that are put in order.
     pub fn request(bytes: usize) -> Self {
         Self { request: Some(bytes), response: None }
     }
@@ -20,6 +23,21 @@ impl MaxSize {
     /// The most bytes of text in an answer. A stream ends where it would pass them.
     pub fn response(bytes: usize) -> Self {
         Self { request: None, response: Some(bytes) }
+    }
+}
+
+/// The bytes of text that a token stands for, which is what one of English has on average: the text itself is not known.
+const TOKEN: usize = 4;
+
+fn of_conversation(chat: &ChatRequest) -> usize {
+    chat.messages.iter().map(|message| bytes_of(&message.parts)).sum()
+}
+
+fn of_input(input: &EmbedInput) -> usize {
+    match input {
+        EmbedInput::Text(text) => text.len(),
+        EmbedInput::Tokens(tokens) => tokens.len().saturating_mul(TOKEN),
+        _ => 0,
     }
 }
 
@@ -42,8 +60,11 @@ fn too_long(what: &str, limit: usize, stage: Stage) -> Error {
 impl Check for MaxSize {
     fn request<'a>(&'a self, _: &'a Call, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
         let bytes = match request {
-            Request::Chat(chat) => chat.messages.iter().map(|message| bytes_of(&message.parts)).sum(),
+            Request::Chat(chat) => of_conversation(chat),
+            Request::Count(count) => of_conversation(&count.chat),
+            Request::Embed(embed) => embed.inputs.iter().map(of_input).sum(),
             Request::Rerank(rerank) => rerank.query.len() + rerank.documents.iter().map(String::len).sum::<usize>(),
+            // Of what is not read (raw requests) a guard lets none through.
             _ => 0,
         };
         let refused = self.request.filter(|limit| bytes > *limit);

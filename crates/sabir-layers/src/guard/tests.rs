@@ -2,6 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use sabir_core::chat::{ChatRequest, ChatResponse, Event, Part};
+use sabir_core::count::CountRequest;
+use sabir_core::embed::{EmbedInput, EmbedRequest};
+use sabir_core::rerank::RerankRequest;
 use sabir_core::transport::{Body, BoxFuture, Transport, whole};
 use sabir_core::{Call, Error, ErrorKind, Layer, Reply, Request, Result, Service, Shared, Stage};
 use sabir_testkit::{ManualClock, Outcome, Scripted, block_on_with, check_events, check_layer_on, collect, events_of};
@@ -99,6 +102,66 @@ fn what_is_too_long_is_refused() {
     let Some(Err(error)) = items.last() else { panic!("{items:?}") };
     assert_eq!(error.partial().expect("what had passed").text(), "12345");
     assert_eq!(inner.in_flight(), 0);
+}
+
+/// Requests of every kind that is read, with these words in each.
+fn of_every_kind(words: &str) -> [(&'static str, Request); 4] {
+    let chat = ChatRequest::new("m").user(words);
+    let rerank = RerankRequest { model: "m".into(), documents: vec![words.to_owned()], ..RerankRequest::default() };
+    [
+        ("chat", Request::Chat(chat.clone())),
+        ("count", Request::Count(CountRequest { chat })),
+        ("embed", Request::Embed(EmbedRequest { model: "m".into(), ..[words].into() })),
+        ("rerank", Request::Rerank(rerank)),
+    ]
+}
+
+/// What a guard lets through of a request; nothing comes back.
+fn passed(guard: &Guard, request: &Request) -> Result<Request> {
+    let clock = ManualClock::new();
+    let inner = Scripted::answering(&clock, |_, _| Outcome::Fail(Error::new(ErrorKind::Provider, "it was asked")));
+    let refused = block_on_with(&clock, guard.apply(inner.shared()).call(&Call::to("there"), request));
+    match inner.seen().first() {
+        Some(seen) => Ok(seen.request.clone()),
+        None => Err(refused.expect_err("nobody was asked")),
+    }
+}
+
+#[test]
+fn what_is_no_conversation_is_guarded_as_one() {
+    for (kind, request) in of_every_kind(WORDS) {
+        let redacted = of_every_kind(REDACTED).into_iter().find(|(name, _)| *name == kind).expect("the same").1;
+        assert_eq!(passed(&Guard::new().check(Redact), &request).expect("it passes"), redacted, "{kind}");
+        let of_length = |most: usize| passed(&Guard::new().check(MaxSize::request(most)), &request);
+        assert_eq!(of_length(WORDS.len()).expect("it passes"), request, "{kind}");
+        let error = of_length(WORDS.len() - 1).expect_err(kind);
+        assert_eq!((error.kind(), error.stage()), (ErrorKind::InvalidRequest, Stage::NotSent), "{kind}");
+    }
+}
+
+#[test]
+fn tokens_have_a_size_and_are_not_redacted() {
+    let inputs = vec![EmbedInput::Tokens(vec![1, 2]), EmbedInput::Text("salt".into())];
+    let request = Request::Embed(EmbedRequest { inputs, ..EmbedRequest::default() });
+    assert!(passed(&Guard::new().check(MaxSize::request(12)), &request).is_ok());
+    assert!(passed(&Guard::new().check(MaxSize::request(11)), &request).is_err());
+    let error = passed(&Guard::new().check(Redact), &request).expect_err("nobody can read them");
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::Unsupported, Stage::NotSent));
+}
+
+#[test]
+fn a_webhook_is_asked_about_every_kind() {
+    for (kind, request) in of_every_kind("salt") {
+        for (verdict, passes) in [(r#"{"allow": true}"#, true), (r#"{"allow": false}"#, false)] {
+            let verdicts = Verdicts::new(200, verdict);
+            let hook = Webhook::new("https://guard.test/check", verdicts.clone()).expect("a URL").key("hook");
+            assert_eq!(passed(&Guard::new().check(hook), &request).is_ok(), passes, "{kind}");
+            let sent = verdicts.2.lock().expect("not poisoned").concat();
+            let sent: serde_json::Value = serde_json::from_str(&sent).expect("JSON");
+            assert_eq!((&sent["kind"], &sent["model"]), (&kind.into(), &"m".into()));
+            assert!(sent["request"].to_string().contains("salt"), "{sent}");
+        }
+    }
 }
 
 /// Answers with a status and a body, and keeps what it was sent.

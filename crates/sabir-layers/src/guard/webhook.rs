@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use super::{Check, OnStream};
 use crate::hook::Hook;
 
-/// Asks a server of yours whether a conversation may go on.
+/// Asks a server of yours whether what is asked may go on.
 ///
-/// It is sent `{"stage": "request" | "response", "provider", "model", "tenant", "tags", "request" | "response"}`, the
-/// last in Sabir's own vocabulary, and answers `{"allow": true}` or `{"allow": false, "reason": "…"}`. What it refuses
+/// It is sent `{"stage": "request" | "response", "kind", "provider", "model", "tenant", "tags", "request" | "response"}`,
+/// the last in Sabir's own vocabulary, and answers `{"allow": true}` or `{"allow": false, "reason": "…"}`. What it refuses
 /// is an error of kind `ContentFiltered` with its reason. Where it cannot be asked, nothing passes, unless
-/// [`fail_open`](Self::fail_open) says so. Streams are held back to their end while answers are asked about.
+/// [`fail_open`](Self::fail_open) says so. The kind says what the request is: of a `chat` and of a `count` (of tokens) the
+/// conversation is told (`messages`), of an `embed` the `inputs`, of a `rerank` the `query` and the `documents`. Streams are held back to their end while answers are asked about.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     hook: Hook,
@@ -60,9 +61,16 @@ impl Webhook {
         self
     }
 
-    async fn ask(&self, call: &Call, model: &str, stage: &str, what: Value, how_far: Stage) -> Result<()> {
+    async fn ask(
+        &self,
+        call: &Call,
+        (kind, model): (&str, &str),
+        stage: &str,
+        what: Value,
+        how_far: Stage,
+    ) -> Result<()> {
         let mut body = json!({
-            "stage": stage, "provider": call.provider, "model": model, "tenant": call.tenant,
+            "stage": stage, "kind": kind, "provider": call.provider, "model": model, "tenant": call.tenant,
             "tags": call.tags.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect::<serde_json::Map<_, _>>(),
         });
         body[stage] = what;
@@ -103,8 +111,15 @@ impl Check for Webhook {
 
     fn request<'a>(&'a self, call: &'a Call, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let Request::Chat(chat) = &*request else { return Ok(()) };
-            self.ask(call, &chat.model, "request", json!(chat), Stage::NotSent).await
+            let (kind, what) = match &*request {
+                Request::Chat(chat) => ("chat", json!(chat)),
+                Request::Count(count) => ("count", json!(count.chat)),
+                Request::Embed(embed) => ("embed", json!(embed)),
+                Request::Rerank(rerank) => ("rerank", json!(rerank)),
+                // Of what is not read (raw requests) a guard lets none through.
+                _ => return Ok(()),
+            };
+            self.ask(call, (kind, request.model()), "request", what, Stage::NotSent).await
         })
     }
 
@@ -113,7 +128,7 @@ impl Check for Webhook {
             if !self.responses {
                 return Ok(());
             }
-            self.ask(call, &response.model, "response", json!(response), Stage::Answered).await
+            self.ask(call, ("chat", &response.model), "response", json!(response), Stage::Answered).await
         })
     }
 

@@ -20,7 +20,7 @@ pub use slot::{KeyState, PoolKey};
 /// Gives each call a key of its provider's [`KeyPool`]. Calls of a provider without a pool, and those that have a key
 /// already, pass.
 ///
-/// A pool of `openai` is asked for `openai:openai-responses` too: another dialect, the same account.
+/// A pool is asked in whichever dialect its provider is: another dialect, the same account.
 ///
 /// It stands below route and retry and above what is kept by key (breaker, limits): a key that is used up is then
 /// changed at once, on the same try, and a retry begins only where no key is left, with the time until one is.
@@ -54,7 +54,7 @@ impl Keys {
         Self::default()
     }
 
-    /// Sets the keys of a provider, by its id.
+    /// Sets the keys of a provider, by its own id: calls name it so, whatever alias they were asked by.
     #[must_use]
     pub fn pool(self, provider: impl Into<String>, pool: KeyPool) -> Self {
         self.set(provider, pool);
@@ -69,14 +69,17 @@ impl Keys {
     /// The keys of a provider.
     pub fn get(&self, provider: &str) -> Option<KeyPool> {
         let pools = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let account = || provider.split_once(':').and_then(|(id, _)| pools.get(id));
-        pools.get(provider).or_else(account).cloned()
+        pools.get(provider).cloned()
     }
 }
 
 impl Layer for Keys {
     fn apply(&self, inner: Shared) -> Shared {
         Shared::new(WithKeys { inner, keys: self.clone() })
+    }
+
+    fn providers(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {

@@ -113,7 +113,8 @@ impl Limit {
         self
     }
 
-    /// Only calls of this provider; all of them together, unless `each_…` says otherwise.
+    /// Only calls of this provider, by its own id (no alias of it), in whichever dialect; all of them together, unless
+    /// `each_…` says otherwise.
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.scope.provider = Some(provider.into());
         self
@@ -164,6 +165,11 @@ impl Limit {
     pub fn together(mut self) -> Self {
         self.scope.together = true;
         self
+    }
+
+    /// The provider that it is about, where it names one.
+    pub(super) fn provider(&self) -> Option<String> {
+        self.scope.provider.clone()
     }
 
     /// The name of what is counted together with a call of this place; `None` where the limit is not about it.

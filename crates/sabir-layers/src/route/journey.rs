@@ -143,7 +143,7 @@ impl Journey {
             target.model.clone_into(asked.to_mut().model_mut());
         }
         let request = &**asked;
-        self.call.provider.clone_from(&target.provider);
+        self.call.go_to(&target.provider);
         self.call.attempt = number(self.first, &self.attempts);
         // A key that came with the call was for another provider.
         self.call.key = None;

@@ -131,7 +131,7 @@ impl Routes {
         let order = seen.route.policy.order(&seen, &random, now, &attempt.call, &attempt.request);
         let of_target = |at: usize| {
             let (target, mut attempt) = (&seen.route.targets[at], attempt.clone());
-            attempt.call.provider.clone_from(&target.provider);
+            attempt.call.go_to(&target.provider);
             attempt.call.key = target.keys.as_ref().and_then(|pool| pool.next(&target.model));
             target.model.clone_into(attempt.request.model_mut());
             label(&mut attempt.call, &seen.route.name);
@@ -159,6 +159,10 @@ impl Layer for Routes {
 
     fn place(&self, name: &str) -> Option<(String, String)> {
         self.table.named(name).map(|(provider, model, _)| (provider.to_owned(), model.to_owned()))
+    }
+
+    fn providers(&self) -> Vec<String> {
+        self.table.providers()
     }
 
     fn foresee(&self, attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {

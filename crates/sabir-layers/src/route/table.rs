@@ -80,6 +80,13 @@ impl Table {
         Some((provider, model, self.find(provider, model)?))
     }
 
+    /// The providers that routes lead to, without their dialects.
+    pub(super) fn providers(&self) -> Vec<String> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = routes.values().flat_map(HashMap::values).flat_map(|active| &active.route.targets);
+        targets.map(|target| target.provider.split(':').next().unwrap_or_default().to_owned()).collect()
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let mut names: Vec<String> =

@@ -12,7 +12,7 @@ use crate::{KeyPool, Place};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Target {
-    /// The provider's id.
+    /// The provider's own id (no alias of it), perhaps with a dialect behind it.
     pub provider: String,
     /// The model, as the provider names it.
     pub model: String,

@@ -165,7 +165,7 @@ impl Budget {
         self
     }
 
-    /// Only calls of this provider.
+    /// Only calls of this provider, by its own id (no alias of it), in whichever dialect.
     #[must_use]
     pub fn for_provider(mut self, provider: impl Into<String>) -> Self {
         self.scope.only.provider = Some(provider.into());
@@ -226,6 +226,11 @@ impl Budget {
             self.scope.each.push(each);
         }
         self
+    }
+
+    /// The provider that it is about, where it names one.
+    pub(super) fn provider(&self) -> Option<String> {
+        self.scope.only.provider.clone()
     }
 
     pub(super) fn has_name(&self) -> bool {

@@ -18,6 +18,10 @@ impl Layer for Spend {
         Shared::new(Spending { spend: Arc::new(self.clone()), classes: Classes::default(), inner })
     }
 
+    fn providers(&self) -> Vec<String> {
+        self.funds.iter().filter_map(|fund| fund.budget.provider()).collect()
+    }
+
     fn foresee(&self, mut attempts: Vec<Foreseen>) -> BoxFuture<'_, Vec<Foreseen>> {
         Box::pin(async move {
             for attempt in &mut attempts {

@@ -4,7 +4,6 @@ use sabir_core::chat::ChatRequest;
 use sabir_core::count::{CountRequest, CountResponse};
 use sabir_core::service::Request;
 use sabir_core::{Dialect, ErrorKind, Result, Stage};
-use sabir_dialects::providers;
 use sabir_tokens::{Counter, ModelId};
 
 use super::Client;
@@ -100,9 +99,7 @@ impl Client {
         let (provider, model) = self.resolve(model)?;
         let registry = &self.0.directory.registry;
         let dialect = registry.get(&provider).ok().and_then(|provider| provider.dialect());
-        // Whatever it is called by: the tables know it by its id.
-        let base = registry.base(&provider);
-        let mut id = ModelId::new(providers::find(base).map_or(base, |row| row.id), model);
+        let mut id = ModelId::new(registry.own_id(&provider), model);
         id.responses = dialect.is_some_and(|dialect| dialect.name() == "openai-responses");
         Ok(id)
     }

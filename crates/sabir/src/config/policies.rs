@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use sabir_config::{Config, PolicyConfig, TimeoutsConfig};
 use sabir_core::Result;
-use sabir_dialects::providers;
 use sabir_layers::{Cache, Calls, Deadline, Hedge, Retry, Stack, Timeout};
 
-use super::providers::names;
+use super::providers::{own_id, own_model};
 use super::stack::{guard, hedge, tries};
 
 /// The labels that the gateway gives to calls.
@@ -41,7 +40,7 @@ pub(super) fn lay_over(mut stack: Stack, config: &Config, usual: &Usual) -> Resu
 /// The calls of each provider that has time limits of its own, and those limits.
 fn of_providers(config: &Config) -> impl Iterator<Item = (Calls, TimeoutsConfig)> {
     let own = config.providers.iter().filter(|(_, provider)| !provider.timeouts.is_empty());
-    own.map(|(id, provider)| (Calls::new().providers(names(id, provider)), provider.timeouts.over(&config.timeouts)))
+    own.map(|(id, provider)| (Calls::new().providers([own_id(config, id)]), provider.timeouts.over(&config.timeouts)))
 }
 
 pub(super) fn timeout(said: &TimeoutsConfig) -> Timeout {
@@ -59,19 +58,7 @@ fn concerned(config: &Config, policy: &PolicyConfig, mut calls: Calls) -> Calls 
     for (label, values) in &policy.tags {
         calls = calls.tag(label, values.iter());
     }
-    calls.models(policy.models.iter().flat_map(|model| every_name(config, model))).routes(&policy.routes)
-}
-
-/// A model by all names of its provider: whoever writes `claude/…` for `anthropic/…` asks the same.
-fn every_name(config: &Config, model: &str) -> Vec<String> {
-    let mut all = vec![model.to_owned()];
-    if let Some((provider, rest)) = model.split_once('/') {
-        let is_another = config.providers.get(provider).is_some_and(|said| said.like.is_some());
-        let row = providers::find(provider).filter(|_| !is_another);
-        let names = row.iter().flat_map(|row| std::iter::once(&row.id).chain(row.aliases));
-        all.extend(names.filter(|name| **name != provider).map(|name| format!("{name}/{rest}")));
-    }
-    all
+    calls.models(policy.models.iter().map(|model| own_model(config, model))).routes(&policy.routes)
 }
 
 /// The floors of a policy.

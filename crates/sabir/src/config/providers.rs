@@ -15,22 +15,44 @@ pub(super) fn register(config: &Config, registry: &Registry, env: &Env) -> Resul
     for (id, said) in config.providers.iter() {
         let provider = provider(id, said).map_err(|error| error.with_provider(id))?;
         let pool = if said.keys.is_empty() { None } else { Some(pool(id, said)?) };
-        for name in names(id, said) {
-            registry.register_as(name.to_owned(), provider.clone());
-            if let Some(pool) = &pool {
-                keys.set(name, pool.clone());
-                pools += 1;
-            }
+        let id = own_id(config, id);
+        registry.register_as(id.to_owned(), provider);
+        if let Some(pool) = pool {
+            keys.set(id, pool);
+            pools += 1;
         }
     }
     general_key(config, registry, env)?;
     Ok((pools > 0).then_some(keys))
 }
 
-/// The names of a provider. What is said of an alias (`claude`) is said of the provider.
-pub(super) fn names<'a>(id: &'a str, said: &ProviderConfig) -> impl Iterator<Item = &'a str> + use<'a> {
-    let own = said.like.is_none().then(|| providers::find(id)).flatten().map(|row| row.id).filter(|own| *own != id);
-    std::iter::once(id).chain(own)
+/// A provider's own id, of the name by which a configuration speaks of it: calls are known by that. What is said of an
+/// alias (`claude`) or of one dialect (`openai:responses`) is said of the provider.
+pub(super) fn own_id<'a>(config: &Config, name: &'a str) -> &'a str {
+    let is_another = |id: &str| config.providers.get(id).is_some_and(|said| said.like.is_some());
+    if is_another(name) {
+        return name;
+    }
+    let is_own = config.providers.contains_key(name);
+    let base = name.split_once(':').filter(|_| !is_own).map_or(name, |(base, _)| base);
+    if is_another(base) { base } else { providers::find(base).map_or(base, |row| row.id) }
+}
+
+/// A model by its provider's own id, in whichever dialect: what limits and budgets count by.
+pub(super) fn any_dialect(config: &Config, model: &str) -> String {
+    let parts = model.split_once('/');
+    parts.map_or_else(|| model.to_owned(), |(name, rest)| format!("{}/{rest}", own_id(config, name)))
+}
+
+/// A model (`provider/model`) by its provider's own id, and by the whole name of the dialect where one is said.
+pub(super) fn own_model(config: &Config, model: &str) -> String {
+    let Some((name, rest)) = model.split_once('/') else { return model.to_owned() };
+    let id = own_id(config, name);
+    let said = name.split_once(':').filter(|_| !config.providers.contains_key(name));
+    let Some((_, dialect)) = said else { return format!("{id}/{rest}") };
+    let like = config.providers.get(id).and_then(|said| said.like.as_deref());
+    let served = providers::find(like.unwrap_or(id)).and_then(|row| row.dialect_called(dialect));
+    format!("{id}:{}/{rest}", served.map_or(dialect, |(dialect, _)| dialect))
 }
 
 /// The key that was given for the provider of requests that name none, where it has none of its own: what is said of one
@@ -39,10 +61,10 @@ fn general_key(config: &Config, registry: &Registry, env: &Env) -> Result<()> {
     let Some(key) = &config.api_key else { return Ok(()) };
     let stated = config.model.as_deref().and_then(|model| model.split_once('/')).map(|(id, _)| id);
     let Some(id) = config.provider.as_deref().or(stated) else { return Ok(()) };
-    let id = registry.base(id);
+    let id = registry.own_id(id);
     // A service of the program's own needs no key.
     let Ok(provider) = registry.get(id) else { return Ok(()) };
-    let has_pool = config.providers.get(id).is_some_and(|said| !said.keys.is_empty());
+    let has_pool = config.providers.iter().any(|(name, said)| own_id(config, name) == id && !said.keys.is_empty());
     if !has_pool && !provider.has_key(env) {
         registry.register_as(id.to_owned(), provider.key(resolve(key, id)?));
     }

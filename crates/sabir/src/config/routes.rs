@@ -4,18 +4,20 @@ use sabir_config::{Config, MidStream, Policy, RouteConfig, Sticky, TargetConfig}
 use sabir_layers::{Fallover, Route, Routes, Target};
 use sabir_prices::Prices;
 
+use super::providers::{own_id, own_model};
+
 /// The names of models; `None` where there are none.
 pub(super) fn routes(config: &Config, prices: &Prices) -> Option<Routes> {
     let aliases = config.aliases.iter().map(|(name, targets)| {
-        Route::named(name.clone(), targets.iter().map(|target| Target::from(target.model.as_str())))
+        Route::named(name.clone(), targets.iter().map(|target| Target::from(&*own_model(config, &target.model))))
     });
-    let routes = config.routes.iter().map(|(name, said)| route(name, said, prices));
+    let routes = config.routes.iter().map(|(name, said)| route(config, (name, said), prices));
     let all: Vec<Route> = aliases.chain(routes).collect();
     (!all.is_empty()).then(|| Routes::new(all))
 }
 
-fn route(name: &str, said: &RouteConfig, prices: &Prices) -> Route {
-    let targets: Vec<Target> = said.targets.iter().map(|said| target(said, price_of(said, prices))).collect();
+fn route(config: &Config, (name, said): (&str, &RouteConfig), prices: &Prices) -> Route {
+    let targets: Vec<Target> = said.targets.iter().map(|said| target(config, said, prices)).collect();
     let fallover = Fallover::default()
         .wait_up_to(said.wait_up_to)
         .on_context_too_long(said.on_context_too_long)
@@ -43,19 +45,20 @@ fn route(name: &str, said: &RouteConfig, prices: &Prices) -> Route {
     route.rest(said.rest_after, said.rest_for)
 }
 
-fn target(said: &TargetConfig, price: Option<u64>) -> Target {
-    let target = Target::from(said.model.as_str()).weight(said.weight.unwrap_or(1)).prefill(said.prefill);
-    price.into_iter().fold(target, Target::price)
+fn target(config: &Config, said: &TargetConfig, prices: &Prices) -> Target {
+    let target = Target::from(&*own_model(config, &said.model)).weight(said.weight.unwrap_or(1)).prefill(said.prefill);
+    price_of(config, said, prices).into_iter().fold(target, Target::price)
 }
 
 const MILLION: u64 = 1_000_000;
 
 /// What a token costs, in nano-dollars: as it was said, or by the list, of three tokens of input and one of output.
-fn price_of(said: &TargetConfig, prices: &Prices) -> Option<u64> {
+fn price_of(config: &Config, said: &TargetConfig, prices: &Prices) -> Option<u64> {
     if let Some(price) = said.price {
         return Some(price.0 / MILLION);
     }
     let (provider, model) = said.model.split_once('/')?;
+    let provider = own_id(config, provider);
     let rates = prices.find(provider, model)?.standard;
     let (input, output) = (rates.input?.0, rates.output?.0);
     Some(input.saturating_mul(3).saturating_add(output) / 4 / MILLION)

@@ -10,12 +10,14 @@ use sabir_layers::{Budget, Receipts, Spend, WhenLedgerFails, WhenUnpriced, Windo
 use sabir_prices::Usd;
 use sabir_store::Ledger;
 
+use super::providers::{any_dialect, own_id};
+
 /// The layer that keeps them; `None` where nothing is said.
 pub(super) fn spend(config: &Config, receipts: &Receipts, ledger: Option<&Arc<dyn Ledger>>) -> Result<Option<Spend>> {
     let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
     let mut budgets = Vec::new();
     for said in all.chain(of_callers(config)) {
-        budgets.extend(budgets_of(&said)?);
+        budgets.extend(budgets_of(config, &said)?);
     }
     if budgets.is_empty() && ledger.is_none() {
         return Ok(None);
@@ -64,7 +66,7 @@ pub(super) fn ledger(config: &Config) -> Result<Option<Arc<dyn Ledger>>> {
 }
 
 /// Those of one section: one for the period and one for each request, for each that is named under `only`.
-fn budgets_of(said: &BudgetConfig) -> Result<Vec<Budget>> {
+fn budgets_of(config: &Config, said: &BudgetConfig) -> Result<Vec<Budget>> {
     let mut budgets = Vec::new();
     if let Some(most) = said.limit {
         let window = window(said.period, said.time_zone.as_ref())?;
@@ -89,13 +91,13 @@ fn budgets_of(said: &BudgetConfig) -> Result<Vec<Budget>> {
             Some(LedgerFailure::GoOn) => budget.when_ledger_fails(WhenLedgerFails::GoOn),
             _ => budget,
         };
-        scoped(said, &name, budget)
+        scoped(config, said, &name, budget)
     });
     Ok(scoped.collect())
 }
 
 /// One purse for each of a kind; or, where some are named, one for each of those and none for the others.
-fn scoped(said: &BudgetConfig, name: &str, budget: Budget) -> Vec<Budget> {
+fn scoped(config: &Config, said: &BudgetConfig, name: &str, budget: Budget) -> Vec<Budget> {
     let tag = said.tag.as_deref().unwrap_or_default();
     if said.only.is_empty() {
         let budget = budget.named(name);
@@ -113,8 +115,8 @@ fn scoped(said: &BudgetConfig, name: &str, budget: Budget) -> Vec<Budget> {
         match said.scope {
             BudgetScope::Client => budget.for_client(of),
             BudgetScope::Key => budget.for_key(of),
-            BudgetScope::Provider => budget.for_provider(of),
-            BudgetScope::Model => budget.for_model(of),
+            BudgetScope::Provider => budget.for_provider(own_id(config, of)),
+            BudgetScope::Model => budget.for_model(&any_dialect(config, of)),
             BudgetScope::Tag => budget.for_tag(tag, of),
             _ => budget,
         }
@@ -163,7 +165,7 @@ mod tests {
         let config = Loader::new().text("sabir.toml", text, Format::Toml).load().expect("a configuration");
         let all = config.cost_control.budget().into_iter().chain(config.budgets.iter().cloned());
         all.chain(of_callers(&config))
-            .flat_map(|said| budgets_of(&said).expect("zones"))
+            .flat_map(|said| budgets_of(&config, &said).expect("zones"))
             .map(|budget| format!("{budget:?}"))
             .collect()
     }

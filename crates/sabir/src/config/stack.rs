@@ -17,6 +17,7 @@ use sabir_prices::Prices;
 use sabir_store::Ledger;
 
 use super::policies::{self, Usual};
+use super::providers::{any_dialect, own_id};
 use super::routes;
 use super::spend::spend;
 use crate::{Env, Registry};
@@ -93,7 +94,8 @@ pub(super) fn assembled(
         stack = stack.cache(cache.clone());
     }
     if let Some(said) = &config.prompt_cache {
-        let marks = said.providers.iter().fold(PromptCache::default(), PromptCache::for_provider);
+        let marks =
+            said.providers.iter().map(|id| own_id(config, id)).fold(PromptCache::default(), PromptCache::for_provider);
         stack = stack.prompt_cache(said.ttl.iter().fold(marks, PromptCache::ttl));
     }
     if let Some(said) = &config.guard {
@@ -182,9 +184,9 @@ fn limits(config: &Config) -> Limits {
             said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute,
             said.output_tokens_per_minute, said.concurrent_calls,
         ]);
-        limits = own.map(|limit| limit.for_provider(id)).fold(limits, Limits::limit);
+        limits = own.map(|limit| limit.for_provider(own_id(config, id))).fold(limits, Limits::limit);
     }
-    limits = said.rules.iter().flat_map(rule).fold(limits, Limits::limit);
+    limits = said.rules.iter().flat_map(|said| rule(config, said)).fold(limits, Limits::limit);
     let keys = config.gateway.keys.iter().map(|(name, key)| ("key", name, &key.limits));
     let teams = config.gateway.teams.iter().map(|(name, team)| ("team", name, &team.limits));
     let dry_run = config.gateway.dry_run;
@@ -219,7 +221,7 @@ fn amounts(said: [Amount; 5]) -> impl Iterator<Item = Limit> {
     said.into_iter().zip(make).filter_map(|(amount, make)| Some(make(amount?.get())))
 }
 
-fn rule(said: &LimitRule) -> Vec<Limit> {
+fn rule(config: &Config, said: &LimitRule) -> Vec<Limit> {
     let minute = amounts([
         said.requests_per_minute, said.tokens_per_minute, said.input_tokens_per_minute, said.output_tokens_per_minute,
         said.concurrent_calls,
@@ -231,10 +233,10 @@ fn rule(said: &LimitRule) -> Vec<Limit> {
             limit = limit.burst(burst.get());
         }
         if let Some(id) = &said.provider {
-            limit = limit.for_provider(id);
+            limit = limit.for_provider(own_id(config, id));
         }
         if let Some(model) = &said.model {
-            limit = limit.for_model(model);
+            limit = limit.for_model(&any_dialect(config, model));
         }
         if let Some(name) = &said.key {
             limit = limit.for_key(name);

@@ -110,7 +110,7 @@ impl Client {
 
     fn candidate(&self, attempt: Foreseen) -> Option<Candidate> {
         let Foreseen { call, request: Request::Chat(request), verdicts, .. } = attempt else { return None };
-        let (provider, model) = (call.provider, request.model.clone());
+        let (provider, model) = (call.place().into_owned(), request.model.clone());
         let named = ChatRequest { model: format!("{provider}/{model}"), ..request.clone() };
         // Where it cannot be placed there is a fault to tell of, and a count says nothing.
         let input = self.count_tokens_locally(named).map(|counted| counted.input).unwrap_or_default();
@@ -145,6 +145,6 @@ impl Client {
     }
 
     fn longest(&self, provider: &str, model: &str) -> Option<u64> {
-        sabir_dialects::catalog::traits(self.registry().base(provider), model).max_output
+        sabir_dialects::catalog::traits(self.registry().own_id(provider), model).max_output
     }
 }
