@@ -46,7 +46,7 @@ pub(crate) async fn run(args: Args, file: Option<PathBuf>) -> Outcome {
     let (client, model) = local::client(&config, stated).await?;
     request.model = model;
     request.stream = !args.no_stream;
-    let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
+    let prices = config.all_prices();
     let explained = client.explain(request).await?;
     if args.json {
         print_json(&object(&explained, &prices))?;

@@ -48,6 +48,7 @@ mod tests;
 mod tiers;
 mod usd;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct Prices {
     table: Arc<Table>,
     /// The last one counts first.
     overlays: Vec<Arc<Overlay>>,
+    /// Providers that charge what another one does.
+    like: BTreeMap<String, String>,
     version: Arc<str>,
     memo: Arc<Memo>,
 }
@@ -106,7 +109,7 @@ impl Default for Prices {
 impl Prices {
     fn of(table: Arc<Table>) -> Self {
         let version = table.version().into();
-        Self { table, overlays: Vec::new(), version, memo: Arc::default() }
+        Self { table, overlays: Vec::new(), like: BTreeMap::new(), version, memo: Arc::default() }
     }
 
     /// Reads a list in the form of the one that is built in, as a newer release has it: the text of its file.
@@ -131,6 +134,13 @@ impl Prices {
     pub fn with(mut self, overlay: Overlay) -> Self {
         self.version = format!("{}+{}", self.version, overlay.version.as_deref().unwrap_or("own")).into();
         self.overlays.push(Arc::new(overlay));
+        self.memo = Arc::default();
+        self
+    }
+
+    /// Has the models of a provider cost what those of another do, where nothing is said of its own: of a second account.
+    pub fn like(mut self, provider: impl Into<String>, other: impl Into<String>) -> Self {
+        self.like.insert(provider.into(), other.into());
         self.memo = Arc::default();
         self
     }
@@ -167,6 +177,10 @@ impl Prices {
 
     /// The prices, and whether they are those of the very model.
     fn look_up(&self, provider: &str, model: &str) -> Option<(ModelPrices, bool)> {
+        self.of_its_own(provider, model).or_else(|| self.of_its_own(self.like.get(provider)?, model))
+    }
+
+    fn of_its_own(&self, provider: &str, model: &str) -> Option<(ModelPrices, bool)> {
         let id = names::own(provider, model);
         let plain = names::undated(id);
         let listed = names::provider(provider);

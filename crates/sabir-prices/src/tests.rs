@@ -344,3 +344,15 @@ fn every_model_that_is_named_has_prices() {
     assert!(named.len() > 2_000 && named.contains(&("mine", "m/1")) && !named.contains(&("mine", "*")));
     assert!(named.into_iter().all(|(provider, model)| prices.find(provider, model).is_some()));
 }
+
+#[test]
+fn a_second_account_costs_what_the_first_does_unless_it_is_said() {
+    let overlay: Overlay =
+        serde_json::from_str(r#"{"models": {"work/gpt-5.4": {"standard": {"input": 1}}}}"#).expect("an overlay");
+    let plain = Prices::default();
+    assert!(plain.find("work", "gpt-6-luna").is_none());
+    let prices = plain.with(overlay).like("work", "openai").like("round", "and").like("and", "round");
+    assert_eq!(prices.find("work", "gpt-6-luna"), prices.find("openai", "gpt-6-luna"));
+    assert_ne!(prices.find("work", "gpt-5.4"), prices.find("openai", "gpt-5.4"), "what was said goes first");
+    assert!(prices.find("round", "gpt-6-luna").is_none() && prices.find("play", "gpt-6-luna").is_none());
+}

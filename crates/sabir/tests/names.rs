@@ -247,3 +247,14 @@ fn a_route_wins_over_an_alias() {
     client.settle(&mut call, &mut request).expect("a route");
     assert_eq!((call.provider.as_str(), request.model()), ("claude", "m"), "as the layer knows it");
 }
+
+/// Without a price a hard budget could not bound it, and would refuse it.
+#[tokio::test]
+async fn a_second_account_under_a_hard_budget_has_the_prices_of_the_first() {
+    let house = House::new(
+        "[providers.work]\nlike = \"openai\"\napi_key = \"second\"\n[[budgets]]\nname = \"b\"\nlimit = 1\n\
+         period = \"day\"\nscope = \"provider\"\nonly = [\"work\"]",
+    );
+    let answer = house.0.chat(ChatRequest::new("work/gpt-4o").user("Hi").max_tokens(9)).await.expect("it is bounded");
+    assert!(answer.cost.is_some_and(|cost| cost.nano_usd > 0), "{:?}", answer.cost);
+}

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use sabir::config::Config;
 use sabir::layers::{Budget, Receipts, Spend, Window};
-use sabir::prices::{Prices, Usd};
+use sabir::prices::Usd;
 use sabir::{ChatRequest, ClientBuilder, TraitsOf, traits};
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ fn at_most(most: Usd, config: &Config, models: &[Option<String>]) -> Spend {
     const EVER: Duration = Duration::from_secs(366 * 86_400);
     /// Reserved for an answer at a time, in tokens, where nothing of it is hidden until its end.
     const STEP: u64 = 512;
-    let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
+    let prices = config.all_prices();
     let budget = Budget::per(Window::rolling(EVER), most).named(format!("--max-cost {most}")).assume_output(STEP);
     let spend = Spend::by(&Receipts::new(prices)).traits(TraitsOf(traits)).budget(budget);
     let shows_all = |model: &Option<String>| {

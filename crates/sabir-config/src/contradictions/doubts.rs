@@ -13,7 +13,7 @@ use crate::Fault;
 use crate::sections::{BudgetConfig, BudgetMode, BudgetScope, Settings, UnknownPrice};
 
 pub(super) fn find(settings: &Settings, sources: &Sources<'_>) -> Vec<Fault> {
-    let prices = settings.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
+    let prices = settings.all_prices();
     let mut doubts = Doubts { settings, sources, prices, found: Vec::new() };
     let named = named(settings);
     for (field, model) in &named {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sabir_prices::{ModelPrices, Overlay};
+use sabir_prices::{ModelPrices, Overlay, Prices};
 
 use crate::field::{Kind, Setting, choice, section};
 use crate::node::Node;
 use crate::scope::Scope;
+use crate::sections::Settings;
 use crate::sections::gateway::CallerBudget;
 use crate::sections::words::period;
 use crate::sections::zone::TimeZone;
@@ -199,6 +200,16 @@ impl CallerBudget {
     pub fn of_tag(&self, name: impl Into<String>, tag: &str, value: &str) -> BudgetConfig {
         let (scope, tag, only) = (BudgetScope::Tag, Some(tag.to_owned()), vec![value.to_owned()]);
         BudgetConfig { scope, tag, only, ..self.named(name) }
+    }
+}
+
+impl Settings {
+    /// The list of prices with what is said here laid over it. A second account of a provider (`like`) costs what the
+    /// first does.
+    pub fn all_prices(&self) -> Prices {
+        let laid = self.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
+        let accounts = self.providers.iter().filter_map(|(id, said)| Some((id.as_str(), said.like.as_deref()?)));
+        accounts.fold(laid, |prices, (id, like)| prices.like(id, like))
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use sabir_config::Config;
 use sabir_core::Result;
 use sabir_layers::{Receipts, Spend};
-use sabir_prices::Prices;
 use sabir_store::{Dimension, Ended, Filter, Group, Ledger, Opened, Spent};
 
 /// The prices, the budgets and the ledger of a configuration.
@@ -24,7 +23,7 @@ impl Books {
     /// # Errors
     /// `Configuration` where the ledger cannot be opened.
     pub fn open(config: &Config) -> Result<Self> {
-        let receipts = Receipts::new(config.prices.overlay().into_iter().fold(Prices::default(), Prices::with));
+        let receipts = Receipts::new(config.all_prices());
         let ledger = super::spend::ledger(config)?;
         let read: Option<Arc<dyn Ledger>> = ledger.clone().map(|ledger| Arc::new(Read(ledger)) as Arc<dyn Ledger>);
         let has_budgets = config.cost_control.budget().is_some() || !config.budgets.is_empty();

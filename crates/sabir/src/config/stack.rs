@@ -13,7 +13,6 @@ use sabir_layers::{
     Backoff, Breaker, Cache, Deadline, Hedge, Keys, Limit, Limits, Metrics, PromptCache, Receipts, Retry, Spend, Stack,
     Trace,
 };
-use sabir_prices::Prices;
 use sabir_store::Ledger;
 
 use super::policies::{self, Usual};
@@ -47,7 +46,7 @@ pub(super) fn assembled(
     before: &Kept,
     ledger: Option<&Arc<dyn Ledger>>,
 ) -> Result<(Stack, Kept)> {
-    let prices = config.prices.overlay().into_iter().fold(Prices::default(), Prices::with);
+    let prices = config.all_prices();
     let said = &config.retry;
     let retry = tries(Retry::default().budget(said.share.0, said.reserve), said);
     let path = config.ledger.as_ref().map(|said| said.path.clone());

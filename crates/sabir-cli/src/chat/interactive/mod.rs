@@ -83,8 +83,7 @@ async fn hear(talk: &mut Talk<'_>, line: &str) -> Result<Next, Failure> {
 fn names(client: &Client, config: &Config) -> Names {
     let own = config.aliases.keys().chain(config.routes.keys()).cloned();
     let ids = client.registry().ids();
-    let prices =
-        config.prices.overlay().into_iter().fold(sabir::prices::Prices::default(), sabir::prices::Prices::with);
+    let prices = config.all_prices();
     let models = known::all(&prices).into_iter().filter(|model| ids.contains(&model.provider));
     Names {
         models: models.map(|model| model.name()).collect(),
