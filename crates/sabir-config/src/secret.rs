@@ -62,7 +62,7 @@ impl SecretRef {
         }
     }
 
-    /// Reads `file:PATH`, `cmd:PROGRAM ARGUMENTS`, `key:NAME` or a key.
+    /// Reads `file:PATH`, `cmd:PROGRAM ARGUMENTS`, `key:NAME` or a key. One of a variable (`env:NAME`) is read before.
     fn of(text: &str, source: &Source, env: &Ask<'_>) -> Option<Self> {
         if let Some(path) = text.strip_prefix("file:") {
             return Self::file(path, source, env);
@@ -142,7 +142,7 @@ fn run(words: &[String]) -> Result<String> {
 }
 
 const KEY: Leaf = Leaf {
-    name: "a key, ${VARIABLE}, key:NAME, file:PATH or cmd:PROGRAM, or one of `env`, `file` and `command`",
+    name: "a key, ${VARIABLE}, env:NAME, key:NAME, file:PATH or cmd:PROGRAM, or one of `env`, `file` and `command`",
     example: "",
     pattern: "",
     number: false,
@@ -155,6 +155,11 @@ impl Setting for SecretRef {
     fn read(node: Option<&Node>, scope: &mut Scope<'_>) -> Option<Self> {
         let node = node?;
         let env = scope.known.env;
+        let variable =
+            node.text().and_then(|text| text.strip_prefix("env:")).map(str::trim).filter(|name| !name.is_empty());
+        if let Some(name) = variable {
+            return from_variable(name, node, scope);
+        }
         let read = match &node.value {
             Value::Text(text) | Value::Number(text) => Self::of(text, &node.source, env),
             Value::Table(entries) => match entries.as_slice() {

@@ -44,7 +44,7 @@ fn masked(node: &Node) -> String {
             format!("{kept} {}", named.unwrap_or_default())
         }
         _ => match node.text().unwrap_or_default() {
-            text if text.starts_with("file:") => text.to_owned(),
+            text if text.starts_with("file:") || text.starts_with("env:") => text.to_owned(),
             text if text.starts_with("cmd:") => text.split_whitespace().next().unwrap_or_default().to_owned(),
             text => sabir_core::Secret::new(text).masked(),
         },

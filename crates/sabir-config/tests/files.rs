@@ -222,6 +222,16 @@ fn keys_are_fetched_from_files_and_commands() {
 }
 
 #[test]
+fn a_key_of_a_variable_is_named_as_one_of_a_file_is() {
+    let text = "api_key = \"env:MINE\"\nprovider = \"openai\"\n";
+    let loader = || Loader::new().text("sabir.toml", text, Format::Toml);
+    let config = loader().env([("MINE", "sk-mine-0123456789")]).load().unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.api_key.as_ref().expect("said").resolve().expect("there").expose(), "sk-mine-0123456789");
+    let faults = loader().load().expect_err("it is not set").to_string();
+    assert_eq!(faults, "sabir.toml:1: api_key: the variable MINE is not set; set it");
+}
+
+#[test]
 fn policies_are_read_and_laid_over_what_holds_for_all() {
     let config = Loader::new()
         .file(file("everything.toml"))
