@@ -15,6 +15,7 @@ const VERSION: i64 = 1;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 const TABLES: &str = "
+    BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS collections (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, model TEXT NOT NULL, dimensions INTEGER NOT NULL
     );
@@ -23,7 +24,8 @@ const TABLES: &str = "
         vector BLOB NOT NULL, text TEXT, PRIMARY KEY (collection, id)
     );
     CREATE INDEX IF NOT EXISTS vectors_by_hash ON vectors (collection, hash);
-    PRAGMA user_version = 1;";
+    PRAGMA user_version = 1;
+    COMMIT;";
 
 /// One collection of a file; it comes to be with its first vector.
 pub(super) struct Collection {
@@ -66,9 +68,11 @@ impl Collection {
         let refused = |error: rusqlite::Error| Failure::usage(format!("cannot use {}: {error}", path.display()));
         let file = file.map_err(refused)?;
         file.busy_timeout(PATIENCE).map_err(refused)?;
-        let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(refused)?;
-        let tables: i64 =
-            file.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(refused)?;
+        // As it is at one moment: another process may be making it.
+        let now = file.unchecked_transaction().map_err(refused)?;
+        let version: i64 = now.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(refused)?;
+        let tables: i64 = now.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(refused)?;
+        drop(now);
         if version != VERSION && (version != 0 || tables > 0) {
             let message = format!("{} is a database of something else; name another file", path.display());
             return Err(Failure::usage(message));

@@ -90,9 +90,12 @@ impl Store {
 
 /// Brings a database up to date, in one transaction. Looks before it writes: most are up to date.
 fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
-    if missing(connection)?.is_empty() {
+    // As it is at one moment: another process may be making it.
+    let now = connection.transaction()?;
+    if missing(&now)?.is_empty() {
         return Ok(());
     }
+    drop(now);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     for step in missing(&transaction)? {

@@ -39,7 +39,9 @@ pub(super) fn migrate_to(connection: &mut Connection, application: i64, steps: &
 
 /// Of which version a ledger is, 0 where it is empty. Fails where it is none.
 pub(super) fn version(connection: &Connection) -> Result<i64, Failure> {
-    version_of(connection, APPLICATION)
+    // As it is at one moment: another process may be making it.
+    let now = connection.unchecked_transaction()?;
+    version_of(&now, APPLICATION)
 }
 
 fn version_of(connection: &Connection, wanted: i64) -> Result<i64, Failure> {
@@ -88,6 +90,25 @@ mod tests {
         other.execute_batch("CREATE TABLE theirs (x)").expect("made");
         let other = migrate(&mut other).expect_err("not ours");
         assert!(other.to_string().contains("something else"), "{other}");
+    }
+
+    #[test]
+    fn one_that_is_being_made_is_never_taken_for_something_else() {
+        let path = std::env::temp_dir().join(format!("sabir-schema-{}.db", std::process::id()));
+        for _ in 0..50 {
+            let _ = std::fs::remove_file(&path);
+            let connect = || {
+                let connection = Connection::open(&path).expect("opened");
+                connection.busy_timeout(std::time::Duration::from_secs(10)).expect("set");
+                connection
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(|| migrate(&mut connect()).expect("made"));
+                let looked = connect();
+                while version(&looked) == 0 {}
+            });
+        }
+        std::fs::remove_file(&path).expect("removed");
     }
 
     #[test]
