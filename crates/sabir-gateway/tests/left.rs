@@ -8,46 +8,23 @@ use futures_util::StreamExt as _;
 use http_body_util::Full;
 use sabir::chat::Usage;
 use sabir::layers::{Limit, Limits, Stack};
-use sabir::ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, RequestLog, RequestRow, Spent};
+use sabir::ledger::{Ended, Outcome, RequestLog, RequestRow};
 use sabir::transport::Body;
-use sabir::{Client, Env, Result};
+use sabir::{Client, Env};
 use sabir_gateway::{Gateway, Server};
 use sabir_sim::{Answer, Simulator, Turn};
 
-/// What attempts ended in.
-#[derive(Debug, Default)]
-struct Closed(Mutex<Vec<Ended>>);
+use self::closed::Closed;
 
-impl Closed {
-    /// The only attempt, when it has ended.
-    async fn one(&self) -> Ended {
-        while self.0.lock().expect("free").is_empty() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+mod closed;
+
+/// The only attempt, when it has ended.
+async fn one(ledger: &Closed) -> Ended {
+    loop {
+        if let Some(ended) = ledger.all().into_iter().next() {
+            return ended;
         }
-        self.0.lock().expect("free")[0].clone()
-    }
-}
-
-impl Ledger for Closed {
-    fn open(&self, _: &Opened) -> Result<()> {
-        Ok(())
-    }
-
-    fn raise(&self, _: &Opened) -> Result<()> {
-        Ok(())
-    }
-
-    fn close(&self, _: &Opened, ended: &Ended) -> Result<()> {
-        self.0.lock().expect("free").push(ended.clone());
-        Ok(())
-    }
-
-    fn spent(&self, _: &Filter) -> Result<Spent> {
-        Ok(Spent::default())
-    }
-
-    fn report(&self, _: &Filter, _: &[Dimension]) -> Result<Vec<Group>> {
-        Ok(Vec::new())
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -88,7 +65,7 @@ async fn a_stream_is_read_on_to_the_providers_own_figures() {
     let (gateway, ledger, simulator) = gateway();
     let gateway = gateway.read_on(Duration::from_secs(60), 1 << 20);
     drop(begun(&gateway).await);
-    let ended = ledger.one().await;
+    let ended = one(&ledger).await;
     assert_eq!((ended.outcome, ended.usage.estimated), (Outcome::Answered, false));
     assert_eq!((ended.usage.input, ended.usage.output), (Some(41), Some(997)));
     assert_eq!((simulator.cancelled(), simulator.in_flight()), (0, 0));
@@ -102,7 +79,7 @@ async fn beyond_the_cap_it_is_estimated_and_says_so() {
         let (gateway, ledger, simulator) = gateway();
         let gateway = gateway.read_on(Duration::from_secs(time), bytes);
         drop(begun(&gateway).await);
-        let ended = ledger.one().await;
+        let ended = one(&ledger).await;
         assert_eq!((ended.outcome, ended.usage.estimated), (Outcome::Dropped, true), "{time} s, {bytes} bytes");
         assert!(ended.usage.output < Some(997), "what had arrived alone: {:?}", ended.usage);
         assert_eq!(simulator.cancelled(), 1, "{time} s, {bytes} bytes");
@@ -118,7 +95,7 @@ async fn a_whole_answer_is_waited_for_though_nobody_else_does() {
         // The head of the answer comes after a second; who asked waits half of one.
         let left = tokio::time::timeout(Duration::from_millis(500), gateway.answer(ask(streamed))).await;
         assert!(left.is_err() && simulator.in_flight() == 1, "the provider works");
-        assert_eq!(ledger.one().await.outcome, outcome, "a stream of thirty seconds is beyond the cap");
+        assert_eq!(one(&ledger).await.outcome, outcome, "a stream of thirty seconds is beyond the cap");
     }
 }
 
@@ -171,7 +148,7 @@ async fn the_log_has_it_when_it_is_over_and_says_that_it_was_left() {
             assert!(left.is_err());
         }
         assert_eq!(rows.0.lock().expect("free").len(), 1, "the one that was read");
-        ledger.one().await;
+        one(&ledger).await;
         tokio::task::yield_now().await;
         let row = rows.0.lock().expect("free").pop().expect("a row");
         assert_eq!((row.left, row.status, row.output_tokens), (true, status, Some(997)));
@@ -185,7 +162,7 @@ async fn the_log_has_it_when_it_is_over_and_says_that_it_was_left() {
 async fn an_answer_that_was_read_to_its_end_was_not_left() {
     let (gateway, ledger, _) = gateway();
     let pieces = gateway.answer(ask(true)).await.into_body().collect::<Vec<_>>().await;
-    assert!(pieces.len() > 30 && ledger.one().await.outcome == Outcome::Answered);
+    assert!(pieces.len() > 30 && one(&ledger).await.outcome == Outcome::Answered);
     let said = figures(&gateway).await;
     assert!(said.contains("left_total{became=\"read\"} 0\n") && said.contains("given_up\"} 0\n"), "{said}");
 }
@@ -198,7 +175,7 @@ async fn a_gateway_that_stops_reads_on_within_its_time_and_no_more_after() {
         let server = Server::start(gateway.clone(), "127.0.0.1:0").await.expect("it listens");
         drop(begun(&gateway).await);
         assert!(server.drain(Duration::from_secs(longest)).await, "nobody who waits was cut off");
-        let closed = ledger.0.lock().expect("free").iter().map(|ended| ended.outcome).collect::<Vec<_>>();
+        let closed = ledger.all().iter().map(|ended| ended.outcome).collect::<Vec<_>>();
         assert_eq!(closed, [outcome], "{longest} s");
         simulator.push(Turn::text("salt ".repeat(30)).delay_between(Duration::from_secs(1)));
         drop(begun(&gateway).await);

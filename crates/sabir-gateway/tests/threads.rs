@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sabir::chat::{ChatResponse, Part, Usage};
-use sabir::ledger::{Dimension, Ended, Filter, Group, Ledger, Opened, Outcome, Spent};
+use sabir::ledger::Outcome;
 use sabir::{Call, Client, Env, Reply, Request, Result, Service};
 use sabir_gateway::{Gateway, Server};
 use sabir_sim::{Answer, Simulator, Turn};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
+
+use self::closed::Closed;
+
+mod closed;
+mod reading;
 
 /// How long a test waits for what must happen: far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,16 +58,7 @@ async fn send(socket: &mut TcpStream, streamed: bool) {
 
 /// What comes until a word has come.
 async fn until(socket: &mut TcpStream, word: &str) -> String {
-    let reading = async {
-        let (mut text, mut piece) = (String::new(), [0; 4096]);
-        while !text.contains(word) {
-            let read = socket.read(&mut piece).await.expect("read");
-            assert!(read > 0, "it ended: {text}");
-            text.push_str(&String::from_utf8_lossy(&piece[..read]));
-        }
-        text
-    };
-    tokio::time::timeout(PATIENCE, reading).await.expect("it comes")
+    tokio::time::timeout(PATIENCE, reading::until(socket, word)).await.expect("it comes")
 }
 
 /// The thread that answered.
@@ -114,38 +110,8 @@ async fn a_connection_stays_on_its_thread_and_its_place_is_taken_when_it_is_gone
     }
 }
 
-/// What attempts ended in.
-#[derive(Debug, Default)]
-struct Closed(Mutex<Vec<Ended>>);
-
-impl Closed {
-    fn outcomes(&self) -> Vec<(Outcome, Option<u64>)> {
-        let all = self.0.lock().expect("free");
-        all.iter().map(|ended| (ended.outcome, ended.usage.output)).collect()
-    }
-}
-
-impl Ledger for Closed {
-    fn open(&self, _: &Opened) -> Result<()> {
-        Ok(())
-    }
-
-    fn raise(&self, _: &Opened) -> Result<()> {
-        Ok(())
-    }
-
-    fn close(&self, _: &Opened, ended: &Ended) -> Result<()> {
-        self.0.lock().expect("free").push(ended.clone());
-        Ok(())
-    }
-
-    fn spent(&self, _: &Filter) -> Result<Spent> {
-        Ok(Spent::default())
-    }
-
-    fn report(&self, _: &Filter, _: &[Dimension]) -> Result<Vec<Group>> {
-        Ok(Vec::new())
-    }
+fn outcomes(ledger: &Closed) -> Vec<(Outcome, Option<u64>)> {
+    ledger.all().iter().map(|ended| (ended.outcome, ended.usage.output)).collect()
 }
 
 /// A server on two threads in front of a provider that takes half a second for its words, and says then what they were.
@@ -176,10 +142,10 @@ const WHOLE: [(Outcome, Option<u64>); 1] = [(Outcome::Answered, Some(997))];
 async fn a_stream_under_way_ends_whole_while_the_server_drains() {
     let (server, ledger, _) = slow().await;
     let mut socket = streaming(&server).await;
-    assert!(ledger.outcomes().is_empty());
+    assert!(outcomes(&ledger).is_empty());
     let (drained, rest) = tokio::join!(server.drain(PATIENCE), until(&mut socket, "[DONE]"));
     assert!(drained && rest.matches("salt").count() > 10, "{rest}");
-    assert_eq!(ledger.outcomes(), WHOLE);
+    assert_eq!(outcomes(&ledger), WHOLE);
 }
 
 #[tokio::test]
@@ -194,7 +160,7 @@ async fn an_answer_whose_client_left_is_settled_before_the_server_is_drained() {
     let (server, ledger, simulator) = slow().await;
     drop(streaming(&server).await);
     assert!(server.drain(PATIENCE).await);
-    assert_eq!(ledger.outcomes(), WHOLE);
+    assert_eq!(outcomes(&ledger), WHOLE);
     assert_eq!(simulator.cancelled(), 0);
 }
 
@@ -205,7 +171,7 @@ async fn what_is_under_way_ends_though_the_server_is_dropped() {
     drop(server);
     assert!(until(&mut socket, "[DONE]").await.matches("salt").count() > 10);
     drop(socket);
-    assert_eq!(ledger.outcomes(), WHOLE);
+    assert_eq!(outcomes(&ledger), WHOLE);
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
 }
 
@@ -216,10 +182,10 @@ async fn an_answer_whose_client_left_is_read_on_though_the_server_is_dropped() {
     drop(server);
     drop(socket);
     let settled = async {
-        while ledger.outcomes().is_empty() {
+        while outcomes(&ledger).is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(PATIENCE, settled).await.expect("it is settled");
-    assert_eq!(ledger.outcomes(), WHOLE);
+    assert_eq!(outcomes(&ledger), WHOLE);
 }

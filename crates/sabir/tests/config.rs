@@ -1,44 +1,18 @@
 //! What a configuration says is what calls do.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use sabir::config::{Config, Format, Loader};
-use sabir::transport::{Body, BoxFuture, whole};
-use sabir::{Client, Env, ErrorKind, Result, Transport};
+use sabir::{Client, Env, ErrorKind, Result};
 
-const ANSWER: &str = r#"{"id":"1","model":"m","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+use self::wire::Wire;
 
-/// Keeps what it is given. The host `down.test` fails, `slow.test` never answers.
-#[derive(Clone, Debug, Default)]
-struct Wire(Arc<Mutex<Vec<http::Request<Bytes>>>>);
-
-impl Transport for Wire {
-    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Body>>> {
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        self.0.lock().expect("a lock").push(request);
-        Box::pin(async move {
-            if host == "slow.test" {
-                std::future::pending::<()>().await;
-            }
-            let mut response = http::Response::new(whole(ANSWER));
-            if host == "down.test" {
-                *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-            }
-            Ok(response)
-        })
-    }
-}
+mod wire;
 
 impl Wire {
-    fn sent(&self) -> Vec<http::Request<Bytes>> {
-        std::mem::take(&mut self.0.lock().expect("a lock"))
-    }
-
     /// The header of each request that was sent.
     fn headers(&self, name: &str) -> Vec<String> {
-        let text = |request: &http::Request<Bytes>| {
+        let text = |request: &http::Request<_>| {
             request.headers().get(name).map_or(String::new(), |value| value.to_str().expect("text").to_owned())
         };
         self.sent().iter().map(text).collect()

@@ -1,34 +1,12 @@
 //! What a configuration says of some calls.
 
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use sabir::config::{Format, Loader};
-use sabir::transport::{Body, BoxFuture, whole};
-use sabir::{ChatRequest, ChatResponse, Client, Env, ErrorKind, Request, Result, Service as _, Transport};
+use sabir::{ChatRequest, ChatResponse, Client, Env, ErrorKind, Request, Result, Service as _};
 
-const ANSWER: &str = r#"{"id":"1","model":"m","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+use self::wire::Wire;
 
-/// Counts what it is sent. The host `down.test` fails, `slow.test` never answers.
-#[derive(Clone, Debug, Default)]
-struct Wire(Arc<Mutex<Vec<Bytes>>>);
-
-impl Transport for Wire {
-    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Body>>> {
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        self.0.lock().expect("a lock").push(request.into_body());
-        Box::pin(async move {
-            if host == "slow.test" {
-                std::future::pending::<()>().await;
-            }
-            let mut response = http::Response::new(whole(ANSWER));
-            if host == "down.test" {
-                *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-            }
-            Ok(response)
-        })
-    }
-}
+mod wire;
 
 struct House(Client, Wire);
 
@@ -55,7 +33,7 @@ impl House {
     }
 
     fn sent(&self) -> Vec<Bytes> {
-        std::mem::take(&mut self.1.0.lock().expect("a lock"))
+        self.1.sent().into_iter().map(http::Request::into_body).collect()
     }
 }
 

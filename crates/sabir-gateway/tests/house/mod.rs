@@ -6,6 +6,11 @@ use sabir_gateway::{Gateway, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+#[path = "../reading/mod.rs"]
+mod reading;
+
+pub(crate) use self::reading::until;
+
 pub(crate) struct House {
     pub(crate) server: Server,
 }
@@ -34,15 +39,4 @@ impl House {
         socket.read_to_string(&mut text).await.expect("an answer");
         (text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), text)
     }
-}
-
-/// What comes until a word has come.
-pub(crate) async fn until(socket: &mut TcpStream, word: &str) -> String {
-    let (mut text, mut piece) = (String::new(), [0; 4096]);
-    while !text.contains(word) {
-        let read = socket.read(&mut piece).await.expect("read");
-        assert!(read > 0, "it ended: {text}");
-        text.push_str(&String::from_utf8_lossy(&piece[..read]));
-    }
-    text
 }
